@@ -1,0 +1,152 @@
+"""What a connector must, may and must not do.
+
+A connector says what it can do and supplies four verbs: `describe`, `pull`, `push`, `provision`. It *must* be stateless
+between calls but for caches, go through the `ApiClient` it is given for every byte (the vendor's client library included),
+keep vendor values untouched in `RawRecord.fields`, and answer for every item of a batch. It *may* raise the errors of
+`crmsync.errors`. It *must not* know of persons, scores or phases, write a field it was not handed, sleep, read the
+clock (use `client.server_time()` or the request's `now`), or touch the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from crmsync.model.changes import Change, Receipt
+from crmsync.model.records import ObjectSchema, RawRecord
+
+if TYPE_CHECKING:
+    from crmsync.connect.client import ApiClient
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One remote object that can be pulled. `is_event` marks append-only things (history, page views). `after` names
+    streams that must have been pulled before in the same cycle (submissions after forms)."""
+
+    object: str
+    is_event: bool = False
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What this connector can do at all; what the credentials at hand can do is `describe`'s answer."""
+
+    streams: tuple[Stream, ...]
+    writable: tuple[str, ...]
+    user_objects: tuple[str, ...]
+    person_objects: tuple[str, ...]
+    task_object: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """Pull what changed in one object since `cursor` (None: everything, the backfill).
+
+    `fields` are vendor field names the mappings want (the connector intersects them with the live schema). `cursor` is what
+    this connector put into `Page.cursor` before, opaque to everyone else, JSON values only. `known` gives, where a stream
+    needs them, ids already stored of another object (`known("contacts")`), so that a connector keeps no state."""
+
+    object: str
+    fields: tuple[str, ...]
+    cursor: Mapping[str, Any] | None
+    known: Callable[[str], Iterable[str]] = lambda _object: ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records and the cursor that is true once they are stored: both are committed in one transaction.
+    `expected` is the vendor's own count of the whole answer, where it gives one (for progress and reconciliation)."""
+
+    records: tuple[RawRecord, ...]
+    cursor: Mapping[str, Any]
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushBatch:
+    """Changes of one connection, one object, one operation, one record each, in an order the caller relies on."""
+
+    object: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A field the mappings want in the CRM: what `provision` creates, or tells an admin to create."""
+
+    object: str
+    field: str
+    type: str
+    label: str
+    options: tuple[str, ...] = ()
+    is_unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionStep:
+    need: Need
+    state: str  # "present" | "missing" | "created" | "refused"
+    message: str = ""
+
+
+class Connector(Protocol):
+    """One CRM, for one connection."""
+
+    capabilities: Capabilities
+
+    def describe(self, objects: Sequence[str]) -> Mapping[str, ObjectSchema]:
+        """The live schema of each object. An object the credentials cannot read comes back with `readable=False`."""
+
+    def pull(self, request: PullRequest) -> Iterator[Page]:
+        """Yield pages until the present is reached. Any page may be the last one stored: the cursor of each page, given to
+        a new call, must lose nothing (it may repeat). Always yields at least one page, so that an empty window moves."""
+
+    def push(self, batch: PushBatch) -> Iterator[Receipt]:
+        """Send and answer for every change exactly once, in any order. Nothing is sent twice without knowing that the first
+        did not arrive, unless the CRM makes repetition harmless (update, upsert)."""
+
+    def read(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, RawRecord]:
+        """The present version of a few records by id, for reconciling writes of unknown outcome. Missing ids are absent."""
+
+    def provision(self, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:
+        """Compare the wanted fields with the CRM's; with `apply`, create what is missing. Never deletes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """One `connections:` entry of the configuration, as a connector sees it. `secret(name)` reads what `auth.<name>` refers
+    to (environment or secret file); values never appear in `options`."""
+
+    name: str
+    base_urls: Mapping[str, str]
+    options: Mapping[str, Any]
+    secret: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRule:
+    """At most `calls` per `seconds` in `lane` (a lane is a vendor's own bucket: "burst", "search", "daily")."""
+
+    lane: str
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorPlugin:
+    """What the entry point names: facts of the CRM, the way to make a connector, and where its default mappings are.
+
+    `base_urls` are the vendor's own hosts by name ("api", "login"), the defaults that configuration may replace.
+    `budget` are the vendor's limits with our reserve already taken off. `mappings` is None where they are shipped with crmsync."""
+
+    name: str
+    make: Callable[[ConnectionSettings, ApiClient], Connector]
+    base_urls: Mapping[str, str]
+    budget: tuple[BudgetRule, ...]
+    auth_secrets: Mapping[str, tuple[str, ...]]
+    options: Mapping[str, type] = field(default_factory=dict)
+    mappings: Path | None = None

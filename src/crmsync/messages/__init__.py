@@ -1,0 +1,42 @@
+"""Every sentence that a person reads, in Japanese and English, from one catalogue (`catalogue/*.toml`).
+
+    [config.unknown_key]
+    en = "Unknown key {key}. Did you mean {nearest}?"
+    ja = "不明なキー {key} です。{nearest} ではありませんか。"
+
+Pure: texts in, texts out. Parameters are `str.format` names; a missing one is a bug and raises.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+Language = Literal["ja", "en"]
+LANGUAGES: tuple[Language, ...] = ("ja", "en")
+
+
+@cache
+def catalogue() -> dict[str, dict[str, str]]:
+    """Code → language → text, all files together. Raises ValueError where two files define one code."""
+    texts: dict[str, dict[str, str]] = {}
+    for entry in sorted(resources.files(__name__).joinpath("catalogue").iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".toml"):
+            for code, text in _flatten(tomllib.loads(entry.read_text(encoding="utf-8"))):
+                if code in texts:
+                    raise ValueError(f"message {code} is defined twice (again in {entry.name})")
+                texts[code] = text
+    return texts
+
+
+def say(code: str, language: Language = "en", /, **params: Any) -> str:
+    """The sentence for `code`. Raises KeyError for a code or a parameter that is not there."""
+    return catalogue()[code][language].format(**params)
+
+
+def _flatten(node: dict[str, Any], prefix: str = "") -> list[tuple[str, dict[str, str]]]:
+    if set(node) <= set(LANGUAGES) and node:
+        return [(prefix, node)]
+    return [pair for key, child in node.items() for pair in _flatten(child, f"{prefix}.{key}" if prefix else key)]

@@ -1,0 +1,98 @@
+"""What we intend to change in a CRM, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from crmsync.model.records import RecordRef
+
+Policy = Literal["crmsync_owns", "source_wins", "newest_wins", "fill_if_blank"]
+Operation = Literal["update", "upsert"]
+Outcome = Literal["written", "unchanged", "conflict", "rejected", "retry", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDiff:
+    """One field's new value beside the two it was compared with. Values are canonical JSON scalars of the vendor's field."""
+
+    field: str
+    base: Any
+    current: Any
+    desired: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """A link that a created record must carry from its first moment (a task to its person)."""
+
+    object: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One intended write: the unit of plan, audit, retry and undo.
+
+    `key` is deterministic from what is wanted (connection, record, field values), so the same wish has the same key.
+    An update names `record_id`; an upsert names the unique field (`key_field`, `key_value`) by which the CRM itself makes
+    a repeated create harmless. `expected_modified_at` is the stamp of the version we decided on: a record that has moved
+    since is a conflict, and is read and decided again."""
+
+    key: str
+    connection: str
+    object: str
+    operation: Operation
+    fields: tuple[FieldDiff, ...]
+    person_id: str
+    record_id: str | None = None
+    key_field: str | None = None
+    key_value: str | None = None
+    associations: tuple[Association, ...] = ()
+    expected_modified_at: datetime | None = None
+    because: str = ""
+
+    @property
+    def ref(self) -> RecordRef | None:
+        return RecordRef(self.connection, self.object, self.record_id) if self.record_id else None
+
+    def values(self) -> dict[str, Any]:
+        """Vendor field → desired value."""
+        return {change.field: change.desired for change in self.fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A difference that we saw and leave alone, with why ("human_edit", "not_writable", "field_missing", …)."""
+
+    ref: RecordRef
+    field: str
+    current: Any
+    desired: Any
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything one cycle would change. `digest` identifies exactly this list; `apply` refuses any other."""
+
+    digest: str
+    now: datetime
+    changes: tuple[Change, ...]
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one Change. `message` is the vendor's own; `code` the vendor's code or ours ("unchanged_after_write").
+    `record_id` and `modified_at` are the CRM's, where it said them."""
+
+    key: str
+    outcome: Outcome
+    record_id: str | None = None
+    modified_at: datetime | None = None
+    code: str = ""
+    message: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
