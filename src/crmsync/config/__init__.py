@@ -1,4 +1,4 @@
 """Configuration: read once, validated whole, frozen. Every problem is reported with file, line, column and a remedy, all at once.
 
-No rule is applied here and nothing is contacted; what a file means to the domain is a value of `decisions/`, `mapping/`, `connect/`.
+No rule is applied here and nothing is contacted; what a file means is a value of `decisions/`, `mapping/`, `connect/`.
 """
