@@ -1,0 +1,180 @@
+"""What was decided: the state of each person, clocks, moves, the valve, gaps, and the decision log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+import polars as pl
+from sqlalchemy import Connection, Engine, func, select
+from sqlmodel import SQLModel
+
+from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, ValvePosition, conform
+from crmsync.store import tables
+from crmsync.store.sql import chunks, frame_rows, insert_all, read_frame, table_of, upsert
+
+_DECISIONS = table_of(tables.DecisionRow)
+_DESIRED = table_of(tables.DesiredRow)
+_GAPS = table_of(tables.GapRow)
+_MOVES = table_of(tables.MoveRow)
+_STATES = table_of(tables.StateRow)
+_CLOCKS = table_of(tables.ClockRow)
+_VALVES = table_of(tables.ValveRow)
+
+
+class Decided:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def before(self) -> Before:
+        """What earlier decisions left."""
+        with self._engine.connect() as db:
+            return Before(
+                state=conform(read_frame(db, tables.StateRow), STATE),
+                clocks=conform(read_frame(db, tables.ClockRow), CLOCKS),
+                draws=conform(read_frame(db, tables.DrawRow), DRAWS),
+                valve=_valve(db),
+            )
+
+    def save(
+        self, db: Connection, run_id: str, now: datetime, before: Before, decisions: Decisions, desired: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Store what differs from before. `desired` is the decisions' frame with the reasons in words. Returns the rows of
+        `desired` that changed."""
+        upsert(db, tables.StateRow, frame_rows(_changed(decisions.state, before.state)))
+        upsert(db, tables.ClockRow, frame_rows(_changed(decisions.clocks, before.clocks)))
+        upsert(db, tables.DrawRow, frame_rows(_changed(decisions.draws, before.draws)))
+        insert_all(db, tables.MoveRow, frame_rows(decisions.moves, run_id=run_id))
+        if decisions.valve != before.valve:
+            valve = decisions.valve
+            upsert(db, tables.ValveRow, [{"run_id": run_id, "at": now, **{n: getattr(valve, n) for n in valve.__slots__}}])
+        stored = read_frame(db, tables.DesiredRow, columns=desired.columns)
+        changed = _changed(desired, stored)
+        upsert(db, tables.DesiredRow, frame_rows(changed, is_planned=False))
+        insert_all(db, tables.DecisionRow, _log_rows(run_id, now, changed, decisions))
+        return changed
+
+    def save_gaps(self, db: Connection, now: datetime, gaps: pl.DataFrame) -> None:
+        """Open the gaps that are new, close those that are gone. A gap keeps the instant at which it was first found."""
+        open_now = {(row["gap"], row["person_id"]): row for row in gaps.to_dicts()}
+        still = {(row.gap, row.person_id) for row in db.execute(select(_GAPS).where(_GAPS.c.closed_at.is_(None)))}
+        fresh = [{**row, "opened_at": now, "closed_at": None} for key, row in open_now.items() if key not in still]
+        upsert(db, tables.GapRow, [{**row, "detail": row["detail"] or ""} for row in fresh])
+        for gap, person in sorted(still - set(open_now)):
+            db.execute(
+                _GAPS.update()
+                .where(_GAPS.c.gap == gap, _GAPS.c.person_id == person, _GAPS.c.closed_at.is_(None))
+                .values(closed_at=now)
+            )
+
+    def merge_person(self, db: Connection, old: str, new: str, now: datetime) -> None:
+        """Two persons turned out to be one: the survivor keeps its state or inherits; the other's clocks end as "merged"."""
+        survivor = db.execute(select(_STATES.c.person_id).where(_STATES.c.person_id == new)).one_or_none()
+        if survivor is None:
+            db.execute(_STATES.update().where(_STATES.c.person_id == old).values(person_id=new))
+            db.execute(_CLOCKS.update().where(_CLOCKS.c.person_id == old).values(person_id=new))
+        else:
+            db.execute(_STATES.delete().where(_STATES.c.person_id == old))
+            db.execute(
+                _CLOCKS.update()
+                .where(_CLOCKS.c.person_id == old, _CLOCKS.c.met_at.is_(None), _CLOCKS.c.cancelled_at.is_(None))
+                .values(cancelled_at=now, cancelled_because="merged")
+            )
+        db.execute(_DESIRED.delete().where(_DESIRED.c.person_id == old))
+        db.execute(_DESIRED.update().where(_DESIRED.c.person_id == new).values(is_planned=False))
+
+    def unplanned(self) -> list[str]:
+        """Persons whose desired values have changed since they were last in a plan."""
+        with self._engine.connect() as db:
+            query = select(_DESIRED.c.person_id).where(_DESIRED.c.is_planned.is_(False)).order_by(_DESIRED.c.person_id)
+            return list(db.execute(query).scalars())
+
+    def mark_planned(self, db: Connection, persons: Sequence[str]) -> None:
+        for chunk in chunks(persons):
+            db.execute(_DESIRED.update().where(_DESIRED.c.person_id.in_(chunk)).values(is_planned=True))
+
+    def desired(self, persons: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What the CRMs shall show of these persons."""
+        found: dict[str, dict[str, Any]] = {}
+        with self._engine.connect() as db:
+            for chunk in chunks(persons):
+                for row in db.execute(select(_DESIRED).where(_DESIRED.c.person_id.in_(chunk))).mappings():
+                    found[row["person_id"]] = dict(row)
+        return found
+
+    def frame(self, table: type[SQLModel], person_id: str | None = None) -> pl.DataFrame:
+        """A whole table of this module as a frame, or one person's rows of it."""
+        where = () if person_id is None else (table_of(table).c.person_id == person_id,)
+        with self._engine.connect() as db:
+            return read_frame(db, table, *where)
+
+    def states(self) -> pl.DataFrame:
+        return self.frame(tables.StateRow)
+
+    def clocks(self) -> pl.DataFrame:
+        return self.frame(tables.ClockRow)
+
+    def moves(self, person_id: str | None = None) -> pl.DataFrame:
+        return self.frame(tables.MoveRow, person_id).sort("at", "id")
+
+    def gaps(self) -> pl.DataFrame:
+        """Open gaps, oldest first."""
+        return self.frame(tables.GapRow).filter(pl.col("closed_at").is_null()).sort("opened_at", "gap", "person_id")
+
+    def gap_history(self) -> pl.DataFrame:
+        return self.frame(tables.GapRow)
+
+    def valve_log(self) -> pl.DataFrame:
+        with self._engine.connect() as db:
+            return read_frame(db, tables.ValveRow).sort("at")
+
+    def last_decision(self, person_id: str) -> Mapping[str, Any] | None:
+        """The newest logged decision of a person, with `at` and `run_id`."""
+        query = select(_DECISIONS).where(_DECISIONS.c.person_id == person_id).order_by(_DECISIONS.c.id.desc()).limit(1)
+        with self._engine.connect() as db:
+            row = db.execute(query).one_or_none()
+        return None if row is None else {"at": row.at, "run_id": row.run_id, **orjson.loads(row.body)}
+
+    def count_persons(self) -> int:
+        with self._engine.connect() as db:
+            return int(db.execute(select(func.count()).select_from(_STATES)).scalar_one())
+
+
+def _changed(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `now` that are not in `before`, to the last column; null equals null."""
+    if before.is_empty():
+        return now
+    return now.join(before.select(now.columns), on=now.columns, how="anti", nulls_equal=True, maintain_order="left")
+
+
+def _log_rows(run_id: str, now: datetime, changed: pl.DataFrame, decisions: Decisions) -> list[dict[str, Any]]:
+    persons = changed.select("person_id")
+    scores = _by_person(decisions.scores, persons)
+    verdicts = _by_person(decisions.qualification, persons)
+    reasons: dict[str, list[dict[str, Any]]] = {}
+    for reason in decisions.reasons.join(persons, on="person_id", how="semi", maintain_order="left").to_dicts():
+        reasons.setdefault(reason.pop("person_id"), []).append(reason)
+    rows = []
+    for desired in changed.to_dicts():
+        person = desired["person_id"]
+        body = {
+            "desired": desired,
+            "score": scores.get(person, {}),
+            "reasons": reasons.get(person, []),
+            "qualification": verdicts.get(person, {}),
+        }
+        rows.append({"run_id": run_id, "person_id": person, "at": now, "body": orjson.dumps(body)})
+    return rows
+
+
+def _by_person(frame: pl.DataFrame, persons: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    return {row["person_id"]: row for row in frame.join(persons, on="person_id", how="semi").to_dicts()}
+
+
+def _valve(db: Connection) -> ValvePosition | None:
+    row = db.execute(select(_VALVES).order_by(_VALVES.c.at.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    return ValvePosition(row.position, row.version, row.moved_on, row.cause, row.load, row.attainment)

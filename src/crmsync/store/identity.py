@@ -1,0 +1,65 @@
+"""Links between records and persons, aliases, and the queue of identities that people must settle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import orjson
+import polars as pl
+from sqlalchemy import Connection, Engine, select
+
+from crmsync.store import tables
+from crmsync.store.sql import read_frame, table_of, upsert
+
+_LINKS = table_of(tables.LinkRow)
+_ALIASES = table_of(tables.AliasRow)
+
+
+class Identity:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def links(self) -> pl.DataFrame:
+        """record, person_id, rule, evidence, linked_at, revoked_at."""
+        with self._engine.connect() as db:
+            return read_frame(db, tables.LinkRow)
+
+    def aliases(self) -> dict[str, str]:
+        """Former person id → the id it goes by now."""
+        with self._engine.connect() as db:
+            return {row.person_id: row.current_id for row in db.execute(select(_ALIASES))}
+
+    def save_links(self, db: Connection, rows: Sequence[tuple[str, str, str, str]], at: datetime) -> None:
+        """(record, person_id, rule, evidence) each."""
+        upsert(
+            db,
+            tables.LinkRow,
+            [
+                {"record": record, "person_id": person, "rule": rule, "evidence": evidence, "linked_at": at, "revoked_at": None}
+                for record, person, rule, evidence in rows
+            ],
+        )
+
+    def save_aliases(self, db: Connection, aliases: Sequence[tuple[str, str]], at: datetime) -> None:
+        """(former id, current id) each; links and everything decided move to the current id."""
+        upsert(db, tables.AliasRow, [{"person_id": old, "current_id": new, "since": at} for old, new in aliases])
+        for old, new in aliases:
+            db.execute(_LINKS.update().where(_LINKS.c.person_id == old).values(person_id=new))
+            for table in (table_of(tables.MoveRow), table_of(tables.DecisionRow)):
+                db.execute(table.update().where(table.c.person_id == old).values(person_id=new))
+
+    def save_reviews(self, db: Connection, reviews: Sequence[tuple[str, Sequence[str], str]], at: datetime) -> None:
+        """(record, candidate person ids, why) each."""
+        upsert(
+            db,
+            tables.ReviewRow,
+            [
+                {"record": record, "candidates": orjson.dumps(list(candidates)).decode(), "why": why, "since": at}
+                for record, candidates, why in reviews
+            ],
+        )
+
+    def reviews(self) -> pl.DataFrame:
+        with self._engine.connect() as db:
+            return read_frame(db, tables.ReviewRow)

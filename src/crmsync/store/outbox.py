@@ -1,0 +1,195 @@
+"""Intended changes and what became of them; the bases that fields shared with people are compared with; placed tasks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+import polars as pl
+from sqlalchemy import Connection, Engine, select
+
+from crmsync.model.changes import Association, Change, FieldDiff, Receipt
+from crmsync.model.records import RecordRef
+from crmsync.store import tables
+from crmsync.store.sql import chunks, insert_all, read_frame, table_of, upsert
+
+_OUTBOX = table_of(tables.OutboxRow)
+_BASES = table_of(tables.BaseRow)
+_PLACED = table_of(tables.PlacedTask)
+OPEN_STATES = ("planned", "sending", "retry", "unknown")
+
+
+class Outbox:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def plan(self, db: Connection, run_id: str, changes: Sequence[Change], now: datetime) -> None:
+        """Record what is about to be sent. Earlier changes still open are superseded: this plan was made knowing them."""
+        db.execute(_OUTBOX.update().where(_OUTBOX.c.state.in_(OPEN_STATES)).values(state="superseded", finished_at=now))
+        insert_all(
+            db,
+            tables.OutboxRow,
+            [
+                {
+                    "key": c.key,
+                    "run_id": run_id,
+                    "connection": c.connection,
+                    "object": c.object,
+                    "record_id": c.record_id,
+                    "person_id": c.person_id,
+                    "state": "planned",
+                    "body": _dump(c),
+                    "planned_at": now,
+                }
+                for c in changes
+            ],
+        )
+
+    def open_changes(self, run_id: str) -> list[Change]:
+        """The run's changes that are still to be sent, in plan order."""
+        query = select(_OUTBOX.c.body).where(_OUTBOX.c.run_id == run_id, _OUTBOX.c.state == "planned").order_by(_OUTBOX.c.id)
+        with self._engine.connect() as db:
+            return [_load(body) for body in db.execute(query).scalars()]
+
+    def mark_sending(self, run_id: str, keys: Iterable[str], now: datetime) -> None:
+        with self._engine.begin() as db:
+            for chunk in chunks(keys):
+                mine = (_OUTBOX.c.run_id == run_id, _OUTBOX.c.key.in_(chunk))
+                db.execute(_OUTBOX.update().where(*mine).values(state="sending", sent_at=now))
+
+    def confirm(self, db: Connection, run_id: str, receipts: Sequence[Receipt], now: datetime) -> None:
+        for receipt in receipts:
+            db.execute(
+                _OUTBOX.update()
+                .where(_OUTBOX.c.run_id == run_id, _OUTBOX.c.key == receipt.key)
+                .values(
+                    state=receipt.outcome,
+                    record_id=receipt.record_id,
+                    finished_at=now,
+                    code=receipt.code,
+                    message=receipt.message,
+                )
+            )
+
+    def unfinished_persons(self) -> list[str]:
+        """Persons with a change that did not arrive for sure: they are planned again."""
+        query = select(_OUTBOX.c.person_id).where(_OUTBOX.c.state.in_((*OPEN_STATES, "conflict"))).distinct()
+        with self._engine.connect() as db:
+            return sorted(db.execute(query).scalars())
+
+    def rejected(self) -> pl.DataFrame:
+        """Changes that a CRM refused and no later plan has replaced, newest first: the dead letters."""
+        with self._engine.connect() as db:
+            frame = read_frame(db, tables.OutboxRow)
+        newest = frame.sort("id").group_by("connection", "object", "record_id", "person_id", maintain_order=True).last()
+        return newest.filter(pl.col("state") == "rejected").sort("id", descending=True)
+
+    def history(self, person_id: str) -> list[tuple[Change, Mapping[str, Any]]]:
+        """Every change ever intended for a person with its state, oldest first."""
+        query = select(_OUTBOX).where(_OUTBOX.c.person_id == person_id).order_by(_OUTBOX.c.id)
+        with self._engine.connect() as db:
+            return [
+                (
+                    _load(row.body),
+                    {
+                        "state": row.state,
+                        "planned_at": row.planned_at,
+                        "finished_at": row.finished_at,
+                        "code": row.code,
+                        "message": row.message or "",
+                    },
+                )
+                for row in db.execute(query)
+            ]
+
+    def outcomes(self, run_id: str) -> dict[str, int]:
+        """How many changes of a run ended in which state."""
+        with self._engine.connect() as db:
+            frame = read_frame(db, tables.OutboxRow, _OUTBOX.c.run_id == run_id, columns=["id", "state"])
+        return dict(frame.group_by("state").len().sort("state").iter_rows())
+
+    def bases(self, refs: Iterable[RecordRef]) -> dict[tuple[RecordRef, str], Any]:
+        """(record, field) → what we last wrote there, or saw and took into account."""
+        wanted: dict[tuple[str, str], list[str]] = {}
+        for ref in refs:
+            wanted.setdefault((ref.connection, ref.object), []).append(ref.id)
+        found: dict[tuple[RecordRef, str], Any] = {}
+        with self._engine.connect() as db:
+            for (connection, object_), ids in wanted.items():
+                for chunk in chunks(ids):
+                    query = select(_BASES).where(
+                        _BASES.c.connection == connection, _BASES.c.object == object_, _BASES.c.record_id.in_(chunk)
+                    )
+                    for row in db.execute(query):
+                        found[(RecordRef(connection, object_, row.record_id), row.field)] = orjson.loads(row.value)
+        return found
+
+    def all_bases(self, fields: Sequence[str]) -> pl.DataFrame:
+        """connection, object, record_id, field, value (JSON), at — of these vendor fields."""
+        with self._engine.connect() as db:
+            return read_frame(db, tables.BaseRow, _BASES.c.field.in_(tuple(fields)))
+
+    def save_bases(self, db: Connection, bases: Mapping[tuple[RecordRef, str], Any], now: datetime) -> None:
+        upsert(
+            db,
+            tables.BaseRow,
+            [
+                {
+                    "connection": ref.connection,
+                    "object": ref.object,
+                    "record_id": ref.id,
+                    "field": field,
+                    "value": orjson.dumps(value).decode(),
+                    "at": now,
+                }
+                for (ref, field), value in bases.items()
+            ],
+        )
+
+    def placed_tasks(self, clock_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+        """Where the tasks of these clocks stand, with the field values that we last wrote (`body`)."""
+        found: dict[str, Mapping[str, Any]] = {}
+        with self._engine.connect() as db:
+            for chunk in chunks(clock_ids):
+                for row in db.execute(select(_PLACED).where(_PLACED.c.clock_id.in_(chunk))).mappings():
+                    found[row["clock_id"]] = {**row, "body": orjson.loads(row["body"])}
+        return found
+
+    def place_task(
+        self, db: Connection, clock_id: str, ref: RecordRef, person_ref: str, body: Mapping[str, Any], now: datetime
+    ) -> None:
+        upsert(
+            db,
+            tables.PlacedTask,
+            [
+                {
+                    "clock_id": clock_id,
+                    "connection": ref.connection,
+                    "object": ref.object,
+                    "person_ref": person_ref,
+                    "record_id": ref.id or None,
+                    "body": orjson.dumps(dict(body)).decode(),
+                    "at": now,
+                }
+            ],
+        )
+
+
+def _dump(change: Change) -> bytes:
+    return orjson.dumps(dataclasses.asdict(change))
+
+
+def _load(body: bytes) -> Change:
+    raw = orjson.loads(body)
+    stamp = raw["expected_modified_at"]
+    return Change(
+        **{
+            **raw,
+            "fields": tuple(FieldDiff(**f) for f in raw["fields"]),
+            "associations": tuple(Association(**a) for a in raw["associations"]),
+            "expected_modified_at": datetime.fromisoformat(stamp) if stamp else None,
+        }
+    )

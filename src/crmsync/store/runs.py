@@ -1,0 +1,68 @@
+"""What ran, when, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+import polars as pl
+from sqlalchemy import Engine, func, select
+
+from crmsync.store import tables
+from crmsync.store.sql import read_frame, table_of, upsert
+
+_RUNS = table_of(tables.RunRow)
+_META = table_of(tables.Meta)
+
+
+class Runs:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def begin(self, verb: str, now: datetime, *, is_rehearsal: bool, definitions: str) -> str:
+        """Open a run and return its id: the instant and a running number, sortable and never random."""
+        with self._engine.begin() as db:
+            number = db.execute(select(func.count()).select_from(_RUNS)).scalar_one() + 1
+            run_id = f"{now:%Y%m%dT%H%M%S}-{number:06d}"
+            upsert(
+                db,
+                tables.RunRow,
+                [
+                    {
+                        "run_id": run_id,
+                        "verb": verb,
+                        "now": now,
+                        "is_rehearsal": is_rehearsal,
+                        "state": "running",
+                        "definitions": definitions,
+                        "summary": "{}",
+                    }
+                ],
+            )
+        return run_id
+
+    def end(self, run_id: str, state: str, summary: Mapping[str, Any]) -> None:
+        with self._engine.begin() as db:
+            db.execute(
+                _RUNS.update().where(_RUNS.c.run_id == run_id).values(state=state, summary=orjson.dumps(dict(summary)).decode())
+            )
+
+    def frame(self) -> pl.DataFrame:
+        with self._engine.connect() as db:
+            return read_frame(db, tables.RunRow)
+
+    def last_cycle_at(self) -> datetime | None:
+        """`now` of the newest finished cycle."""
+        query = select(func.max(_RUNS.c.now)).where(_RUNS.c.state != "running")
+        with self._engine.connect() as db:
+            return db.execute(query).scalar_one_or_none()
+
+    def meta(self, name: str) -> str | None:
+        with self._engine.connect() as db:
+            return db.execute(select(_META.c.value).where(_META.c.name == name)).scalar_one_or_none()
+
+    def set_meta(self, name: str, value: str) -> None:
+        with self._engine.begin() as db:
+            upsert(db, tables.Meta, [{"name": name, "value": value}])

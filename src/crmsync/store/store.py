@@ -1,0 +1,71 @@
+"""One database, opened once: the parts of the store over one engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import SQLModel, create_engine
+
+from crmsync.errors import StopConnector
+from crmsync.store.decided import Decided
+from crmsync.store.entities import Entities
+from crmsync.store.identity import Identity
+from crmsync.store.outbox import Outbox
+from crmsync.store.runs import Runs
+from crmsync.store.staging import Staging
+
+SCHEMA_VERSION = "1"
+
+
+class Store:
+    """The database behind one configuration. Its parts share one engine; `transaction()` spans them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.staging = Staging(engine)
+        self.entities = Entities(engine)
+        self.identity = Identity(engine)
+        self.decided = Decided(engine)
+        self.outbox = Outbox(engine)
+        self.runs = Runs(engine)
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """Open, and create the tables where there are none. Raises StopConnector when the database was made by a crmsync
+        whose tables differ."""
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _prepare_sqlite)
+        SQLModel.metadata.create_all(engine)
+        store = cls(engine)
+        found = store.runs.meta("schema_version")
+        if found is None:
+            store.runs.set_meta("schema_version", SCHEMA_VERSION)
+        elif found != SCHEMA_VERSION:
+            raise StopConnector("store.other_schema", found=found, wanted=SCHEMA_VERSION)
+        return store
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Everything done with the yielded connection is kept together, or not at all."""
+        with self._engine.begin() as db:
+            yield db
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _prepare_sqlite(connection: object, _entry: ConnectionPoolEntry) -> None:
+    """Readers do not wait for the writer (WAL); a second writer waits up to 30 s instead of failing at once."""
+    cursor = connection.cursor()  # type: ignore[attr-defined]  # a DB-API connection, which has no common type
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "temp_store=MEMORY"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
