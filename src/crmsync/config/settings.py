@@ -1,0 +1,251 @@
+"""`crmsync.yaml`: where the database is, which CRMs are connected and how, where definitions and mappings lie.
+
+Environment beats file for what differs between places (pydantic-settings, prefix `CRMSYNC_`):
+
+    CRMSYNC_STORE_URL                                where the database lives
+    CRMSYNC_LANGUAGE                                 ja | en
+    CRMSYNC_CA_FILE, CRMSYNC_PROXY                   network
+    CRMSYNC_CONNECTIONS__<NAME>__BASE_URLS__<KEY>    a base URL of a connection
+
+Secrets are never in the file: `auth` refers to an environment variable or a secret file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from crmsync.config.document import Document, FileModel, read_document, validate
+from crmsync.errors import FixConfig, Problem, StopConnector
+from crmsync.messages import Language
+
+Role = Literal["ma", "sfa", "both"]
+FILE = "crmsync.yaml"
+
+
+class SecretRef(FileModel):
+    """Where a secret is found: exactly one of an environment variable and a file."""
+
+    env: str | None = None
+    file: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> SecretRef:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("give exactly one of 'env' and 'file'")
+        return self
+
+
+class ScheduleFile(FileModel):
+    every_minutes: int = Field(default=15, ge=1, le=24 * 60)
+    jitter_seconds: int = Field(default=30, ge=0, le=3600)
+
+
+class BudgetFile(FileModel):
+    lane: str
+    calls: int = Field(ge=1)
+    seconds: float = Field(gt=0)
+
+
+class ConnectionFile(FileModel):
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
+    connector: str
+    role: Role
+    base_urls: dict[str, str] = {}
+    auth: dict[str, SecretRef] = {}
+    options: dict[str, Any] = {}
+    objects: list[str] | None = None
+    budget: list[BudgetFile] | None = None
+    schedule: ScheduleFile = ScheduleFile()
+    country: str = Field(default="JP", pattern="^[A-Z]{2}$")
+
+
+class StoreFile(FileModel):
+    url: str = "sqlite:///crmsync.db"
+
+
+class NetworkFile(FileModel):
+    ca_file: str | None = None
+    proxy: str | None = None
+
+
+class SettingsFile(FileModel):
+    language: Language = "ja"
+    store: StoreFile = StoreFile()
+    network: NetworkFile = NetworkFile()
+    connections: list[ConnectionFile] = Field(min_length=1)
+    team: str = "team.yaml"
+    rules: str = "rules"
+    mappings: str = "mappings"
+
+
+class ConnectionEnvironment(FileModel):
+    base_urls: dict[str, str] = {}
+
+
+class Environment(BaseSettings):
+    """What the environment says; read by pydantic-settings."""
+
+    model_config = SettingsConfigDict(env_prefix="CRMSYNC_", env_nested_delimiter="__", extra="ignore")
+    store_url: str | None = None
+    language: Language | None = None
+    ca_file: str | None = None
+    proxy: str | None = None
+    connections: dict[str, ConnectionEnvironment] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig:
+    """One connection as the rest of the program sees it. `secret(name)` reads `auth.<name>` when it is needed."""
+
+    name: str
+    connector: str
+    role: Role
+    base_urls: Mapping[str, str]
+    auth: frozenset[str]
+    options: Mapping[str, Any]
+    objects: tuple[str, ...] | None
+    budget: tuple[tuple[str, int, float], ...] | None
+    every_minutes: int
+    jitter_seconds: int
+    country: str
+    secret: Callable[[str], str] = field(repr=False)
+    position: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration but for rules, team and mappings, which have loaders of their own."""
+
+    directory: Path
+    language: Language
+    store_url: str
+    ca_file: str | None
+    proxy: str | None
+    connections: tuple[ConnectionConfig, ...]
+    team_file: Path
+    rules_directory: Path
+    mappings_directory: Path
+
+
+def load_settings(directory: Path) -> Settings:
+    """Read `crmsync.yaml` in `directory` with the environment on top. Raises FixConfig with every problem found."""
+    document = read_document(directory / FILE, shown_as=FILE)
+    file = validate(document, SettingsFile)
+    environment = _environment()
+    problems = _duplicates(document, file)
+    connections = tuple(_connection(document, index, entry, environment, directory) for index, entry in enumerate(file.connections))
+    problems += [p for index, c in enumerate(connections) for p in _bad_urls(document, index, c)]
+    if problems:
+        raise FixConfig(problems)
+    return Settings(
+        directory=directory,
+        language=environment.language or file.language,
+        store_url=_store_url(environment.store_url or file.store.url, directory),
+        ca_file=environment.ca_file or file.network.ca_file,
+        proxy=environment.proxy or file.network.proxy,
+        connections=connections,
+        team_file=directory / file.team,
+        rules_directory=directory / file.rules,
+        mappings_directory=directory / file.mappings,
+    )
+
+
+def _environment() -> Environment:
+    try:
+        return Environment()
+    except ValidationError as error:
+        raise FixConfig(
+            [
+                Problem(
+                    "environment",
+                    1,
+                    1,
+                    "config.wrong_value",
+                    {
+                        "key": "CRMSYNC_" + "__".join(str(part) for part in found["loc"]).upper(),
+                        "value": "…",
+                        "detail": found["msg"],
+                    },
+                )
+                for found in error.errors()
+            ]
+        ) from error
+
+
+def _connection(
+    document: Document, index: int, entry: ConnectionFile, environment: Environment, directory: Path
+) -> ConnectionConfig:
+    over = environment.connections.get(entry.name)
+    return ConnectionConfig(
+        name=entry.name,
+        connector=entry.connector,
+        role=entry.role,
+        base_urls={**entry.base_urls, **(over.base_urls if over else {})},
+        auth=frozenset(entry.auth),
+        options=entry.options,
+        objects=tuple(entry.objects) if entry.objects is not None else None,
+        budget=tuple((b.lane, b.calls, b.seconds) for b in entry.budget) if entry.budget is not None else None,
+        every_minutes=entry.schedule.every_minutes,
+        jitter_seconds=entry.schedule.jitter_seconds,
+        country=entry.country,
+        secret=_secret_reader(entry, directory),
+        position=document.position("connections", index, "name"),
+    )
+
+
+def _secret_reader(entry: ConnectionFile, directory: Path) -> Callable[[str], str]:
+    def read(name: str) -> str:
+        reference = entry.auth.get(name)
+        if reference is None:
+            raise StopConnector("auth.secret_not_configured", connection=entry.name, secret=name)
+        value = _from_file(directory / reference.file) if reference.file else _from_environment(str(reference.env))
+        if not value:
+            where = reference.file or f"${reference.env}"
+            raise StopConnector("auth.secret_missing", connection=entry.name, secret=name, where=where)
+        return value
+
+    return read
+
+
+def _from_file(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+
+def _from_environment(name: str) -> str:
+    return os.environ.get(name, "").strip()
+
+
+def _store_url(url: str, directory: Path) -> str:
+    """A relative SQLite path is relative to the configuration, wherever the program is started."""
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not url.startswith(prefix + "/") and url != prefix + ":memory:":
+        return prefix + str((directory / url.removeprefix(prefix)).resolve())
+    return url
+
+
+def _duplicates(document: Document, file: SettingsFile) -> list[Problem]:
+    names = [c.name for c in file.connections]
+    return [
+        document.problem(("connections", index, "name"), "config.duplicate_connection", name=name)
+        for index, name in enumerate(names)
+        if name in names[:index]
+    ]
+
+
+def _bad_urls(document: Document, index: int, connection: ConnectionConfig) -> list[Problem]:
+    adapter = TypeAdapter(HttpUrl)
+    problems = []
+    for key, url in connection.base_urls.items():
+        try:
+            adapter.validate_python(url)
+        except ValidationError:
+            path = ("connections", index, "base_urls", key)
+            problems.append(document.problem(path, "config.bad_url", key=key, value=url))
+    return problems

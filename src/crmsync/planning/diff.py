@@ -1,0 +1,96 @@
+"""The three-way diff of one record: base (last written, or seen and taken into account), current, desired.
+
+    base     current  desired   policy           →
+    any      = d      d         any              nothing; base becomes current
+    any      c        none      any              nothing; what people set is taken into account: base becomes current
+    any      c        d         crmsync_owns     write
+    b        = b      d         newest_wins      write: nobody has touched it since
+    none     c        d         newest_wins      write: the first time we say anything here
+    b        ≠ b      d         newest_wins      refused, human_edit: a person spoke after us; the decision hears of it
+    any      blank    d         fill_if_blank    write
+    any      c        d         fill_if_blank    nothing
+    any      c        d         source_wins      nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from crmsync.model.changes import Change, FieldDiff, Policy, Refused
+from crmsync.model.records import RecordRef
+from crmsync.planning.plan import change_key
+
+Same = Callable[[str, Any, Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One remote record as last read, with what we know of our own earlier writes to it. Values are the vendor's."""
+
+    ref: RecordRef
+    person_id: str
+    modified_at: datetime | None
+    current: Mapping[str, Any]
+    bases: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDiff:
+    """What to write, what is left alone and why, and which bases now stand at what people set."""
+
+    change: Change | None
+    refused: tuple[Refused, ...]
+    accounted: Mapping[str, Any]
+
+
+def diff_record(
+    target: Target, desired: Mapping[str, Any], policies: Mapping[str, Policy], same: Same, because: str
+) -> RecordDiff:
+    """Compare one record. `desired` has a vendor field only where we want something said; `policies` names every field we may
+    write; `same(field, a, b)` is canonical equality."""
+    diffs, refused, accounted = [], [], {}
+    for name, policy in policies.items():
+        current = target.current.get(name)
+        base = target.bases.get(name)
+        if name not in desired or same(name, current, desired[name]):
+            if policy == "newest_wins" and (name not in target.bases or not same(name, base, current)):
+                accounted[name] = current
+            continue
+        verdict = _verdict(name, policy, target, same)
+        if verdict == "write":
+            diffs.append(FieldDiff(name, base, current, desired[name]))
+        elif verdict:
+            refused.append(Refused(target.ref, name, current, desired[name], verdict))
+    return RecordDiff(_change(target, tuple(diffs), because), tuple(refused), accounted)
+
+
+def _verdict(name: str, policy: Policy, target: Target, same: Same) -> str:
+    current = target.current.get(name)
+    if policy == "crmsync_owns":
+        return "write"
+    if policy == "newest_wins":
+        untouched = name not in target.bases or same(name, target.bases[name], current)
+        return "write" if untouched else "human_edit"
+    if policy == "fill_if_blank":
+        return "write" if current in (None, "") else ""
+    return ""
+
+
+def _change(target: Target, diffs: tuple[FieldDiff, ...], because: str) -> Change | None:
+    if not diffs:
+        return None
+    ref = target.ref
+    return Change(
+        key=change_key(ref.connection, ref.object, ref.id, {d.field: d.desired for d in diffs}),
+        connection=ref.connection,
+        object=ref.object,
+        operation="update",
+        fields=diffs,
+        person_id=target.person_id,
+        record_id=ref.id,
+        expected_modified_at=target.modified_at,
+        because=because,
+    )

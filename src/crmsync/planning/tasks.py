@@ -1,0 +1,70 @@
+"""The one task of a clock: created once by key, kept in step while open, closed with its clock, never re-opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crmsync.model.changes import Association, Change, FieldDiff
+from crmsync.model.records import RecordRef
+from crmsync.planning.plan import change_key
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTarget:
+    """Where a task stands or shall stand. `ref.id` is empty until the CRM has given it one; `current` is what it holds as far
+    as we know, None where it was never created."""
+
+    ref: RecordRef
+    person_id: str
+    key_field: str
+    key: str
+    person: Association | None
+    current: Mapping[str, Any] | None
+    is_closed: bool
+
+
+def diff_task(
+    target: TaskTarget, desired: Mapping[str, Any], same: Callable[[str, Any, Any], bool], *, is_open: bool, because: str
+) -> Change | None:
+    """The change that brings the task to `desired` (vendor fields), or None. A task that a rep closed stays closed, and one
+    that was never created is not created just to be closed."""
+    if target.current is None:
+        return _create(target, desired, because) if is_open else None
+    if target.is_closed:
+        return None
+    diffs = tuple(
+        FieldDiff(name, target.current.get(name), target.current.get(name), value)
+        for name, value in desired.items()
+        if not same(name, target.current.get(name), value)
+    )
+    if not diffs:
+        return None
+    ref = target.ref
+    return Change(
+        key=change_key(ref.connection, ref.object, target.key, {d.field: d.desired for d in diffs}),
+        connection=ref.connection,
+        object=ref.object,
+        operation="update",
+        fields=diffs,
+        person_id=target.person_id,
+        record_id=ref.id,
+        because=because,
+    )
+
+
+def _create(target: TaskTarget, desired: Mapping[str, Any], because: str) -> Change:
+    ref = target.ref
+    return Change(
+        key=change_key(ref.connection, ref.object, target.key, desired),
+        connection=ref.connection,
+        object=ref.object,
+        operation="upsert",
+        fields=tuple(FieldDiff(name, None, None, value) for name, value in desired.items()),
+        person_id=target.person_id,
+        key_field=target.key_field,
+        key_value=target.key,
+        associations=(target.person,) if target.person else (),
+        because=because,
+    )
