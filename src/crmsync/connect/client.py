@@ -1,0 +1,261 @@
+"""The one way out: every byte to a CRM passes budget, breaker, retry and auth here, the vendors' own clients included."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import httpx
+import orjson
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_never
+
+from crmsync.connect.answers import classify_answer, classify_failure, http_date, json_of
+from crmsync.connect.auth import TokenRefused
+from crmsync.connect.breaker import Breaker
+from crmsync.connect.budget import Budget
+from crmsync.connect.calls import AnswerLost, Call, CallRejected, Verdict, shown
+from crmsync.connect.retry import GiveUp, RetryPolicy, Wait, decide_retry
+from crmsync.errors import RetryLater, StopConnector
+
+if TYPE_CHECKING:
+    import requests
+
+    from crmsync.connect.bridges import Pool
+
+__all__ = ["ApiClient", "Call", "Usage", "Verdict"]
+
+_log = structlog.get_logger("crmsync.connect")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a connection has spent since it was opened. `left` is what the vendor last said remains, by lane."""
+
+    calls: int = 0
+    retries: int = 0
+    by_lane: Mapping[str, int] = field(default_factory=dict)
+    left: Mapping[str, int] = field(default_factory=dict)
+    waited_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How one attempt ended, and what is done next."""
+
+    verdict: Verdict
+    response: httpx.Response | None = None
+    value: Any = None
+    error: Exception | None = None
+    next: Wait | GiveUp = field(default_factory=GiveUp)
+
+
+class ApiClient:
+    """One connection's client: sync, safe to use from several threads.
+
+    `pause` sleeps for seconds, `draw` picks evenly between two numbers: both replaced in tests, which never sleep."""
+
+    def __init__(
+        self,
+        name: str,
+        http: httpx.Client,
+        *,
+        base_urls: Mapping[str, str],
+        budget: Budget,
+        breaker: Breaker | None = None,
+        policy: RetryPolicy | None = None,
+        pause: Callable[[float], None] = time.sleep,
+        draw: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self.name = name
+        self.base_urls = dict(base_urls)
+        self.policy = policy or RetryPolicy()
+        self._http = http
+        self._budget = budget
+        self._breaker = breaker or Breaker(name, time.monotonic)
+        self._pause = pause
+        self._draw = draw
+        self._auth: httpx.Auth | None = None
+        self._classify: Callable[[httpx.Response], Verdict] = classify_answer
+        self._observe: Callable[[httpx.Response], None] = lambda _response: None
+        self._server_time: datetime | None = None
+        self._lock = threading.Lock()
+        self._usage = Usage()
+        http.event_hooks["response"].append(self._seen)
+
+    def use_auth(self, auth: httpx.Auth) -> None:
+        """How every later call is authenticated."""
+        self._auth = auth
+
+    def use_classifier(self, classify: Callable[[httpx.Response], Verdict]) -> None:
+        """What answers mean in this CRM. It is given the response with its body read."""
+        self._classify = classify
+
+    def use_observer(self, observe: Callable[[httpx.Response], None]) -> None:
+        """Shown every answer's status and headers (the body is not read yet): where a connector reads its limits."""
+        self._observe = observe
+
+    def send(self, call: Call) -> httpx.Response:
+        """Send, and send again where that is right. Gives what the classifier calls ok (and what it rejects, where the call is
+        lenient). Raises RetryLater, StopConnector, CallRejected, or AnswerLost for a call that must not be repeated."""
+        response = self._run(call, lambda _response: None).response
+        assert response is not None  # noqa: S101 - an outcome without a response never leaves _run
+        return response
+
+    def send_json(self, call: Call) -> Any:
+        """As `send`, and give the JSON of the body (None where empty). A body that is no JSON is a failed attempt, sent again
+        where the call may be."""
+        return self._run(call, json_of).value
+
+    def server_time(self) -> datetime:
+        """The CRM's clock as of its last answer (UTC, whole seconds). Raises StopConnector before there was one."""
+        if self._server_time is None:
+            raise StopConnector("connect.no_server_time", connection=self.name)
+        return self._server_time
+
+    def server_time_or_none(self) -> datetime | None:
+        """As `server_time`, None before there was an answer."""
+        return self._server_time
+
+    @property
+    def usage(self) -> Usage:
+        return self._usage
+
+    def note_left(self, lane: str, left: int) -> None:
+        """Record what the vendor says remains in a lane."""
+        with self._lock:
+            old = self._usage
+            self._usage = Usage(old.calls, old.retries, old.by_lane, {**old.left, lane: left}, old.waited_seconds)
+
+    def requests_session(self, shape: Callable[[Call], Call] = lambda call: call) -> requests.Session:
+        """A requests session whose traffic is this client's. `shape` may change each call (host, lane, repeatable)."""
+        from crmsync.connect.bridges import BridgedSession
+
+        return BridgedSession(self, shape)
+
+    def urllib3_pool(self, shape: Callable[[Call], Call] = lambda call: call) -> Pool:
+        """What stands in for a urllib3 pool manager, likewise."""
+        from crmsync.connect.bridges import Pool
+
+        return Pool(self, shape)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> ApiClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, call: Call, read: Callable[[httpx.Response], Any]) -> _Outcome:
+        numbers = itertools.count(1)
+        retrying = Retrying(
+            sleep=self._pause,
+            stop=stop_never,  # decide_retry ends the loop: it counts the attempts
+            wait=self._wait,
+            retry=retry_if_result(lambda outcome: isinstance(outcome.next, Wait)),
+        )
+        outcome: _Outcome = retrying(lambda: self._attempt(call, read, next(numbers)))
+        lenient = call.is_lenient and outcome.verdict.kind == "reject"
+        return outcome if outcome.verdict.kind == "ok" or lenient else self._refuse(call, outcome)
+
+    def _wait(self, state: RetryCallState) -> float:
+        outcome = state.outcome.result() if state.outcome else None
+        if outcome is None or not isinstance(outcome.next, Wait):
+            return 0.0
+        return self._draw(outcome.next.at_least_seconds, outcome.next.at_most_seconds)
+
+    def _attempt(self, call: Call, read: Callable[[httpx.Response], Any], number: int) -> _Outcome:
+        self._breaker.check()
+        waited = self._budget.take(call.lane)
+        self._count(call.lane, is_retry=number > 1, waited_seconds=waited)
+        met = self._exchange(self._build(call), read)
+        self._tell_breaker(met.verdict, met.response)
+        outcome = replace(met, next=decide_retry(met.verdict, number, call, self.policy))
+        if outcome.verdict.kind != "ok":
+            self._report(call, outcome, number)
+        return outcome
+
+    def _exchange(self, request: httpx.Request, read: Callable[[httpx.Response], Any]) -> _Outcome:
+        try:
+            response = self._http.send(request, auth=self._auth)
+        except TokenRefused as refusal:
+            return _Outcome(refusal.verdict, error=refusal)
+        except httpx.RequestError as failure:
+            return _Outcome(classify_failure(failure, request), error=failure)
+        verdict = self._classify(response)
+        if verdict.kind != "ok":
+            return _Outcome(verdict, response)
+        try:
+            return _Outcome(verdict, response, read(response))
+        except ValueError as failure:
+            return _Outcome(Verdict("retry", "not_json", str(failure)), response, error=failure)
+
+    def _build(self, call: Call) -> httpx.Request:
+        """The whole request, anew for each attempt: headers are never lost on the way to a second one."""
+        headers = dict(call.headers)
+        content = call.content
+        if call.json is not None:
+            content = orjson.dumps(call.json)
+            headers.setdefault("Content-Type", "application/json")
+        url = call.url if "://" in call.url else self.base_urls["api"].rstrip("/") + call.url
+        params: Any = call.params
+        return self._http.build_request(call.method, url, params=params, content=content, headers=headers)
+
+    def _tell_breaker(self, verdict: Verdict, response: httpx.Response | None) -> None:
+        if verdict.kind == "auth":
+            self._breaker.trip(verdict.code)
+        elif verdict.kind == "retry" and (response is None or response.status_code >= 500):
+            self._breaker.failed(verdict.code)
+        elif verdict.kind != "stop":
+            self._breaker.succeeded()
+
+    def _refuse(self, call: Call, outcome: _Outcome) -> NoReturn:
+        verdict = outcome.verdict
+        params = {
+            "connection": self.name,
+            "method": call.method,
+            "path": call.path,
+            "status": outcome.response.status_code if outcome.response is not None else 0,
+            "vendor_code": verdict.code,
+            "message": shown(verdict.message),
+        }
+        if verdict.kind == "reject":
+            raise CallRejected("connect.rejected", **params) from outcome.error
+        if verdict.kind != "retry":
+            raise StopConnector(f"connect.{verdict.kind}", **params) from outcome.error
+        if isinstance(outcome.next, GiveUp) and outcome.next.is_unknown:
+            raise AnswerLost("connect.answer_lost", **params) from outcome.error
+        after_seconds = verdict.wait_seconds or self.policy.longest_seconds
+        raise RetryLater("connect.retry", after_seconds=after_seconds, **params) from outcome.error
+
+    def _report(self, call: Call, outcome: _Outcome, number: int) -> None:
+        _log.info(
+            "call_failed",
+            connection=self.name,
+            method=call.method,
+            path=call.path,
+            attempt=number,
+            verdict=outcome.verdict.kind,
+            vendor_code=outcome.verdict.code,
+            again=isinstance(outcome.next, Wait),
+        )
+
+    def _count(self, lane: str, *, is_retry: bool, waited_seconds: float) -> None:
+        with self._lock:
+            old = self._usage
+            by_lane = {**old.by_lane, lane: old.by_lane.get(lane, 0) + 1}
+            self._usage = Usage(old.calls + 1, old.retries + is_retry, by_lane, old.left, old.waited_seconds + waited_seconds)
+
+    def _seen(self, response: httpx.Response) -> None:
+        stamp = http_date(response.headers.get("Date", ""))
+        if stamp is not None:
+            self._server_time = stamp
+        self._observe(response)
