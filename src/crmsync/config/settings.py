@@ -57,9 +57,9 @@ class ConnectionFile(FileModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
     connector: str
     role: Role
-    base_urls: dict[str, str] = {}
-    auth: dict[str, SecretRef] = {}
-    options: dict[str, Any] = {}
+    base_urls: dict[str, str] = Field(default_factory=dict)
+    auth: dict[str, SecretRef] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
     objects: list[str] | None = None
     budget: list[BudgetFile] | None = None
     schedule: ScheduleFile = ScheduleFile()
@@ -86,7 +86,7 @@ class SettingsFile(FileModel):
 
 
 class ConnectionEnvironment(FileModel):
-    base_urls: dict[str, str] = {}
+    base_urls: dict[str, str] = Field(default_factory=dict)
 
 
 class Environment(BaseSettings):
@@ -97,7 +97,7 @@ class Environment(BaseSettings):
     language: Language | None = None
     ca_file: str | None = None
     proxy: str | None = None
-    connections: dict[str, ConnectionEnvironment] = {}
+    connections: dict[str, ConnectionEnvironment] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ def diff_task(
         fields=diffs,
         person_id=target.person_id,
         record_id=ref.id,
+        key_field=target.key_field,
+        key_value=target.key,
         because=because,
     )
 

@@ -1,0 +1,99 @@
+"""pull → stage: bring what changed, and store each page with its cursor in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from crmsync.connect.contract import PullRequest, Stream
+from crmsync.errors import CrmsyncError
+from crmsync.sync.workspace import Connection, Progress, Workspace
+
+_log = structlog.get_logger("crmsync.sync.pull")
+
+
+@dataclass(frozen=True, slots=True)
+class PulledStream:
+    """What one object of one connection brought."""
+
+    connection: str
+    object: str
+    records: int = 0
+    new: int = 0
+    changed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A connection that stopped: message code and parameters of the error."""
+
+    connection: str
+    code: str
+    params: dict[str, object]
+
+    @classmethod
+    def of(cls, connection: str, error: CrmsyncError) -> Failure:
+        return cls(connection, error.code, dict(error.params))
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull brought, and which connections stopped. One stopped connection never costs the others theirs."""
+
+    streams: tuple[PulledStream, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def failed(self) -> frozenset[str]:
+        return frozenset(f.connection for f in self.failures)
+
+
+def pull(workspace: Workspace, now: datetime, progress: Progress) -> Pulled:
+    """Pull every configured object of every connection. `now` becomes `learnt_at` of what is new."""
+    streams: list[PulledStream] = []
+    failures: list[Failure] = []
+    for connection in workspace.connections:
+        try:
+            for stream in _in_order(connection):
+                streams.append(_pull_stream(workspace, connection, stream, now, progress))
+        except CrmsyncError as error:
+            failures.append(Failure.of(connection.name, error))
+            _log.warning("connection_stopped", connection=connection.name, code=error.code)
+    return Pulled(tuple(streams), tuple(failures))
+
+
+def _in_order(connection: Connection) -> Iterable[Stream]:
+    """The configured streams, each after those it needs."""
+    wanted = [s for s in connection.connector.capabilities.streams if s.object in connection.objects]
+    done: set[str] = set()
+    while wanted:
+        ready = [s for s in wanted if not (set(s.after) & {w.object for w in wanted} - done)]
+        for stream in ready or wanted[:1]:
+            yield stream
+            done.add(stream.object)
+            wanted.remove(stream)
+
+
+def _pull_stream(
+    workspace: Workspace, connection: Connection, stream: Stream, now: datetime, progress: Progress
+) -> PulledStream:
+    store, name, object_ = workspace.store, connection.name, stream.object
+    request = PullRequest(
+        object=object_,
+        fields=connection.mappings[object_].fields_needed(),
+        cursor=store.staging.cursor(name, object_),
+        known=lambda other: store.staging.known_ids(name, other),
+    )
+    total = PulledStream(name, object_)
+    progress.started("pull", name, object_, None)
+    for page in connection.connector.pull(request):
+        staged = store.staging.stage(name, object_, page.records, page.cursor, now)
+        progress.advanced("pull", name, object_, len(page.records))
+        total = PulledStream(
+            name, object_, total.records + len(page.records), total.new + staged.new, total.changed + staged.changed
+        )
+    progress.finished("pull", name, object_)
+    return total

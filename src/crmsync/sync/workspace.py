@@ -1,0 +1,80 @@
+"""Everything a cycle works with, wired once by `bootstrap`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from crmsync.connect.client import ApiClient
+from crmsync.connect.contract import Connector
+from crmsync.decisions.definitions import Definitions
+from crmsync.decisions.team import Team
+from crmsync.identity.vocabulary import Vocabulary
+from crmsync.mapping.values import ObjectMapping
+from crmsync.messages import Language
+from crmsync.model.records import ObjectSchema
+from crmsync.store import Store
+
+Role = Literal["ma", "sfa", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One connected CRM. `mappings` are by remote object; `schemas` are what the CRM said of itself when last asked."""
+
+    name: str
+    crm: str
+    role: Role
+    client: ApiClient
+    connector: Connector
+    mappings: Mapping[str, ObjectMapping]
+    mapping_digest: str
+    objects: tuple[str, ...]
+    schemas: dict[str, ObjectSchema] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The store, the connections and the definitions of one configuration."""
+
+    store: Store
+    connections: tuple[Connection, ...]
+    definitions: Definitions
+    definitions_digest: str
+    team: Team
+    vocabulary: Vocabulary
+    language: Language
+
+    def connection(self, name: str) -> Connection:
+        return next(c for c in self.connections if c.name == name)
+
+
+class Progress(Protocol):
+    """What a cycle tells whoever watches. Counts only, never a person."""
+
+    def started(self, step: str, connection: str, object_: str, expected: int | None) -> None: ...
+    def advanced(self, step: str, connection: str, object_: str, count: int) -> None: ...
+    def finished(self, step: str, connection: str, object_: str) -> None: ...
+
+
+class Silent:
+    """Nobody is watching."""
+
+    def started(self, step: str, connection: str, object_: str, expected: int | None) -> None:
+        pass
+
+    def advanced(self, step: str, connection: str, object_: str, count: int) -> None:
+        pass
+
+    def finished(self, step: str, connection: str, object_: str) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The instant of a cycle and whether it is a rehearsal on a virtual clock (`--now`)."""
+
+    now: datetime
+    is_rehearsal: bool = False
