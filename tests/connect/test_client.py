@@ -206,7 +206,7 @@ def test_a_token_endpoint_that_says_no_stops_with_its_words(client: ApiClient, c
 
 @pytest.mark.parametrize("trouble", [httpx.Response(503), httpx.ReadTimeout, httpx.Response(200, text="<html>")])
 def test_a_token_endpoint_in_trouble_leaves_the_call_unsent_so_a_create_goes_again(
-    client: ApiClient, crm: respx.MockRouter, trouble: object
+    client: ApiClient, crm: respx.MockRouter, trouble: httpx.Response | type[Exception]
 ) -> None:
     flow(client)
     crm.post("/token").mock(side_effect=[trouble, *tokens("one")])
