@@ -9,7 +9,7 @@ order in which rows arrive, and two machines could disagree about a boundary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -20,6 +20,9 @@ from crmsync.decisions.frames import INSTANT, REASONS, SCORES, conform
 
 RULE = "rule:"
 """Prefix of the column that holds one rule's points."""
+
+WHO = "who"
+"""A person's row number while scores are computed."""
 
 _MILLIONTHS = 1_000_000
 _HUNDREDTHS = 100
@@ -78,12 +81,12 @@ class Scoring:
     version: int
     fit: tuple[FitRule, ...] = ()
     interest: tuple[InterestRule, ...] = ()
-    groups: tuple[Group, ...] = field(default=())
+    groups: tuple[Group, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every rule, in the order of its column."""
-        return tuple(rule.name for rule in (*self.fit, *self.interest))
+        return (*(rule.name for rule in self.fit), *(rule.name for rule in self.interest))
 
 
 def score(frame: pl.DataFrame, touches: pl.DataFrame, scoring: Scoring, now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -91,103 +94,92 @@ def score(frame: pl.DataFrame, touches: pl.DataFrame, scoring: Scoring, now: dat
 
     `frame` is what `conditions.prepare` gave: one row per person. Touches later than `now` are not known yet. Points per
     person are exact: the sum of the reasons is the score to the last hundredth."""
-    known = touches.lazy().filter(pl.col("at") <= now).join(frame.lazy().select("person_id"), on="person_id", how="semi")
-    newest, earned, latest = pl.collect_all([_newest(known), _earned(known, scoring, now), _explicit(known, scoring)])
-    points = _points(frame, earned, scoring)
-    scores = points.join(newest, on="person_id", how="left").join(latest, on="person_id", how="left").sort("person_id")
+    people = frame.sort("person_id").with_row_index(WHO)
+    known = _known(people, touches, now)
+    kinds = sorted({rule.touch for rule in scoring.interest})
+    newest, explicit, *earned = pl.collect_all(
+        [_newest(known), _explicit(known, scoring), *(_earned(known, kind, scoring, now) for kind in kinds)]
+    )
+    points = _points(people, dict(zip(kinds, earned, strict=True)), scoring)
+    scores = points.join(newest, on=WHO, how="left").join(explicit, on=WHO, how="left").sort(WHO)
     shown = conform(_in_points(scores, scoring), {**SCORES, **{RULE + name: pl.Float64() for name in scoring.names}})
-    return shown, _reasons(frame, points, earned, scoring)
+    return shown, _reasons(people, points, dict(zip(kinds, earned, strict=True)), scoring)
+
+
+def _known(people: pl.DataFrame, touches: pl.DataFrame, now: datetime) -> pl.LazyFrame:
+    """The touches known at `now` of these people, by row number: numbers group and join several times faster than ids."""
+    index = people.lazy().select("person_id", WHO)
+    known = touches.lazy().filter(pl.col("at") <= now).join(index, on="person_id", how="inner")
+    return known.select(WHO, "at", pl.col("kind").cast(pl.Categorical), "touch_id").collect().lazy()
 
 
 def _newest(known: pl.LazyFrame) -> pl.LazyFrame:
     """The newest touch per person; of two at one instant the one with the greater id, whatever came first."""
-    last = known.filter(pl.col("at") == pl.col("at").max().over("person_id"))
-    return last.group_by("person_id").agg(
-        pl.col("at").first().alias("last_touch_at"),
-        pl.col("kind").sort_by("touch_id").last().alias("last_touch_kind"),
-    )
+    last = known.filter(pl.col("at") == pl.col("at").max().over(WHO)).sort("touch_id").group_by(WHO)
+    return last.agg(pl.col("at").last().alias("last_touch_at"), pl.col("kind").last().cast(pl.String).alias("last_touch_kind"))
 
 
 def _explicit(known: pl.LazyFrame, scoring: Scoring) -> pl.LazyFrame:
     kinds = sorted({rule.touch for rule in scoring.interest if rule.is_explicit})
-    return known.filter(pl.col("kind").is_in(kinds)).group_by("person_id").agg(pl.col("at").max().alias("hot_evidence_at"))
+    asked = known.filter(pl.col("kind").cast(pl.String).is_in(kinds))
+    return asked.group_by(WHO).agg(pl.col("at").max().alias("hot_evidence_at"))
 
 
 # -------------------------------------------------------------------------------------------------------------- interest
 
 
-def _earned(known: pl.LazyFrame, scoring: Scoring, now: datetime) -> pl.LazyFrame:
-    """(person_id, rule) → hundredths before group caps, with the newest touch that counts as evidence."""
-    rules = _rule_table(scoring)
-    age = (pl.lit(now, dtype=INSTANT) - pl.col("at")).dt.total_microseconds() / _DAY_MICROSECONDS
-    decay = pl.when(pl.col("half_life").is_null()).then(1.0).otherwise(pl.lit(0.5).pow(age / pl.col("half_life")))
-    counted = known.join(rules.lazy(), left_on="kind", right_on="touch").filter(
-        pl.col("window").is_null() | (age < pl.col("window")),
+def _earned(known: pl.LazyFrame, kind: str, scoring: Scoring, now: datetime) -> pl.LazyFrame:
+    """Hundredths per rule on this kind, before group caps, beside the newest touch of the kind: the evidence.
+
+    Where the newest touch lies outside a rule's window every touch does, so the newest is evidence for whatever gave points."""
+    rules = [rule for rule in scoring.interest if rule.touch == kind]
+    mine = known.filter(pl.col("kind") == kind).sort("at", "touch_id")
+    sums = mine.group_by(WHO).agg(
+        pl.col("at").last().alias("evidence_at"),
+        pl.col("touch_id").last().alias("evidence"),
+        *(_worth(rule, now).sum().alias(RULE + rule.name) for rule in rules if rule.count == "each"),
     )
-    worth = (pl.col("points") * decay * _MILLIONTHS).round(0).cast(pl.Int64)
-    newest = pl.col("at") == pl.col("at").max()
-    sums = (
-        counted.with_columns(worth.alias("worth"))
-        .group_by("person_id", "rule")
-        .agg(
-            pl.col("worth").sum().alias("all"),
-            pl.col("worth").filter(newest).first().alias("last"),
-            pl.col("at").max().alias("evidence_at"),
-            pl.col("touch_id").filter(newest).max().alias("evidence"),
-            pl.col("once").first(),
-            pl.col("cap").first(),
-        )
-    )
-    total = pl.when(pl.col("once")).then(pl.col("last")).otherwise(pl.col("all"))
-    capped = pl.when(pl.col("cap") >= 0).then(pl.min_horizontal(total, "cap")).otherwise(pl.max_horizontal(total, "cap"))
-    hundredths = _rounded(pl.when(pl.col("cap").is_null()).then(total).otherwise(capped))
-    return sums.select("person_id", "rule", hundredths.alias("hundredths"), "evidence", "evidence_at").sort("person_id", "rule")
+    once = [_worth(rule, now, at="evidence_at").alias(RULE + rule.name) for rule in rules if rule.count == "once"]
+    return sums.with_columns(once).with_columns(_capped(rule).alias(RULE + rule.name) for rule in rules)
+
+
+def _worth(rule: InterestRule, now: datetime, at: str = "at") -> pl.Expr:
+    """What one touch gives, in whole millionths: nothing outside the window, half after a half-life."""
+    age = (pl.lit(now, dtype=INSTANT) - pl.col(at)).dt.total_microseconds() / _DAY_MICROSECONDS
+    full = rule.points * _MILLIONTHS
+    worth = pl.lit(float(full)) if rule.half_life_days is None else full * pl.lit(0.5).pow(age / rule.half_life_days)
+    inside = worth if rule.window_days is None else pl.when(age < rule.window_days).then(worth).otherwise(0.0)
+    # a literal alone would be one value for a whole group; times one touch it is one value per touch
+    return (inside * pl.col(at).is_not_null().cast(pl.Float64)).round(0).cast(pl.Int64)
+
+
+def _capped(rule: InterestRule) -> pl.Expr:
+    """The rule's sum within its cap, in hundredths."""
+    total = pl.col(RULE + rule.name)
+    if rule.cap is None:
+        return _rounded(total)
+    cap = round(abs(rule.cap) * _MILLIONTHS)
+    return _rounded(total.clip(lower_bound=-cap) if rule.points < 0 else total.clip(upper_bound=cap))
 
 
 def _rounded(millionths: pl.Expr) -> pl.Expr:
     """Millionths as hundredths, halves away from zero, in whole numbers."""
-    half = _PER_HUNDREDTH // 2
-    size = (millionths.abs() + half) // _PER_HUNDREDTH
+    size = (millionths.abs() + _PER_HUNDREDTH // 2) // _PER_HUNDREDTH
     return pl.when(millionths < 0).then(-size).otherwise(size)
-
-
-def _rule_table(scoring: Scoring) -> pl.DataFrame:
-    """The interest rules as rows, so that all of them meet the touches in one join."""
-    rows = [
-        (rule.name, rule.touch, float(rule.points), rule.half_life_days, rule.window_days, _cap(rule), rule.count == "once")
-        for rule in scoring.interest
-    ]
-    schema = {
-        "rule": pl.String,
-        "touch": pl.String,
-        "points": pl.Float64,
-        "half_life": pl.Float64,
-        "window": pl.Float64,
-        "cap": pl.Int64,
-        "once": pl.Boolean,
-    }
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _cap(rule: InterestRule) -> int | None:
-    if rule.cap is None:
-        return None
-    return round(abs(rule.cap) * _MILLIONTHS) * (-1 if rule.points < 0 else 1)
 
 
 # ------------------------------------------------------------------------------------------------------- rules side by side
 
 
-def _points(frame: pl.DataFrame, earned: pl.DataFrame, scoring: Scoring) -> pl.DataFrame:
-    """person_id and one column of hundredths per rule, after group caps."""
-    fit = frame.lazy().select("person_id", *(_fit_column(rule) for rule in scoring.fit))
-    for rule in scoring.interest:
-        mine = earned.lazy().filter(pl.col("rule") == rule.name).select("person_id", pl.col("hundredths").alias(RULE + rule.name))
-        fit = fit.join(mine, on="person_id", how="left")
-    filled = fit.with_columns(pl.col(RULE + rule.name).fill_null(0) for rule in scoring.interest)
+def _points(people: pl.DataFrame, earned: dict[str, pl.DataFrame], scoring: Scoring) -> pl.DataFrame:
+    """Row number, person_id and one column of hundredths per rule, after group caps."""
+    points = people.lazy().select(WHO, "person_id", *(_fit_column(rule) for rule in scoring.fit))
+    for sums in earned.values():
+        points = points.join(sums.lazy().drop("evidence", "evidence_at"), on=WHO, how="left")
+    points = points.with_columns(pl.col(RULE + rule.name).fill_null(0) for rule in scoring.interest)
     for group in scoring.groups:
-        filled = filled.with_columns(_within(group))
-    return filled.sort("person_id").collect()
+        points = points.with_columns(_within(group))
+    return points.collect()
 
 
 def _fit_column(rule: FitRule) -> pl.Expr:
@@ -226,35 +218,44 @@ def _total(names: list[str]) -> pl.Expr:
 # --------------------------------------------------------------------------------------------------------------- reasons
 
 
-def _reasons(frame: pl.DataFrame, points: pl.DataFrame, earned: pl.DataFrame, scoring: Scoring) -> pl.DataFrame:
+def _reasons(people: pl.DataFrame, points: pl.DataFrame, earned: dict[str, pl.DataFrame], scoring: Scoring) -> pl.DataFrame:
     """One row per person and rule that gave points: fit with the columns it looked at, interest with its newest touch."""
-    interest = [rule.name for rule in scoring.interest]
-    long = points.lazy().unpivot([RULE + name for name in interest], index="person_id", variable_name="rule", value_name="given")
-    given = long.filter(pl.col("given") != 0).with_columns(pl.col("rule").str.strip_prefix(RULE))
-    touched = given.join(earned.lazy(), on=["person_id", "rule"], how="left").with_columns(pl.lit("interest").alias("side"))
-    parts = [touched.with_columns((pl.col("given") / _HUNDREDTHS).alias("points"))] if interest else []
-    parts += [_fit_reasons(frame.lazy(), rule) for rule in scoring.fit]
-    order = pl.Enum(sorted(scoring.names))
-    frames = [conform_lazy(part) for part in parts]
-    if not frames:
+    place = {name: position for position, name in enumerate(sorted(scoring.names))}
+    parts = [_fit_reasons(people, rule, place[rule.name]) for rule in scoring.fit if round(rule.points * _HUNDREDTHS)]
+    parts += [_interest_reasons(points, earned[rule.touch], rule, place[rule.name]) for rule in scoring.interest]
+    if not parts:
         return pl.DataFrame(schema=REASONS)
-    return pl.concat(frames).sort("person_id", pl.col("rule").cast(order)).collect()
+    found = pl.concat(pl.collect_all(parts)).sort(WHO, "place").lazy()
+    names = pl.lit(pl.Series(sorted(scoring.names)))
+    named = found.with_columns(names.gather(pl.col("place")).alias("rule"))
+    return named.join(people.lazy().select(WHO, "person_id"), on=WHO, maintain_order="left").select(REASONS.keys()).collect()
 
 
-def _fit_reasons(frame: pl.LazyFrame, rule: FitRule) -> pl.LazyFrame:
-    columns = sorted(rule.when.columns)
-    shown = [pl.format("{}={}", pl.lit(name), pl.col(name).cast(pl.String).fill_null("?")) for name in columns]
-    evidence = pl.concat_str(shown, separator=", ") if shown else pl.lit("")
-    return frame.filter(rule.when.expression() & pl.lit(rule.points != 0)).select(
-        "person_id",
-        pl.lit(rule.name).alias("rule"),
-        pl.lit("fit").alias("side"),
+def _interest_reasons(points: pl.DataFrame, sums: pl.DataFrame, rule: InterestRule, place: int) -> pl.LazyFrame:
+    given = (
+        points.lazy().filter(pl.col(RULE + rule.name) != 0).select(WHO, (pl.col(RULE + rule.name) / _HUNDREDTHS).alias("points"))
+    )
+    evidence = sums.lazy().select(WHO, "evidence", "evidence_at")
+    return _reason(given.join(evidence, on=WHO, how="left"), "interest", place)
+
+
+def _fit_reasons(people: pl.DataFrame, rule: FitRule, place: int) -> pl.LazyFrame:
+    shown = [pl.format("{}={}", pl.lit(name), pl.col(name).cast(pl.String).fill_null("?")) for name in sorted(rule.when.columns)]
+    given = people.lazy().filter(rule.when.expression())
+    with_evidence = given.with_columns(
         pl.lit(round(rule.points * _HUNDREDTHS) / _HUNDREDTHS).alias("points"),
-        evidence.alias("evidence"),
+        (pl.concat_str(shown, separator=", ") if shown else pl.lit("")).alias("evidence"),
         pl.lit(None, dtype=INSTANT).alias("evidence_at"),
     )
+    return _reason(with_evidence, "fit", place)
 
 
-def conform_lazy(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """The columns of REASONS, typed, in order."""
-    return frame.select(pl.col(name).cast(dtype) for name, dtype in REASONS.items())
+def _reason(rows: pl.LazyFrame, side: str, place: int) -> pl.LazyFrame:
+    return rows.select(
+        WHO,
+        pl.lit(place, dtype=pl.UInt32).alias("place"),
+        pl.lit(side).alias("side"),
+        "points",
+        "evidence",
+        "evidence_at",
+    )
