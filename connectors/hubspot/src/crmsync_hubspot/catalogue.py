@@ -1,0 +1,102 @@
+"""The live shape of the portal: what each object has, and what we may not read, asked cheaply and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from crmsync.connect.calls import Call, CallRejected
+from crmsync.model.records import ObjectSchema
+from crmsync_hubspot.faults import fault_of, missing_scopes
+from crmsync_hubspot.objects import OBJECTS
+from crmsync_hubspot.portal import Answer, Portal
+from crmsync_hubspot.schema import fixed_schema, property_schema, unreadable
+from crmsync_hubspot.vendor import VendorClient
+
+PAGE_VIEW = "e_visited_page"
+
+# Long property lists in a URL end in 414; the trouble starts near 8 KB, others keep to 2,000 characters (dlt).
+LONGEST_QUERY = 1800
+# Whether a search body counts to the 3,000 characters of a query is contested: stay below.
+LONGEST_SEARCH = 2000
+
+
+class Catalogue:
+    """Schemas by object. Access is probed once for the life of the connector, properties are read again by `refresh`."""
+
+    def __init__(self, portal: Portal, vendor: VendorClient) -> None:
+        self._portal = portal
+        self._vendor = vendor
+        self._schemas: dict[str, ObjectSchema] = {}
+        self._refusals: dict[str, str | None] = {}
+
+    def schema(self, object: str) -> ObjectSchema:
+        """The schema as last read, or read now. Raises KeyError for an object that is not in the table."""
+        return self._schemas.get(object) or self.refresh(object)
+
+    def refresh(self, object: str) -> ObjectSchema:
+        """Read the schema anew. A feature that is refused is not an error: its object is unreadable."""
+        facts = OBJECTS[object]
+        refusal = self._refusal(object)
+        if refusal is not None:
+            found = unreadable(object, refusal)
+        elif facts.is_crm:
+            found = self._properties(object, facts.related)
+        else:
+            found = fixed_schema(object)
+        self._schemas[object] = found
+        return found
+
+    def fields(self, object: str, wanted: Iterable[str]) -> tuple[str, ...]:
+        """Those of the wanted fields that the portal has, as properties to ask for."""
+        known = self.schema(object).fields
+        return tuple(dict.fromkeys(name for name in wanted if name in known and not name.startswith("associations.")))
+
+    def _properties(self, object: str, related: Iterable[str]) -> ObjectSchema:
+        try:
+            return property_schema(object, self._vendor.properties(object), related)
+        except CallRejected as error:
+            if error.status not in (403, 404):
+                raise
+            return unreadable(object, error.message or error.vendor_code)
+
+    def _refusal(self, object: str) -> str | None:
+        """Why the object cannot be read; None where it can."""
+        if object not in self._refusals:
+            answer = self._portal.probe(self._probe(object))
+            self._refusals[object] = _why(answer) if answer.status in (403, 404) else None
+        return self._refusals[object]
+
+    def _probe(self, object: str) -> Call:
+        """The cheapest call that needs the same permission as reading the object."""
+        paths = self._portal.paths
+        one = {"limit": "1"}
+        direct: Mapping[str, Callable[[], Call]] = {
+            "owners": lambda: Call("GET", paths.of("owners"), params=one, is_lenient=True),
+            "pipelines": lambda: Call("GET", paths.of("pipelines", "deals"), is_lenient=True),
+            "forms": lambda: Call("GET", paths.of("forms"), params=one, is_lenient=True),
+            "form_submissions": lambda: Call("GET", paths.of("forms"), params=one, is_lenient=True),
+            "lists": lambda: Call("POST", paths.of("lists") + "/search", json=_NO_LISTS, repeatable=True, is_lenient=True),
+            "page_views": lambda: Call("GET", paths.of("events"), params=_ONE_VIEW, is_lenient=True),
+        }
+        make = direct.get(object)
+        return make() if make else Call("GET", paths.records(object), params=one, is_lenient=True)
+
+
+_NO_LISTS = {"listIds": [], "processingTypes": [], "offset": 0, "count": 1}
+_ONE_VIEW = {"objectType": "contact", "eventType": PAGE_VIEW, "limit": "1"}
+
+
+def _why(answer: Answer) -> str:
+    fault = fault_of(answer.status, answer.body, answer.text)
+    scopes = missing_scopes(answer.body)
+    return f"{fault.code}: {', '.join(scopes)}" if scopes else f"{fault.code}: {fault.message}"
+
+
+def fits_query(properties: Iterable[str]) -> bool:
+    """Whether a property list may travel in a URL; each comma becomes three characters there."""
+    return sum(len(name) + 3 for name in properties) <= LONGEST_QUERY
+
+
+def fits_search(properties: Iterable[str]) -> bool:
+    """Whether a property list may travel in a search body."""
+    return sum(len(name) + 3 for name in properties) <= LONGEST_SEARCH

@@ -1,0 +1,93 @@
+"""HubSpot as a connector: the four verbs, each handed to the module that knows how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from crmsync.connect.client import ApiClient
+from crmsync.connect.contract import Capabilities, ConnectionSettings, Need, Page, ProvisionStep, PullRequest, PushBatch
+from crmsync.model.changes import Receipt
+from crmsync.model.records import ObjectSchema, RawRecord
+from crmsync_hubspot.auth import auth_of
+from crmsync_hubspot.catalogue import Catalogue
+from crmsync_hubspot.faults import classify
+from crmsync_hubspot.objects import CAPABILITIES, OBJECTS
+from crmsync_hubspot.options import Options, read_options
+from crmsync_hubspot.paths import Paths
+from crmsync_hubspot.portal import Portal
+from crmsync_hubspot.provision import provision
+from crmsync_hubspot.pull_events import page_view_pages, submission_pages
+from crmsync_hubspot.pull_records import record_pull
+from crmsync_hubspot.pull_reference import reference_pages
+from crmsync_hubspot.push import Pusher
+from crmsync_hubspot.records import record_of
+from crmsync_hubspot.usage import observe
+from crmsync_hubspot.vendor import VendorClient
+
+
+class HubSpotConnector:
+    """One HubSpot account."""
+
+    capabilities: Capabilities = CAPABILITIES
+
+    def __init__(self, client: ApiClient, options: Options) -> None:
+        paths = Paths(options.api_version)
+        self._options = options
+        self._portal = Portal(client, paths)
+        self._vendor = VendorClient(client, paths)
+        self._catalogue = Catalogue(self._portal, self._vendor)
+        self._pusher = Pusher(self._portal, self._catalogue)
+
+    def describe(self, objects: Sequence[str]) -> Mapping[str, ObjectSchema]:
+        """See `Connector.describe`. An object that HubSpot does not have here (or that is no name of ours) is unreadable."""
+        return {
+            name: self._catalogue.refresh(name) if name in OBJECTS else ObjectSchema(name, readable=False, why_not="unknown object")
+            for name in objects
+        }
+
+    def pull(self, request: PullRequest) -> Iterator[Page]:
+        """See `Connector.pull`. What the credentials or the plan do not let us read has nothing to give and stays where it is."""
+        if not self._catalogue.schema(request.object).readable:
+            yield Page((), dict(request.cursor or {}))
+            return
+        yield from self._pages(request)
+
+    def push(self, batch: PushBatch) -> Iterator[Receipt]:
+        """See `Connector.push`."""
+        return self._pusher.push(batch)
+
+    def read(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, RawRecord]:
+        """See `Connector.read`. Events and submissions cannot be read by id; nothing of ours writes them."""
+        facts = OBJECTS[object]
+        if facts.kind == "reference":
+            pages = reference_pages(object, self._portal, self._vendor)
+            return {record.id: record for page in pages for record in page.records if record.id in ids}
+        if not facts.is_crm or not ids:
+            return {}
+        properties = self._catalogue.fields(object, (*fields, facts.modified))
+        rows = self._portal.batch_read(object, ids, properties)
+        related = {target: self._portal.associations(object, target, tuple(rows)) if rows else {} for target in facts.related}
+        return {id_: record_of(object, row, related) for id_, row in rows.items()}
+
+    def provision(self, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:
+        """See `Connector.provision`."""
+        return provision(self._vendor, needs, apply=apply)
+
+    def _pages(self, request: PullRequest) -> Iterator[Page]:
+        kind = OBJECTS[request.object].kind
+        if kind == "reference":
+            return reference_pages(request.object, self._portal, self._vendor)
+        if kind == "submissions":
+            return submission_pages(self._portal, self._options, request.cursor, request.known("forms"))
+        if kind == "events":
+            return page_view_pages(self._portal, self._options, request.cursor)
+        return record_pull(self._portal, self._catalogue, self._options, request).pages(request.cursor)
+
+
+def make(settings: ConnectionSettings, client: ApiClient) -> HubSpotConnector:
+    """The connector of one connection. Nothing is sent yet. Raises StopConnector for options or secrets that cannot be."""
+    options = read_options(settings)
+    client.use_classifier(classify)
+    client.use_observer(lambda response: observe(client, response))
+    client.use_auth(auth_of(settings, client, Paths(options.api_version)))
+    return HubSpotConnector(client, options)

@@ -1,0 +1,212 @@
+"""The direct calls: one method per request of the hot paths, over the connection's ApiClient. Rows come back as HubSpot's own
+dicts; no cursor, no decision lives here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import httpx
+
+from crmsync.connect.answers import json_or_none
+from crmsync.connect.calls import Call, CallRejected
+from crmsync.connect.client import ApiClient
+from crmsync.connect.paging import LoopGuard, walk
+from crmsync.errors import RetryLater
+from crmsync_hubspot.faults import TOO_MUCH_WORK, fault_of
+from crmsync_hubspot.objects import ASSOCIATION_TYPES
+from crmsync_hubspot.paths import Paths
+from crmsync_hubspot.records import associated_ids, next_after
+
+BATCH = 100  # inputs per batch call of the object API; 101 are a 400
+LIST_LIMIT = 100
+ASSOCIATION_READ = 1000
+SUBMISSIONS_LIMIT = 50
+EVENTS_LIMIT = 100
+FORMS_LIMIT = 500
+LISTS_COUNT = 500
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A batch call's answer, refused ones too: the caller reads the errors row by row."""
+
+    status: int
+    body: Any
+    text: str
+
+    @property
+    def rows(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(self.body.get("results") or ()) if isinstance(self.body, Mapping) and self.status < 300 else ()
+
+
+def chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """The items in runs of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+class Portal:
+    """One HubSpot account."""
+
+    def __init__(self, client: ApiClient, paths: Paths) -> None:
+        self.client = client
+        self.paths = paths
+
+    def now(self) -> datetime:
+        """HubSpot's clock, from the Date of a fresh, tiny answer: a window frozen on an old one would end too early."""
+        self.client.send(Call("GET", self.paths.of("account"), is_lenient=True))
+        return self.client.server_time()
+
+    def list_page(self, object: str, properties: Sequence[str], after: str | None, *, archived: bool = False) -> Mapping[str, Any]:
+        """One page of everything (or of the recycle bin), by id."""
+        params: dict[str, str] = {"limit": str(LIST_LIMIT), "archived": "true" if archived else "false"}
+        if properties:
+            params["properties"] = ",".join(properties)
+        if after:
+            params["after"] = after
+        return self._json(Call("GET", self.paths.records(object), params=params))
+
+    def search(self, object: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One page of a search; counted in HubSpot's own, narrow search bucket."""
+        return self._json(Call("POST", self.paths.records(object, "/search"), json=body, lane="search", repeatable=True))
+
+    def batch_read(
+        self, object: str, ids: Sequence[str], properties: Sequence[str], *, id_property: str | None = None
+    ) -> dict[str, Mapping[str, Any]]:
+        """Rows by id (or by the value of a unique property), those that are there. Merged and archived ids are not."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for part in chunks(tuple(dict.fromkeys(ids)), BATCH):
+            for row in self._read(object, part, properties, id_property):
+                value = (row.get("properties") or {}).get(id_property) if id_property else row.get("id")
+                found[str(value)] = row
+        return found
+
+    def _read(
+        self, object: str, ids: Sequence[str], properties: Sequence[str], id_property: str | None
+    ) -> tuple[Mapping[str, Any], ...]:
+        body: dict[str, Any] = {
+            "properties": list(properties),
+            "propertiesWithHistory": [],
+            "inputs": [{"id": id_} for id_ in ids],
+        }
+        if id_property:
+            body["idProperty"] = id_property
+        call = Call("POST", self.paths.records(object, "/batch/read"), json=body, repeatable=True, is_lenient=True)
+        try:
+            answer = self._answer(call)
+        except RetryLater as error:
+            if error.params.get("status") not in TOO_MUCH_WORK or len(ids) == 1:
+                raise
+            half = len(ids) // 2
+            return self._read(object, ids[:half], properties, id_property) + self._read(object, ids[half:], properties, id_property)
+        if answer.status >= 300 and answer.status != 404:
+            raise rejected(self.client.name, call, answer)
+        return answer.rows
+
+    def get(self, object: str, id_: str, properties: Sequence[str]) -> Mapping[str, Any] | None:
+        """One record, merged ids followed (the row then has another id); None where there is none."""
+        params = {"properties": ",".join(properties)} if properties else None
+        answer = self._answer(Call("GET", self.paths.records(object, f"/{id_}"), params=params, is_lenient=True))
+        return answer.body if answer.status == 200 and isinstance(answer.body, Mapping) else None
+
+    def associations(self, object: str, target: str, ids: Sequence[str]) -> dict[str, list[str]]:
+        """Record id → ids of `target`, all of them: each record pages on its own. Records with none are absent."""
+        found: dict[str, list[str]] = {}
+        waiting: list[dict[str, str]] = [{"id": id_} for id_ in dict.fromkeys(ids)]
+        guard = LoopGuard(self.client.name, f"{object}/{target}")
+        while waiting:
+            part, waiting = waiting[:ASSOCIATION_READ], waiting[ASSOCIATION_READ:]
+            for one in part:
+                guard.check((one["id"], one.get("after")))
+            call = Call("POST", self.paths.associations(object, target, "/read"), json={"inputs": part}, repeatable=True)
+            for row in self._json(call).get("results") or ():
+                id_ = str(row["from"]["id"])
+                found[id_] = list(dict.fromkeys([*found.get(id_, ()), *associated_ids(row)]))
+                after = next_after(row)
+                if after:
+                    waiting.append({"id": id_, "after": after})
+        return found
+
+    def associate(self, object: str, target: str, pairs: Sequence[tuple[str, str]]) -> Answer:
+        """Link records with HubSpot's own unlabelled type. Linking what is linked changes nothing."""
+        kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": ASSOCIATION_TYPES[object, target]}
+        inputs = [{"from": {"id": one}, "to": {"id": other}, "types": [kind]} for one, other in pairs]
+        path = self.paths.associations(object, target, "/create")
+        return self._answer(Call("POST", path, json={"inputs": inputs}, repeatable=True, is_lenient=True))
+
+    def write(self, object: str, verb: str, inputs: Sequence[Mapping[str, Any]]) -> Answer:
+        """batch/update or batch/upsert: both give the same result however often they arrive."""
+        path = self.paths.records(object, f"/batch/{verb}")
+        return self._answer(Call("POST", path, json={"inputs": list(inputs)}, repeatable=True, is_lenient=True))
+
+    def create(self, object: str, body: Mapping[str, Any]) -> Answer:
+        """One new record. HubSpot has no idempotency key: a lost answer raises AnswerLost, and nothing is sent again."""
+        return self._answer(Call("POST", self.paths.records(object), json=body, repeatable=False, is_lenient=True))
+
+    def forms(self) -> Iterator[Mapping[str, Any]]:
+        """All forms of every type; without `formTypes` only those of type "hubspot" would come."""
+        yield from self._pages("forms", self.paths.of("forms"), {"limit": str(FORMS_LIMIT), "formTypes": "all"})
+
+    def submissions(self, form_id: str) -> Iterator[Mapping[str, Any]]:
+        """Answers of one form's submissions, newest first. Raises CallRejected for kinds of forms that have none."""
+        path = self.paths.of("submissions", form_id)
+        yield from self._answers(form_id, path, {"limit": str(SUBMISSIONS_LIMIT)})
+
+    def events(self, event_type: str, params: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+        """Event occurrences of contacts. Raises CallRejected (403) where the portal's plan has none."""
+        asked = {"objectType": "contact", "eventType": event_type, "limit": str(EVENTS_LIMIT)} | dict(params)
+        yield from self._pages("events", self.paths.of("events"), asked)
+
+    def lists(self) -> Iterator[Mapping[str, Any]]:
+        """All lists (segments); the search ends at offset 10,000, which no portal of our size reaches."""
+        offset: int | None = 0
+        guard = LoopGuard(self.client.name, "lists")
+        while offset is not None:
+            guard.check(offset)
+            body = {"listIds": [], "processingTypes": [], "offset": offset, "count": LISTS_COUNT}
+            call = Call("POST", self.paths.of("lists") + "/search", json=body, repeatable=True)
+            answer = self._json(call)
+            yield from answer.get("lists") or ()
+            offset = int(answer["offset"]) if answer.get("hasMore") else None
+
+    def probe(self, call: Call) -> Answer:
+        """Send one cheap call to learn whether it is allowed."""
+        return self._answer(call)
+
+    def _pages(self, what: str, path: str, params: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+        for answer in self._answers(what, path, params):
+            yield from answer.get("results") or ()
+
+    def _answers(self, what: str, path: str, params: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+        def fetch(after: str) -> Mapping[str, Any]:
+            return self._json(Call("GET", path, params={**params, "after": after} if after else dict(params)))
+
+        yield from walk(fetch, "", next_after, LoopGuard(self.client.name, what))
+
+    def _json(self, call: Call) -> Mapping[str, Any]:
+        answer = self.client.send_json(call)
+        return answer if isinstance(answer, Mapping) else {}
+
+    def _answer(self, call: Call) -> Answer:
+        response: httpx.Response = self.client.send(call)
+        return Answer(response.status_code, json_or_none(response), response.text)
+
+
+def rejected(connection: str, call: Call, answer: Answer) -> CallRejected:
+    """The error for a refused call that nobody made sense of."""
+    fault = fault_of(answer.status, answer.body, answer.text)
+    return CallRejected(
+        "connect.rejected",
+        connection=connection,
+        method=call.method,
+        path=call.path,
+        status=answer.status,
+        vendor_code=fault.code,
+        message=fault.message,
+    )

@@ -1,0 +1,159 @@
+"""What became of each row of a batch: matching answers to inputs, and errors to outcomes. Pure.
+
+The order of a batch's answer is free; rows are matched by the `objectWriteTraceId` that every input carries, else by id. A row
+that is neither among the results nor named by an error is never taken for written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from crmsync.errors import CrmsyncError
+from crmsync.model.changes import Change, Outcome, Receipt
+from crmsync_hubspot.faults import Fault, fault_of
+from crmsync_hubspot.portal import Answer
+from crmsync_hubspot.values import instant
+
+Row = Mapping[str, Any]
+
+# Error rows of a 207 that say "not now" rather than "not so".
+_LATER = frozenset({"RATE_LIMITS", "RATE_LIMIT", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE", "LOCKED", "RETRY", "TIMEOUT"})
+UNANSWERED = "UNANSWERED"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One row of a batch write. `trace` is unique in the batch and derived from the change, so that HubSpot's log and ours
+    name it alike."""
+
+    change: Change
+    id: str
+    properties: Mapping[str, str]
+    id_property: str | None = None
+
+    @property
+    def trace(self) -> str:
+        return trace_of(self.change)
+
+    def body(self) -> dict[str, Any]:
+        """The row as HubSpot takes it."""
+        row: dict[str, Any] = {"id": self.id, "properties": dict(self.properties), "objectWriteTraceId": self.trace}
+        return row | ({"idProperty": self.id_property} if self.id_property else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What an answer settles, and the rows that must be sent again in smaller runs (nothing of them was written)."""
+
+    settled: Mapping[str, Row | Fault]
+    again: tuple[Sequence[Input], ...] = field(default=())
+
+
+def trace_of(change: Change) -> str:
+    """The trace id of a change: 16 hexadecimal digits of its key."""
+    return hashlib.sha256(change.key.encode()).hexdigest()[:16]
+
+
+def match(answer: Answer, inputs: Sequence[Input]) -> Matched:
+    """Settle what the answer to these inputs says."""
+    return _match_rows(answer, inputs) if answer.status < 300 else _match_refusal(answer, inputs)
+
+
+def _match_rows(answer: Answer, inputs: Sequence[Input]) -> Matched:
+    body: Row = answer.body if isinstance(answer.body, Mapping) else {}
+    settled: dict[str, Row | Fault] = {}
+    for row in answer.rows:
+        found = _input_of(row, inputs)
+        if found is not None:
+            settled[found.trace] = row
+    unnamed: list[Fault] = []
+    for error in body.get("errors") or ():
+        fault = fault_of(400, error)
+        named = [one for one in inputs if one.trace not in settled and _is_named(one, fault)]
+        settled.update({one.trace: fault for one in named})
+        if not named:
+            unnamed.append(fault)
+    left = [one for one in inputs if one.trace not in settled]
+    if len(left) > 1:
+        return Matched(settled, halves(left))
+    reason = unnamed[0] if unnamed else Fault(answer.status, UNANSWERED, "")
+    return Matched(settled | {one.trace: reason for one in left})
+
+
+def _match_refusal(answer: Answer, inputs: Sequence[Input]) -> Matched:
+    """Without trace ids taken one bad row refuses the whole batch: the named rows are out, else it is halved down to it."""
+    fault = fault_of(answer.status, answer.body, answer.text)
+    if len(inputs) == 1 or answer.status == 403 or fault.is_non_unique_key:
+        return Matched({one.trace: fault for one in inputs})
+    named = [one for one in inputs if _is_named(one, fault)]
+    if named and len(named) < len(inputs):
+        return Matched({one.trace: fault for one in named}, ([one for one in inputs if one not in named],))
+    return Matched({}, halves(inputs))
+
+
+def halves(inputs: Sequence[Input]) -> tuple[Sequence[Input], Sequence[Input]]:
+    """Two runs of at least one row each."""
+    middle = len(inputs) // 2
+    return inputs[:middle], inputs[middle:]
+
+
+def _input_of(row: Row, inputs: Sequence[Input]) -> Input | None:
+    trace = row.get("objectWriteTraceId")
+    if trace:
+        return next((one for one in inputs if one.trace == trace), None)
+    properties = row.get("properties") or {}
+    return next(
+        (one for one in inputs if one.id == str(properties.get(one.id_property) if one.id_property else row.get("id"))), None
+    )
+
+
+def _is_named(one: Input, fault: Fault) -> bool:
+    return one.trace in fault.trace_ids or one.id in fault.ids
+
+
+def outcome_of(fault: Fault) -> Outcome:
+    """The second column of the error table (faults.py)."""
+    if fault.code == UNANSWERED:
+        return "unknown"
+    return "retry" if fault.code in _LATER or fault.status in (408, 423, 425, 429, 477) or fault.status >= 500 else "rejected"
+
+
+def refused(change: Change, fault: Fault, record_id: str | None = None) -> Receipt:
+    """The receipt of a change that HubSpot refused, with what an admin needs to mend it."""
+    details: dict[str, Any] = {}
+    if fault.existing_id:
+        details["existing_id"] = fault.existing_id
+    if fault.properties:
+        details["properties"] = list(fault.properties)
+    return Receipt(change.key, outcome_of(fault), record_id or change.record_id, None, fault.code, fault.message, details)
+
+
+def failed(change: Change, error: CrmsyncError, outcome: Outcome) -> Receipt:
+    """The receipt of a change whose call did not come through."""
+    code, message = str(error.params.get("vendor_code") or error.code), str(error.params.get("message") or "")
+    return Receipt(change.key, outcome, change.record_id, None, code, message)
+
+
+def own(change: Change, outcome: Outcome, code: str, row: Row | None = None, **details: Any) -> Receipt:
+    """A receipt of our own finding ("unchanged_after_write", "moved", …), with the record as we saw it."""
+    record_id = str(row["id"]) if row else change.record_id
+    return Receipt(change.key, outcome, record_id, modified_of(row) if row else None, code, "", details)
+
+
+def modified_of(row: Row) -> datetime | None:
+    """The change stamp of a row."""
+    properties = row.get("properties") or {}
+    stamp = row.get("updatedAt") or properties.get("lastmodifieddate") or properties.get("hs_lastmodifieddate")
+    return instant(stamp)
+
+
+def has_moved(expected: datetime | None, live: datetime | None) -> bool:
+    """Whether the record was edited since the version that was decided on. Search may cut the milliseconds off that version's
+    stamp: a stamp without any is compared to the second."""
+    if expected is None or live is None:
+        return False
+    return (live if expected.microsecond else live.replace(microsecond=0)) > expected

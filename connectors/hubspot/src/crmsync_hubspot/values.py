@@ -1,0 +1,99 @@
+"""Values on the wire: everything HubSpot takes or gives in `properties` is text.
+
+Outward: None is `""` (null is refused), booleans are words, dates are a day at midnight UTC. Inward: `""` is None, other text
+stays as it came. Times are parsed only to be compared, with or without a fraction, or as milliseconds since 1970.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def wire_text(value: Any, field_type: str = "string") -> str:
+    """One value as HubSpot wants it. `field_type` is the property's own type ("date", "datetime", "bool", …); a list becomes
+    the `;` list of a multi-select. Raises ValueError for a number that is none (NaN, infinity)."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return _number_text(value)
+    if isinstance(value, (datetime, date)):
+        return _time_text(value, field_type)
+    if isinstance(value, (list, tuple)):
+        return ";".join(wire_text(item) for item in value)
+    text = str(value)
+    if field_type == "date" and "T" in text:
+        return text.split("T", 1)[0]
+    return text
+
+
+def _number_text(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if not math.isfinite(value):
+        raise ValueError("a number that is not finite cannot be written")
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def _time_text(value: date, field_type: str) -> str:
+    if not isinstance(value, datetime):
+        return value.isoformat()
+    return value.date().isoformat() if field_type == "date" else iso(value)
+
+
+def iso(instant: datetime) -> str:
+    """An instant as HubSpot writes it: UTC with milliseconds and Z."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def millis(instant: datetime) -> int:
+    """Milliseconds since 1970, what search filters take."""
+    return (instant - EPOCH) // timedelta(milliseconds=1)
+
+
+def instant(value: Any) -> datetime | None:
+    """The instant that a text or a number of milliseconds names, in UTC; None where it names none."""
+    if isinstance(value, bool) or value in (None, ""):
+        return None
+    if isinstance(value, (int, float)) or str(value).lstrip("-").isdigit():
+        try:
+            return EPOCH + timedelta(milliseconds=int(value))
+        except OverflowError:
+            return None
+    try:
+        parsed = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def same(left: Any, right: Any, field_type: str = "string") -> bool:
+    """Whether two values of a property are one to HubSpot: the same text, number or instant (by `field_type`), or both empty."""
+    one, other = wire_text(left, field_type), wire_text(right, field_type)
+    if one == other:
+        return True
+    if not one or not other:
+        return False
+    if field_type == "number":
+        return _same_number(one, other)
+    if field_type in ("date", "datetime"):
+        return instant(one) is not None and instant(one) == instant(other)
+    return field_type == "bool" and one.lower() == other.lower()
+
+
+def _same_number(one: str, other: str) -> bool:
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
+
+
+def cleaned(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties as a RawRecord holds them: a cleared one comes back as null or as `""`, both are None."""
+    return {name: (None if value == "" else value) for name, value in properties.items()}
