@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,11 +30,14 @@ class FileModel(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file as plain data. `positions` maps the path of a key to its 1-based (line, column)."""
+    """One file as plain data. `positions` maps the path of a key to its 1-based (line, column), `values` the path of a key's
+    value; `text` is the file as written, for who must point inside a value."""
 
     file: str
     data: Any
     positions: Mapping[Path_, tuple[int, int]]
+    values: Mapping[Path_, tuple[int, int]] = field(default_factory=dict)
+    text: str = ""
 
     def position(self, *path: str | int) -> tuple[int, int]:
         """Where this path stands, or its nearest parent that is in the file."""
@@ -73,7 +76,8 @@ def parse_document(text: str, file: str) -> Document:
             [Problem(file, line, column, "config.yaml_syntax", {"detail": error.problem or error.context or ""})]
         ) from error
     positions: dict[Path_, tuple[int, int]] = {}
-    return Document(file, _plain(loaded, (), positions), positions)
+    values: dict[Path_, tuple[int, int]] = {}
+    return Document(file, _plain(loaded, (), positions, values), positions, values, text)
 
 
 def validate(document: Document, model: type[Model]) -> Model:
@@ -84,17 +88,19 @@ def validate(document: Document, model: type[Model]) -> Model:
         raise FixConfig([_problem(document, model, found) for found in error.errors()]) from error
 
 
-def _plain(node: Any, path: Path_, positions: dict[Path_, tuple[int, int]]) -> Any:
+def _plain(node: Any, path: Path_, positions: dict[Path_, tuple[int, int]], values: dict[Path_, tuple[int, int]]) -> Any:
     if isinstance(node, CommentedMap):
         for key in node:
             line, column = node.lc.key(key)
             positions[(*path, key)] = (line + 1, column + 1)
-        return {key: _plain(value, (*path, key), positions) for key, value in node.items()}
+            line, column = node.lc.value(key)
+            values[(*path, key)] = (line + 1, column + 1)
+        return {key: _plain(value, (*path, key), positions, values) for key, value in node.items()}
     if isinstance(node, CommentedSeq):
         for index in range(len(node)):
             line, column = node.lc.item(index)
-            positions[(*path, index)] = (line + 1, column + 1)
-        return [_plain(value, (*path, index), positions) for index, value in enumerate(node)]
+            positions[(*path, index)] = values[(*path, index)] = (line + 1, column + 1)
+        return [_plain(value, (*path, index), positions, values) for index, value in enumerate(node)]
     if isinstance(node, str):
         return str(node)
     if isinstance(node, bool):

@@ -6,7 +6,8 @@ may see (who somebody is); `DECIDED` is what scoring and earlier decisions add f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -178,6 +179,12 @@ def attributes(ladder: Mapping[str, int]) -> Catalogue:
 def everything(ladder: Mapping[str, int], touch_kinds: frozenset[str] | None = None) -> Catalogue:
     """What a definition or a phase rule may use: attributes, scores, state, and counts over touches and approaches."""
     return Catalogue({c.name: c for c in (*ATTRIBUTES, *DECIDED)}, PLAIN | BEHAVIOUR, _folded(ladder), touch_kinds)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that looks most like this one; "" where none does."""
+    found = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.5)
+    return found[0] if found else ""
 
 
 def _folded(ladder: Mapping[str, int]) -> dict[str, int]:

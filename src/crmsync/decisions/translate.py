@@ -5,7 +5,6 @@ Three-valued logic as in SQL: a comparison with an unknown is unknown, NOT unkno
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Callable, Iterable
@@ -16,7 +15,7 @@ from typing import Any, Literal
 import polars as pl
 from sqlglot import exp
 
-from crmsync.decisions.catalogue import BANT_COLUMNS, BANT_LEVELS, BEHAVIOUR, Catalogue, ColumnType
+from crmsync.decisions.catalogue import BANT_COLUMNS, BANT_LEVELS, BEHAVIOUR, Catalogue, ColumnType, nearest
 from crmsync.decisions.frames import INSTANT
 from crmsync.decisions.grammar import Mistake, Piece
 from crmsync.decisions.windows import ANY, NOW, Window
@@ -94,7 +93,7 @@ def _column(t: Translation, node: exp.Expr) -> Typed:
         return Typed(pl.col(column.name), column.type, values=column.values)
     if isinstance(node.this, exp.Identifier) and node.this.quoted:
         return t.wrong(node, "condition.double_quotes", text=name)
-    return t.wrong(node, "condition.unknown_column", name=name, nearest=_nearest(name, t.catalogue.columns))
+    return t.wrong(node, "condition.unknown_column", name=name, nearest=nearest(name, t.catalogue.columns))
 
 
 def _literal(_: Translation, node: exp.Expr) -> Typed:
@@ -167,7 +166,7 @@ def _fitted(t: Translation, node: exp.Expr, found: Typed, instants: bool, values
 
 
 def _not_listed(t: Translation, node: exp.Expr, value: str, known: Iterable[str]) -> Typed:
-    return t.wrong(node, "condition.unknown_value", value=value, nearest=_nearest(value, known), known=", ".join(known))
+    return t.wrong(node, "condition.unknown_value", value=value, nearest=nearest(value, known), known=", ".join(known))
 
 
 def _instant(t: Translation, node: exp.Expr, text: str) -> Typed:
@@ -245,7 +244,7 @@ def _call(t: Translation, node: exp.Expr) -> Typed:
         return handler(t, node)
     if name in BEHAVIOUR:
         return t.wrong(node, "condition.no_behaviour", name=name)
-    return t.wrong(node, "condition.unknown_function", name=name, nearest=_nearest(name, t.catalogue.functions))
+    return t.wrong(node, "condition.unknown_function", name=name, nearest=nearest(name, t.catalogue.functions))
 
 
 def _arguments(t: Translation, node: exp.Expr, least: int, most: int) -> list[exp.Expr] | None:
@@ -312,7 +311,7 @@ def _rank(t: Translation, node: exp.Expr) -> Typed:
         return Typed(pl.lit(None), "wrong")
     rank = t.catalogue.ladder.get(name.casefold())
     if rank is None:
-        return t.wrong(arguments[0], "condition.unknown_rung", name=name, nearest=_nearest(name.casefold(), t.catalogue.ladder))
+        return t.wrong(arguments[0], "condition.unknown_rung", name=name, nearest=nearest(name.casefold(), t.catalogue.ladder))
     return Typed(pl.lit(rank, dtype=pl.Int64), "number", rank)
 
 
@@ -358,11 +357,6 @@ def _coalesce(t: Translation, node: exp.Expr) -> Typed:
         return Typed(pl.lit(None), "wrong")
     found = _alike(t, node, arguments)
     return Typed(pl.coalesce(f.expr for f in found), found[0].type, values=found[0].values)
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.5)
-    return found[0] if found else ""
 
 
 _FUNCTIONS: dict[str, Handler] = {
