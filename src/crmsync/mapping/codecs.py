@@ -1,0 +1,236 @@
+"""Reading one value: the table of codecs. A codec takes the vendor's value and gives ours, or raises `Unfit`.
+
+Adding a codec is adding a function and its row in `CODECS`. None never reaches a codec: emptiness is decided before.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from crmsync.mapping import times
+from crmsync.mapping.conditions import Lookup, is_blank, word
+from crmsync.mapping.phones import e164
+from crmsync.mapping.values import ReadField, RefTarget
+from crmsync.model.records import RecordRef
+
+# The connection of a ref into another CRM: a mapping knows the CRM, not the name an admin gave its connection. Identity
+# looks for the record in every other connection, and takes it when exactly one has it.
+ANY_CONNECTION = "*"
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+_CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002ffff々]")
+
+
+class Unfit(Exception):
+    """A value that its codec cannot read. Never leaves this package: it becomes `Rejected`, or the value counts as empty."""
+
+    def __init__(self, code: str, value: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What codecs may know beside the value: the record's other fields, its connection, its CRM, and the other CRMs'
+    connection names where the caller knows them."""
+
+    find: Lookup
+    connection: str
+    crm: str
+    peers: Mapping[str, str]
+
+
+Codec = Callable[[Any, ReadField, Reading], Any]
+
+
+def _text(value: Any, _read: ReadField, _reading: Reading) -> str | None:
+    """Trimmed, full-width blanks included; the display form is otherwise never rewritten."""
+    return word(value).strip() or None
+
+
+def _email(value: Any, _read: ReadField, _reading: Reading) -> str:
+    """Width folded and lower case: HubSpot stores addresses so anyway, and Salesforce compares them so."""
+    text = unicodedata.normalize("NFKC", str(value)).strip().strip("\u200b\ufeff").lower()
+    if not _EMAIL.fullmatch(text):
+        raise Unfit("mapping.not_an_email", value)
+    return text
+
+
+def _phone(value: Any, read: ReadField, _reading: Reading) -> str:
+    number = e164(str(value), read.options.get("region", "JP"))
+    if number is None:
+        raise Unfit("mapping.not_a_phone", value)
+    return number
+
+
+def _number(value: Any, _read: ReadField, _reading: Reading) -> float:
+    text = "" if isinstance(value, bool) else unicodedata.normalize("NFKC", str(value)).strip().replace(",", "")
+    if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+        raise Unfit("mapping.not_a_number", value)
+    return float(text)
+
+
+def _integer(value: Any, read: ReadField, reading: Reading) -> int:
+    number = _number(value, read, reading)
+    if not number.is_integer():
+        raise Unfit("mapping.not_a_number", value)
+    return int(number)
+
+
+def _boolean(value: Any, _read: ReadField, _reading: Reading) -> bool:
+    found = {"true": True, "false": False}.get(word(value).lower())
+    if found is None:
+        raise Unfit("mapping.not_a_boolean", value)
+    return found
+
+
+def _present(_value: Any, _read: ReadField, _reading: Reading) -> bool:
+    """True because there is something at all (a bounce date, a bounce reason)."""
+    return True
+
+
+def _instant(value: Any, _read: ReadField, _reading: Reading) -> datetime:
+    moment = times.instant(value)
+    if moment is None:
+        raise Unfit("mapping.not_an_instant", value)
+    return moment
+
+
+def _date(value: Any, _read: ReadField, _reading: Reading) -> date:
+    day = times.day(value)
+    if day is None:
+        raise Unfit("mapping.not_a_date", value)
+    return day
+
+
+def _day(value: Any, read: ReadField, _reading: Reading) -> date:
+    """The day on which an instant falls in `zone`; a day stays that day."""
+    day, moment = times.day(value), times.instant(value)
+    if day is not None and moment is None:
+        return day
+    if moment is None:
+        raise Unfit("mapping.not_a_date", value)
+    return moment.astimezone(_zone(read)).date()
+
+
+def _zone(read: ReadField) -> ZoneInfo:
+    return ZoneInfo(read.options.get("zone", "Asia/Tokyo"))
+
+
+def _day_instant(value: Any, read: ReadField, reading: Reading) -> datetime:
+    """Something known by its day: at the first of the fields `near` that falls on that day in `zone`, else when it begins."""
+    near = tuple(m for name in read.options.get("near", ()) if (m := times.instant(reading.find(name))) is not None)
+    return times.instant_on(_date(value, read, reading), _zone(read), near)
+
+
+def _choice(value: Any, read: ReadField, _reading: Reading) -> Any:
+    found = read.values.get(word(value))
+    if found is None:
+        raise Unfit("mapping.unknown_choice", value)
+    return found
+
+
+def _pattern(value: Any, read: ReadField, _reading: Reading) -> Any:
+    text = unicodedata.normalize("NFKC", word(value))
+    for pattern, result in read.patterns:
+        if pattern.fullmatch(text):
+            return result
+    raise Unfit("mapping.unknown_choice", value)
+
+
+def _name(_value: Any, read: ReadField, reading: Reading) -> str | None:
+    """One part of a person's name. `from` names the family field, then the given one. Where only one of the two is filled with
+    a Japanese name in two words, it is the whole name, family first."""
+    family, given = (reading.find(name) for name in read.sources)
+    part = read.options["part"]
+    if not is_blank(family) and not is_blank(given):
+        return word(family if part == "family" else given)
+    words = word(family if is_blank(given) else given).split()
+    if len(words) == 2 and _JAPANESE.search("".join(words)):
+        return words[0 if part == "family" else 1]
+    own = family if part == "family" else given
+    return word(own) or None
+
+
+def _ref(value: Any, read: ReadField, reading: Reading) -> RecordRef | None:
+    """One id; of a list of associations the first, which is the primary one."""
+    first = value[0] if isinstance(value, list | tuple) else value
+    return _as_ref(word(first), read.ref or RefTarget(), reading)
+
+
+def _refs(value: Any, read: ReadField, reading: Reading) -> tuple[RecordRef, ...]:
+    """A list of ids (associations), or a text of several with `separator`."""
+    ids = value if isinstance(value, list | tuple) else str(value).split(read.options.get("separator", ";"))
+    found = (_as_ref(word(each), read.ref or RefTarget(), reading) for each in ids if not is_blank(each))
+    return tuple(dict.fromkeys(ref for ref in found if ref is not None))
+
+
+def _as_ref(id_: str, target: RefTarget, reading: Reading) -> RecordRef | None:
+    """None where the id is of an object that the mapping does not name (a task about an asset)."""
+    full = salesforce_id(id_) if (target.crm or reading.crm) == "salesforce" else id_
+    object_ = target.object or target.by_prefix.get(full[:3], "")
+    if not object_ or not full:
+        return None
+    return RecordRef(reading.peers.get(target.crm, ANY_CONNECTION) if target.crm else reading.connection, object_, full)
+
+
+def salesforce_id(id_: str) -> str:
+    """The 18-character form: three letters more say which of the first fifteen are capitals. Other lengths stay as they are."""
+    if len(id_) != 15:
+        return id_
+    fives = (id_[start : start + 5] for start in (0, 5, 10))
+    return id_ + "".join(
+        _CHECKSUM[sum(1 << place for place, c in enumerate(five) if c.isascii() and c.isupper())] for five in fives
+    )
+
+
+CODECS: Mapping[str, Codec] = {
+    "text": _text,
+    "email": _email,
+    "phone": _phone,
+    "number": _number,
+    "integer": _integer,
+    "boolean": _boolean,
+    "present": _present,
+    "instant": _instant,
+    "date": _date,
+    "day": _day,
+    "day_instant": _day_instant,
+    "choice": _choice,
+    "pattern": _pattern,
+    "name": _name,
+    "ref": _ref,
+    "refs": _refs,
+}
+
+# What a value that does not fit does unless the mapping says otherwise: people write anything into telephone fields.
+LENIENT = frozenset({"phone"})
+# Codecs that look at all their sources together instead of the first that holds something.
+WHOLE = frozenset({"name"})
+
+
+def decode(read: ReadField, reading: Reading) -> Any:
+    """The value of one field of an entity, None where there is none. Raises Unfit for a value that must quarantine the record."""
+    if read.codec == "constant":
+        return read.constant
+    if read.codec == "joined":
+        words = (word(reading.find(name)) for name in read.sources)
+        return read.options.get("separator", " ").join(w for w in words if w) or None
+    value = next((v for name in read.sources if not is_blank(v := reading.find(name))), None)
+    if value is None:
+        return None
+    try:
+        return CODECS[read.codec](value, read, reading)
+    except Unfit:
+        if read.unfit == "empty":
+            return None
+        raise
