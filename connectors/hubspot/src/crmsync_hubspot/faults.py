@@ -35,7 +35,7 @@ LOCKED_WAIT_SECONDS = 2.0
 # "Too much work in one call": the same rows in two smaller calls may pass.
 TOO_MUCH_WORK = frozenset({502, 504})
 
-_EXISTING_ID = re.compile(r"Existing ID:\s*(\d+)|already has that value[^\d]*(\d+)|^(\d+) already has that value", re.IGNORECASE)
+_EXISTING_ID = re.compile(r"Existing ID:\s*(\d+)|\b(\d+) already has that value", re.IGNORECASE)
 _SCOPE_KEYS = ("requiredGranularScopes", "requiredScopes", "missingScopes")
 _NON_UNIQUE = re.compile(r"non-unique|not (a )?unique|hasUniqueValue", re.IGNORECASE)
 

@@ -12,7 +12,6 @@ from crmsync.errors import StopConnector
 from crmsync_hubspot.paths import DEFAULT_VERSION, VERSIONS
 from crmsync_hubspot.windows import Lags
 
-
 # Way of authentication → the names under `auth:` that it needs.
 AUTH_SECRETS: Mapping[str, tuple[str, ...]] = {
     "token": ("token",),
