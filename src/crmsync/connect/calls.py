@@ -27,7 +27,8 @@ class Call:
 
     `url` is absolute, or a path that is joined to the base URL "api". `lane` is the vendor's bucket it is counted in.
     `repeatable` says whether sending it twice does no harm; None asks the method (GET, PUT, DELETE yes; POST, PATCH no).
-    `is_lenient` hands answers that the classifier rejects back to the caller: what vendors' client libraries expect."""
+    `is_lenient` hands answers that the classifier rejects back to the caller: what vendors' client libraries expect.
+    `is_anonymous` sends no credentials."""
 
     method: str
     url: str
@@ -38,6 +39,7 @@ class Call:
     lane: str = "burst"
     repeatable: bool | None = None
     is_lenient: bool = False
+    is_anonymous: bool = False
 
     @property
     def is_repeatable(self) -> bool:

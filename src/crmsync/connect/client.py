@@ -176,16 +176,16 @@ class ApiClient:
         self._breaker.check()
         waited = self._budget.take(call.lane)
         self._count(call.lane, is_retry=number > 1, waited_seconds=waited)
-        met = self._exchange(self._build(call), read)
+        met = self._exchange(self._build(call), None if call.is_anonymous else self._auth, read)
         self._tell_breaker(met.verdict, met.response)
         outcome = replace(met, next=decide_retry(met.verdict, number, call, self.policy))
         if outcome.verdict.kind != "ok":
             self._report(call, outcome, number)
         return outcome
 
-    def _exchange(self, request: httpx.Request, read: Callable[[httpx.Response], Any]) -> _Outcome:
+    def _exchange(self, request: httpx.Request, auth: httpx.Auth | None, read: Callable[[httpx.Response], Any]) -> _Outcome:
         try:
-            response = self._http.send(request, auth=self._auth)
+            response = self._http.send(request, auth=auth)
         except TokenRefused as refusal:
             return _Outcome(refusal.verdict, error=refusal)
         except httpx.RequestError as failure:

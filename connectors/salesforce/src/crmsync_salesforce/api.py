@@ -1,0 +1,116 @@
+"""The paths of one org on the shared client: versioned calls, simple-salesforce on the same transport, the org's own limits."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import httpx
+from simple_salesforce.api import Salesforce as SimpleSalesforce
+from simple_salesforce.exceptions import SalesforceError
+
+from crmsync.connect.calls import Call
+from crmsync.connect.client import ApiClient
+from crmsync.errors import StopConnector
+from crmsync_salesforce.auth import Hosts
+
+# Found anywhere in the header: it has grown further elements over the years, and anchored patterns silently lost count.
+_USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
+_INSTANCE = "instance.invalid"
+
+
+def api_usage(header: str) -> tuple[int, int] | None:
+    """Calls spent and allowed in the rolling day, from `Sforce-Limit-Info`; None where it does not say."""
+    found = _USAGE.search(header)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+class Api:
+    """One org at one API version. Nothing is sent before the first call."""
+
+    def __init__(self, client: ApiClient, hosts: Hosts, *, version: str, reserve_share: float) -> None:
+        """`reserve_share` of the org's daily calls is kept for others: below it reading stops, writing goes on."""
+        self.client = client
+        self.version = version
+        self._hosts = hosts
+        self._reserve_share = reserve_share
+        self._root = f"/services/data/v{version}"
+        self._lock = threading.Lock()
+        self._is_started = False
+        self._left: tuple[int, int] | None = None
+        self.simple = SimpleSalesforce(
+            session_id="set by our client",
+            instance=_INSTANCE,
+            version=version,
+            session=client.requests_session(self._shaped),
+            object_pairs_hook=None,
+        )
+        client.use_observer(self._observe)
+
+    def start(self) -> None:
+        """Once: learn the server's time, check that it speaks our version, read the day's limits. Raises StopConnector."""
+        with self._lock:
+            if not self._is_started:
+                self._check_version()
+                self._read_limits()
+                self._is_started = True
+
+    def refresh_time(self) -> None:
+        """Ask for the version list, which costs no API call, to hear the server's clock."""
+        self.client.send(self._versions())
+
+    def get(self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON of a read. `path` starts after the version, or is a whole path that the server named."""
+        return self.client.send_json(Call("GET", self._url(path), params=params, headers=headers or {}))
+
+    def write(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Any:
+        """Send a write that does no harm when it is repeated, and give its JSON."""
+        return self.client.send_json(Call(method, self._url(path), json=body, headers=headers, repeatable=True))
+
+    def check_reserve(self) -> None:
+        """Raises StopConnector where the org has fewer calls left today than the reserve."""
+        if self._left is None:
+            return
+        left, limit = self._left
+        if left < limit * self._reserve_share:
+            raise StopConnector("connect.reserve_reached", connection=self.client.name, left=left, limit=limit)
+
+    def _url(self, path: str) -> str:
+        whole = httpx.URL(path).raw_path.decode("ascii") if "://" in path else path
+        return self._hosts.data + (whole if whole.startswith("/services/") else f"{self._root}/{whole}")
+
+    def _versions(self) -> Call:
+        return Call("GET", self._hosts.known + "/services/data", lane="free", is_anonymous=True)
+
+    def _check_version(self) -> None:
+        listed = self.client.send_json(self._versions())
+        offered = [str(item.get("version")) for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        if self.version not in offered:
+            span = f"{offered[0]} – {offered[-1]}" if offered else "-"
+            raise StopConnector("connect.version_missing", connection=self.client.name, version=self.version, offered=span)
+
+    def _read_limits(self) -> None:
+        """The day's calls. Users without "View Setup and Configuration" may not ask; the header of each answer tells too."""
+        try:
+            limits = self.simple.limits()
+        except SalesforceError:
+            return
+        daily = limits.get("DailyApiRequests") if isinstance(limits, dict) else None
+        if isinstance(daily, dict) and "Max" in daily and "Remaining" in daily:
+            self._note(int(daily["Remaining"]), int(daily["Max"]))
+
+    def _observe(self, response: httpx.Response) -> None:
+        usage = api_usage(response.headers.get("Sforce-Limit-Info", ""))
+        if usage is not None:
+            self._note(max(0, usage[1] - usage[0]), usage[1])
+
+    def _note(self, left: int, limit: int) -> None:
+        self._left = (left, limit)
+        self.client.note_left("daily", left)
+
+    def _shaped(self, call: Call) -> Call:
+        """simple-salesforce insists on https and a host: our client decides where a call goes."""
+        return replace(call, url=call.url.replace(f"https://{_INSTANCE}", self._hosts.data, 1))

@@ -1,0 +1,106 @@
+"""The four verbs for one org, and the plug-in that makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from crmsync.connect.client import ApiClient
+from crmsync.connect.contract import (
+    ConnectionSettings,
+    ConnectorPlugin,
+    Need,
+    Page,
+    ProvisionStep,
+    PullRequest,
+    PushBatch,
+)
+from crmsync.errors import StopConnector
+from crmsync.model.changes import Receipt
+from crmsync.model.records import ObjectSchema, RawRecord
+from crmsync_salesforce.answers import classify
+from crmsync_salesforce.api import Api
+from crmsync_salesforce.auth import AUTH_SECRETS, LOGIN, hosts_of, make_auth
+from crmsync_salesforce.facts import API_VERSION, BUDGET, CAPABILITIES
+from crmsync_salesforce.provisioning import Provisioner
+from crmsync_salesforce.reading import Reader
+from crmsync_salesforce.schema import public
+from crmsync_salesforce.shapes import Shapes
+from crmsync_salesforce.window import Margins
+from crmsync_salesforce.writing import Writer
+
+OPTIONS: Mapping[str, type] = {
+    "auth": str,
+    "api_version": str,
+    "audience": str,
+    "lag_seconds": float,
+    "overlap_seconds": float,
+    "reserve_share": float,
+    "refresh_token_file": str,
+}
+
+
+class SalesforceConnector:
+    """One org. Keeps nothing between calls but what describe said."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(self, api: Api, margins: Margins) -> None:
+        self._api = api
+        self._shapes = Shapes(api)
+        self._reader = Reader(api, self._shapes, margins)
+        self._writer = Writer(api, self._reader)
+        self._provisioner = Provisioner(api, self._shapes)
+
+    def describe(self, objects: Sequence[str]) -> Mapping[str, ObjectSchema]:
+        self._api.start()
+        shapes = self._shapes.describe(objects)
+        return {name: public(shape, shapes) for name, shape in shapes.items()}
+
+    def pull(self, request: PullRequest) -> Iterator[Page]:
+        self._api.start()
+        yield from self._reader.pull(request)
+
+    def push(self, batch: PushBatch) -> Iterator[Receipt]:
+        self._api.start()
+        yield from self._writer.push(batch)
+
+    def read(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, RawRecord]:
+        self._api.start()
+        return self._reader.by_ids(object, ids, fields)
+
+    def provision(self, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:
+        self._api.start()
+        return tuple(self._provisioner.provision(needs, apply=apply))
+
+
+def make(settings: ConnectionSettings, client: ApiClient) -> SalesforceConnector:
+    """A connector for one connection. Sends nothing. Raises StopConnector for options that cannot be."""
+    client.use_auth(make_auth(settings, client))
+    client.use_classifier(classify)
+    version = str(settings.options.get("api_version", API_VERSION)).removeprefix("v")
+    api = Api(client, hosts_of(settings), version=version, reserve_share=_number(settings, "reserve_share", 0.2, most=1.0))
+    margins = Margins(
+        lag=timedelta(seconds=_number(settings, "lag_seconds", 300)),
+        overlap=timedelta(seconds=_number(settings, "overlap_seconds", 300)),
+    )
+    return SalesforceConnector(api, margins)
+
+
+def _number(settings: ConnectionSettings, option: str, default: float, most: float = 86_400) -> float:
+    value: Any = settings.options.get(option, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        expected = f"0 … {most:g}"
+        raise StopConnector("connect.option_wrong", connection=settings.name, option=option, value=value, expected=expected)
+    return float(value)
+
+
+connector = ConnectorPlugin(
+    name="salesforce",
+    make=make,
+    base_urls={"login": LOGIN},
+    budget=BUDGET,
+    auth_secrets=AUTH_SECRETS,
+    options=OPTIONS,
+)

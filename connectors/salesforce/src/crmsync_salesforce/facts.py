@@ -1,0 +1,54 @@
+"""What Salesforce is like, as tables: streams, system fields, sizes. Numbers are the vendor's unless said otherwise."""
+
+from __future__ import annotations
+
+from crmsync.connect.contract import BudgetRule, Capabilities, Stream
+
+API_VERSION = "66.0"
+
+HISTORY = frozenset({"LeadHistory", "OpportunityHistory", "ContactHistory", "AccountHistory", "OpportunityFieldHistory"})
+
+CAPABILITIES = Capabilities(
+    streams=(
+        Stream("User"),
+        Stream("Group"),
+        Stream("Account"),
+        Stream("Lead"),
+        Stream("Contact"),
+        Stream("Opportunity"),
+        Stream("OpportunityContactRole"),
+        Stream("Campaign"),
+        Stream("CampaignMember"),
+        Stream("Task"),
+        Stream("Event"),
+        Stream("LeadHistory", is_event=True),
+        Stream("OpportunityHistory", is_event=True),
+    ),
+    writable=("Lead", "Contact", "Account", "Opportunity", "Task"),
+    user_objects=("User", "Group"),
+    person_objects=("Lead", "Contact"),
+    task_object="Task",
+)
+
+# A Group is also every role and public group; only queues own records.
+FILTERS = {"Group": "Type = 'Queue'"}
+
+# Best evidence of a change first. LastModifiedDate can be set by data loads and skips automated changes; history rows are
+# append-only and have no other stamp. (object_reference: system fields)
+CURSOR_FIELDS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
+SYSTEM_FIELDS = ("IsDeleted", "MasterRecordId")
+
+# Custom fields of tasks and events are created on their common parent.
+CUSTOM_FIELD_PARENT = {"Task": "Activity", "Event": "Activity"}
+
+# URI and headers together must stay under 16,384 bytes; token and headers take up to 2,500 of them. (limits cheat sheet)
+QUERY_BYTES = 16_384 - 2_500
+COLLECTION_SIZE = 200
+# Rows that failed for a passing reason are sent again in smaller batches: fewer rows meet on one parent's lock. Our choice.
+RETRY_SIZES = (50, 10)
+# After a query that was too much for the org, pages of this many rows at most. Our choice.
+SMALL_PAGE = 500
+
+# Salesforce has no short limit for quick calls; 25 a second keeps well under what orgs report as api-bursts (750 a minute and
+# more) being noticed by other tools. The daily limit differs by org: it is read from /limits and each answer's header.
+BUDGET = (BudgetRule("burst", 100, 4.0),)

@@ -1,0 +1,44 @@
+"""Describing objects, through simple-salesforce, and remembering what was described."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from simple_salesforce.exceptions import SalesforceError
+
+from crmsync.connect.calls import shown
+from crmsync_salesforce.answers import errors_of
+from crmsync_salesforce.api import Api
+from crmsync_salesforce.schema import Shape, read_describe
+
+
+class Shapes:
+    """The shapes of one org as last described."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._known: dict[str, Shape] = {}
+
+    def describe(self, objects: Iterable[str]) -> Mapping[str, Shape]:
+        """Ask the org anew for each object. One that is hidden from the credentials comes back unreadable, with why."""
+        return {name: self.again(name) for name in objects}
+
+    def get(self, object: str) -> Shape:
+        """As last described, asked for where it never was."""
+        return self._known.get(object) or self.again(object)
+
+    def again(self, object: str) -> Shape:
+        """Describe one object now."""
+        try:
+            described = getattr(self._api.simple, object).describe()
+        except SalesforceError as error:
+            shape = Shape(object, why_not=_reason(error))
+        else:
+            shape = read_describe(described)
+        self._known[object] = shape
+        return shape
+
+
+def _reason(error: SalesforceError) -> str:
+    found = errors_of(error.content)
+    return shown(f"{found[0].code} {found[0].message}") if found else f"HTTP {error.status}"

@@ -1,0 +1,83 @@
+"""SOQL text. Every value passes `quoted` or `soql_instant`; names come from describe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from crmsync_salesforce.times import soql_instant
+from crmsync_salesforce.window import Position, Window
+
+_ESCAPES = {"\\": "\\\\", "'": "\\'", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One object's rows in the order of (stamp, Id). `limit` None leaves the page size to the server."""
+
+    object: str
+    fields: tuple[str, ...]
+    stamp: str
+    where: str = ""
+    limit: int | None = None
+
+    def within(self, window: Window) -> str:
+        """The rows of a window after its position."""
+        return self._text(_bounds(self.stamp, window))
+
+    def up_to(self, window: Window, last: Position) -> str:
+        """The rows of a window after its position, up to and with `last`."""
+        stamp = soql_instant(last.stamp)
+        before = f"({self.stamp} < {stamp} OR ({self.stamp} = {stamp} AND Id <= {quoted(last.id)}))"
+        return self._text(f"{_bounds(self.stamp, window)} AND {before}")
+
+    def _text(self, bounds: str) -> str:
+        where = f"{self.where} AND {bounds}" if self.where else bounds
+        end = f" LIMIT {self.limit}" if self.limit else ""
+        return f"{select(self.object, self.fields)} WHERE {where} ORDER BY {self.stamp}, Id{end}"
+
+
+def by_ids(object: str, fields: Iterable[str], ids: Iterable[str]) -> str:
+    """The rows with these ids."""
+    return f"{select(object, fields)} WHERE Id IN ({', '.join(map(quoted, ids))})"
+
+
+def select(object: str, fields: Iterable[str]) -> str:
+    """All rows of an object."""
+    return " ".join(("SELECT", ", ".join(fields), "FROM", object))
+
+
+def quoted(text: str) -> str:
+    """A string literal."""
+    return "'" + "".join(_ESCAPES.get(letter, letter) for letter in text) + "'"
+
+
+def chunked(fields: Sequence[str], always: Sequence[str], most_bytes: int) -> tuple[tuple[str, ...], ...]:
+    """Split a field list so that each part, with the `always` fields in front, is at most `most_bytes` in a URL. There is
+    at least one part, and a part holds at least one field more than `always`."""
+    rest = [field for field in dict.fromkeys(fields) if field not in always]
+    return tuple((*always, *part) for part in _parts(rest, most_bytes - _size(always))) or (tuple(always),)
+
+
+def _parts(fields: Iterable[str], most_bytes: int) -> Iterator[list[str]]:
+    part: list[str] = []
+    for field in fields:
+        if part and _size([*part, field]) > most_bytes:
+            yield part
+            part = []
+        part.append(field)
+    if part:
+        yield part
+
+
+def _size(fields: Sequence[str]) -> int:
+    return len(quote(", ".join(fields)))
+
+
+def _bounds(stamp: str, window: Window) -> str:
+    upper = f"{stamp} <= {soql_instant(window.until)}"
+    if window.after is not None:
+        at = soql_instant(window.after.stamp)
+        return f"(({stamp} = {at} AND Id > {quoted(window.after.id)}) OR {stamp} > {at}) AND {upper}"
+    return f"{stamp} >= {soql_instant(window.since)} AND {upper}" if window.since else upper
