@@ -1,0 +1,1 @@
+"""What programs ask of the portal: one module per family of endpoints, one table (`routes.py`) that names them all."""
