@@ -17,7 +17,7 @@ from crmsync_hubspot.paths import Paths
 from crmsync_hubspot.portal import Portal
 from crmsync_hubspot.provision import provision
 from crmsync_hubspot.pull_events import page_view_pages, submission_pages
-from crmsync_hubspot.pull_records import record_pull
+from crmsync_hubspot.pull_records import record_pull, related_ids
 from crmsync_hubspot.pull_reference import reference_pages
 from crmsync_hubspot.push import Pusher
 from crmsync_hubspot.records import record_of
@@ -66,7 +66,7 @@ class HubSpotConnector:
             return {}
         properties = self._catalogue.fields(object, (*fields, facts.modified))
         rows = self._portal.batch_read(object, ids, properties)
-        related = {target: self._portal.associations(object, target, tuple(rows)) if rows else {} for target in facts.related}
+        related = related_ids(self._portal, facts, tuple(rows))
         return {id_: record_of(object, row, related) for id_, row in rows.items()}
 
     def provision(self, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:

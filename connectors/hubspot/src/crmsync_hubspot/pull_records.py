@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from crmsync.connect.calls import CallRejected
 from crmsync.connect.contract import Page, PullRequest
 from crmsync.connect.paging import LoopGuard
 from crmsync.model.records import RawRecord
@@ -118,8 +119,21 @@ class RecordPull:
 
     def _records(self, rows: Sequence[Row]) -> tuple[RawRecord, ...]:
         ids = [str(row["id"]) for row in rows]
-        related = {t: self.portal.associations(self.facts.name, t, ids) if ids else {} for t in self.facts.related}
+        related = related_ids(self.portal, self.facts, ids)
         return with_losers([record_of(self.facts.name, row, related) for row in rows])
+
+
+def related_ids(portal: Portal, facts: ObjectFacts, ids: Sequence[str]) -> dict[str, Mapping[str, Sequence[str]]]:
+    """Target object → record id → associated ids. A target that the credentials do not let us read is left out: that its ids
+    are unknown is not that there are none."""
+    found: dict[str, Mapping[str, Sequence[str]]] = {}
+    for target in facts.related:
+        try:
+            found[target] = portal.associations(facts.name, target, ids)
+        except CallRejected as error:
+            if error.status not in (403, 404):
+                raise
+    return found
 
 
 def record_pull(portal: Portal, catalogue: Catalogue, options: Options, request: PullRequest) -> RecordPull:
