@@ -17,6 +17,7 @@ import polars as pl
 
 from crmsync.decisions.conditions import Condition
 from crmsync.decisions.frames import INSTANT, REASONS, SCORES, conform
+from crmsync.decisions.windows import DAY
 
 RULE = "rule:"
 """Prefix of the column that holds one rule's points."""
@@ -27,7 +28,6 @@ WHO = "who"
 _MILLIONTHS = 1_000_000
 _HUNDREDTHS = 100
 _PER_HUNDREDTH = _MILLIONTHS // _HUNDREDTHS
-_DAY_MICROSECONDS = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +145,12 @@ def _earned(known: pl.LazyFrame, kind: str, scoring: Scoring, now: datetime) -> 
 
 def _worth(rule: InterestRule, now: datetime, at: str = "at") -> pl.Expr:
     """What one touch gives, in whole millionths: nothing outside the window, half after a half-life."""
-    age = (pl.lit(now, dtype=INSTANT) - pl.col(at)).dt.total_microseconds() / _DAY_MICROSECONDS
+    age = (pl.lit(now, dtype=INSTANT) - pl.col(at)).dt.total_microseconds()
     full = rule.points * _MILLIONTHS
-    worth = pl.lit(float(full)) if rule.half_life_days is None else full * pl.lit(0.5).pow(age / rule.half_life_days)
-    inside = worth if rule.window_days is None else pl.when(age < rule.window_days).then(worth).otherwise(0.0)
+    # one multiplication by a constant: the same float for one touch and for ten million
+    halvings = None if rule.half_life_days is None else age * (1.0 / (rule.half_life_days * DAY))
+    worth = pl.lit(float(full)) if halvings is None else full * pl.lit(0.5).pow(halvings)
+    inside = worth if rule.window_days is None else pl.when(age < rule.window_days * DAY).then(worth).otherwise(0.0)
     # a literal alone would be one value for a whole group; times one touch it is one value per touch
     return (inside * pl.col(at).is_not_null().cast(pl.Float64)).round(0).cast(pl.Int64)
 
@@ -204,11 +206,17 @@ def _in_points(scores: pl.DataFrame, scoring: Scoring) -> pl.DataFrame:
     fit = _total([rule.name for rule in scoring.fit])
     interest = _total([rule.name for rule in scoring.interest])
     return scores.with_columns(
-        (fit / _HUNDREDTHS).alias("fit"),
-        (interest / _HUNDREDTHS).alias("interest"),
-        ((fit + interest) / _HUNDREDTHS).alias("score"),
-        *(pl.col(RULE + name) / _HUNDREDTHS for name in scoring.names),
+        _as_points(fit).alias("fit"),
+        _as_points(interest).alias("interest"),
+        _as_points(fit + interest).alias("score"),
+        *(_as_points(pl.col(RULE + name)) for name in scoring.names),
     )
+
+
+def _as_points(hundredths: pl.Expr) -> pl.Expr:
+    """Polars divides a column by a number by multiplying with its inverse, which is off by a last bit for one in eight values
+    (but not for a column of one row): rounding gives every machine and every batch the same float."""
+    return (hundredths / _HUNDREDTHS).round(2)
 
 
 def _total(names: list[str]) -> pl.Expr:
@@ -232,9 +240,7 @@ def _reasons(people: pl.DataFrame, points: pl.DataFrame, earned: dict[str, pl.Da
 
 
 def _interest_reasons(points: pl.DataFrame, sums: pl.DataFrame, rule: InterestRule, place: int) -> pl.LazyFrame:
-    given = (
-        points.lazy().filter(pl.col(RULE + rule.name) != 0).select(WHO, (pl.col(RULE + rule.name) / _HUNDREDTHS).alias("points"))
-    )
+    given = points.lazy().filter(pl.col(RULE + rule.name) != 0).select(WHO, _as_points(pl.col(RULE + rule.name)).alias("points"))
     evidence = sums.lazy().select(WHO, "evidence", "evidence_at")
     return _reason(given.join(evidence, on=WHO, how="left"), "interest", place)
 

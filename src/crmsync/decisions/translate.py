@@ -18,7 +18,7 @@ from sqlglot import exp
 from crmsync.decisions.catalogue import BANT_COLUMNS, BANT_LEVELS, BEHAVIOUR, Catalogue, ColumnType, nearest
 from crmsync.decisions.frames import INSTANT
 from crmsync.decisions.grammar import Mistake, Piece
-from crmsync.decisions.windows import ANY, NOW, Window
+from crmsync.decisions.windows import ANY, NOW, Window, days
 
 Handler = Callable[["Translation", exp.Expr], "Typed"]
 Binary = Callable[[pl.Expr, pl.Expr], pl.Expr]
@@ -225,7 +225,9 @@ def _arithmetic(combine: Binary, *, divides: bool = False) -> Handler:
         left, right = _expect(t, node.this, "number"), _expect(t, node.expression, "number")
         # a division by nothing has no answer: unknown, not infinite
         divisor = pl.when(right.expr != 0).then(right.expr) if divides else right.expr
-        return Typed(combine(left.expr, divisor), "number")
+        result = combine(left.expr, divisor)
+        # a quotient's last bit depends on how many rows there are; nobody asks for the tenth digit
+        return Typed(result.round(9) if divides else result, "number")
 
     return handler
 
@@ -285,10 +287,10 @@ def _acts(acts: Literal["touches", "approaches"], measure: Literal["count", "day
             return Typed(pl.lit(None), "wrong")
         known = APPROACH_KINDS if acts == "approaches" else t.catalogue.touch_kinds
         kind = _word(t, arguments[0], None if known is None else (*known, ANY))
-        days = _days(t, arguments[1]) if len(arguments) == 2 else None
+        within = _days(t, arguments[1]) if len(arguments) == 2 else None
         if kind is None:
             return Typed(pl.lit(None), "wrong")
-        window = Window(acts, measure, kind, days)
+        window = Window(acts, measure, kind, within)
         t.windows.add(window)
         return Typed(pl.col(window.column), "number")
 
@@ -301,7 +303,7 @@ def _days_since(t: Translation, node: exp.Expr) -> Typed:
         return Typed(pl.lit(None), "wrong")
     since = _expect(t, arguments[0], "instant")
     t.columns.add(NOW)
-    return Typed((pl.col(NOW) - since.expr).dt.total_microseconds() / 86_400_000_000, "number")
+    return Typed(days(pl.col(NOW) - since.expr), "number")
 
 
 def _rank(t: Translation, node: exp.Expr) -> Typed:

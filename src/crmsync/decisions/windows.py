@@ -20,7 +20,8 @@ ANY = "any"
 NOW = "now"
 """The column that holds the instant of the decision, for `days_since(...)`."""
 
-_DAY_MICROSECONDS = 86_400_000_000
+DAY = 86_400_000_000
+"""A day in microseconds."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -66,7 +67,13 @@ def _column(window: Window, now: datetime) -> pl.Expr:
     inside = pl.lit(True) if window.kind == ANY else pl.col("kind") == window.kind
     if window.measure == "days_since":
         newest = pl.col("at").filter(inside).max()
-        return ((pl.lit(now, dtype=INSTANT) - newest).dt.total_microseconds() / _DAY_MICROSECONDS).alias(window.column)
+        return days(pl.lit(now, dtype=INSTANT) - newest).alias(window.column)
     if window.days is not None:
         inside = inside & (pl.col("at") > now - timedelta(days=window.days))
     return pl.col("at").filter(inside).len().cast(pl.Int64).alias(window.column)
+
+
+def days(duration: pl.Expr) -> pl.Expr:
+    """A duration as days: exact for whole days, the same for one row and for millions (a plain division is neither)."""
+    microseconds = duration.dt.total_microseconds()
+    return microseconds // DAY + (microseconds % DAY) * (1.0 / DAY)
