@@ -108,7 +108,6 @@ class ConnectionConfig:
     connector: str
     role: Role
     base_urls: Mapping[str, str]
-    auth: frozenset[str]
     options: Mapping[str, Any]
     objects: tuple[str, ...] | None
     budget: tuple[tuple[str, int, float], ...] | None
@@ -188,7 +187,6 @@ def _connection(
         connector=entry.connector,
         role=entry.role,
         base_urls={**entry.base_urls, **(over.base_urls if over else {})},
-        auth=frozenset(entry.auth),
         options=entry.options,
         objects=tuple(entry.objects) if entry.objects is not None else None,
         budget=tuple((b.lane, b.calls, b.seconds) for b in entry.budget) if entry.budget is not None else None,

@@ -36,6 +36,15 @@ def say(code: str, language: Language = "en", /, **params: Any) -> str:
     return catalogue()[code][language].format(**params)
 
 
+def name_of(group: str, word: str | None, language: Language = "en") -> str:
+    """What people call a word of the domain ("phase", "touch", …). A word that only a customer's own configuration knows is
+    its own name; no word at all is a dash."""
+    if not word:
+        return "—"
+    texts = catalogue().get(f"{group}.{word}")
+    return texts[language] if texts else word
+
+
 def _flatten(node: dict[str, Any], prefix: str = "") -> list[tuple[str, dict[str, str]]]:
     if set(node) <= set(LANGUAGES) and node:
         return [(prefix, node)]

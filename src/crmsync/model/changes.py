@@ -38,8 +38,9 @@ class Change:
 
     `key` is deterministic from what is wanted (connection, record, field values), so the same wish has the same key.
     An update names `record_id`; an upsert names the unique field (`key_field`, `key_value`) by which the CRM itself makes
-    a repeated create harmless; an update of a record that we created by key carries the key as well. `expected_modified_at` is the stamp of the version we decided on: a record that has moved
-    since is a conflict, and is read and decided again."""
+    a repeated create harmless; an update of a record that we created by key carries the key as well.
+    `expected_modified_at` is the stamp of the version we decided on: a record that has moved since is a conflict, and is
+    read and decided again."""
 
     key: str
     connection: str

@@ -85,6 +85,12 @@ class Decided:
         db.execute(_DESIRED.delete().where(_DESIRED.c.person_id == old))
         db.execute(_DESIRED.update().where(_DESIRED.c.person_id == new).values(is_planned=False))
 
+    def changed(self, desired: pl.DataFrame) -> list[str]:
+        """Persons for whom these desired values differ from the stored ones."""
+        with self._engine.connect() as db:
+            stored = read_frame(db, tables.DesiredRow, columns=desired.columns)
+        return _changed(desired, stored)["person_id"].to_list()
+
     def unplanned(self) -> list[str]:
         """Persons whose desired values have changed since they were last in a plan."""
         with self._engine.connect() as db:

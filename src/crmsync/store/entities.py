@@ -98,6 +98,14 @@ class Entities:
                     found[row["ref"]] = dict(row)
         return found
 
+    def keys_of_tasks(self, refs: Iterable[str]) -> list[str]:
+        """The keys of those of these records that are tasks of ours."""
+        table = table_of(tables.TaskRow)
+        with self._engine.connect() as db:
+            return [
+                key for chunk in chunks(refs) for key in db.execute(select(table.c.key).where(table.c.ref.in_(chunk))).scalars()
+            ]
+
     def frame(self, kind: type, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Every stored entity of a kind, deleted ones included, sorted by ref."""
         with self._engine.connect() as db:

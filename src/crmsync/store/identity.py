@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import orjson
@@ -10,9 +10,10 @@ import polars as pl
 from sqlalchemy import Connection, Engine, select
 
 from crmsync.store import tables
-from crmsync.store.sql import read_frame, table_of, upsert
+from crmsync.store.sql import chunks, read_frame, table_of, upsert
 
 _LINKS = table_of(tables.LinkRow)
+_REVIEWS = table_of(tables.ReviewRow)
 _ALIASES = table_of(tables.AliasRow)
 
 
@@ -42,10 +43,10 @@ class Identity:
         )
 
     def save_aliases(self, db: Connection, aliases: Sequence[tuple[str, str]], at: datetime) -> None:
-        """(former id, current id) each; links and everything decided move to the current id."""
+        """(former id, current id) each; the history of the former one moves to the current one. Links are saved apart."""
         upsert(db, tables.AliasRow, [{"person_id": old, "current_id": new, "since": at} for old, new in aliases])
         for old, new in aliases:
-            db.execute(_LINKS.update().where(_LINKS.c.person_id == old).values(person_id=new))
+            db.execute(_ALIASES.update().where(_ALIASES.c.current_id == old).values(current_id=new))
             for table in (table_of(tables.MoveRow), table_of(tables.DecisionRow)):
                 db.execute(table.update().where(table.c.person_id == old).values(person_id=new))
 
@@ -59,6 +60,11 @@ class Identity:
                 for record, candidates, why in reviews
             ],
         )
+
+    def settle_reviews(self, db: Connection, records: Iterable[str]) -> None:
+        """These records are clear now."""
+        for chunk in chunks(sorted(records)):
+            db.execute(_REVIEWS.delete().where(_REVIEWS.c.record.in_(chunk)))
 
     def reviews(self) -> pl.DataFrame:
         with self._engine.connect() as db:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import polars as pl
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from crmsync.store import tables
 from crmsync.store.sql import read_frame, table_of, upsert
@@ -65,4 +65,7 @@ class Runs:
 
     def set_meta(self, name: str, value: str) -> None:
         with self._engine.begin() as db:
-            upsert(db, tables.Meta, [{"name": name, "value": value}])
+            self.set_meta_in(db, name, value)
+
+    def set_meta_in(self, db: Connection, name: str, value: str) -> None:
+        upsert(db, tables.Meta, [{"name": name, "value": value}])

@@ -13,9 +13,10 @@ from sqlalchemy import Connection, Engine, func, select
 
 from crmsync.model.records import RawRecord, RecordRef
 from crmsync.store.sql import chunks, insert_all, table_of, upsert
-from crmsync.store.tables import CursorRow, RawLatest, RawVersion, Watermark
+from crmsync.store.tables import Again, CursorRow, RawLatest, RawVersion, Watermark
 
 _VERSIONS = table_of(RawVersion)
+_AGAIN = table_of(Again)
 _LATEST = table_of(RawLatest)
 _CURSORS = table_of(CursorRow)
 _WATERMARKS = table_of(Watermark)
@@ -99,6 +100,32 @@ class Staging:
             yield rows
             after = rows[-1].seq
 
+    def learnt_since(self, connection: str, seq: int) -> tuple[list[RecordRef], int]:
+        """Records with a version numbered above `seq` that was not our own write, and the highest number there is."""
+        mine = _VERSIONS.c.connection == connection
+        query = (
+            select(_VERSIONS.c.object, _VERSIONS.c.record_id)
+            .where(mine, _VERSIONS.c.seq > seq, _VERSIONS.c.is_ours.is_(False))
+            .distinct()
+        )
+        with self._engine.connect() as db:
+            refs = [RecordRef(connection, row.object, row.record_id) for row in db.execute(query)]
+            newest = db.execute(select(func.coalesce(func.max(_VERSIONS.c.seq), 0)).where(mine)).scalar_one()
+        return sorted(refs), int(newest)
+
+    def merges_since(self, connection: str, seq: int) -> list[tuple[str, str]]:
+        """(loser, winner) refs of the records that a CRM merged away, from versions numbered above `seq`."""
+        query = (
+            select(_VERSIONS.c.object, _VERSIONS.c.record_id, _VERSIONS.c.replaced_by)
+            .where(_VERSIONS.c.connection == connection, _VERSIONS.c.seq > seq, _VERSIONS.c.replaced_by.is_not(None))
+            .order_by(_VERSIONS.c.seq)
+        )
+        with self._engine.connect() as db:
+            return [
+                (f"{connection}/{row.object}/{row.record_id}", f"{connection}/{row.object}/{row.replaced_by}")
+                for row in db.execute(query)
+            ]
+
     def versions_after(self, connection: str, seq: int, limit: int) -> list[StagedRecord]:
         """Up to `limit` stored versions with a greater number, in order."""
         query = (
@@ -109,6 +136,29 @@ class Staging:
         )
         with self._engine.connect() as db:
             return [_staged(row) for row in db.execute(query)]
+
+    def due_again(self, connection: str, now: datetime) -> list[StagedRecord]:
+        """Versions whose meaning has changed because time has passed, in order."""
+        query = (
+            select(_VERSIONS)
+            .join(_AGAIN, _AGAIN.c.seq == _VERSIONS.c.seq)
+            .where(_AGAIN.c.connection == connection, _AGAIN.c.at <= now)
+            .order_by(_VERSIONS.c.seq)
+        )
+        with self._engine.connect() as db:
+            return [_staged(row) for row in db.execute(query)]
+
+    def remember_again(self, db: Connection, later: Mapping[RecordRef, tuple[int, datetime | None]]) -> None:
+        """Note for each record (version number, when to read it again); None: time changes nothing."""
+        noted = {(row.connection, row.object, row.record_id) for row in db.execute(select(_AGAIN))}
+        rows = []
+        for ref, (seq, at) in later.items():
+            if at is not None:
+                rows.append({"connection": ref.connection, "object": ref.object, "record_id": ref.id, "seq": seq, "at": at})
+            elif (ref.connection, ref.object, ref.id) in noted:
+                mine = (_AGAIN.c.connection == ref.connection, _AGAIN.c.object == ref.object, _AGAIN.c.record_id == ref.id)
+                db.execute(_AGAIN.delete().where(*mine))
+        upsert(db, Again, rows)
 
     def latest(self, connection: str, object_: str, ids: Iterable[str]) -> dict[str, RawRecord]:
         """The newest stored version of each of these records."""

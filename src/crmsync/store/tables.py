@@ -91,6 +91,17 @@ class Watermark(SQLModel, table=True):
     mapping_digest: str
 
 
+class Again(SQLModel, table=True):
+    """A version that will mean something else once `at` has passed, though the record does not change."""
+
+    __tablename__ = "again"
+    connection: str = Field(primary_key=True)
+    object: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+    seq: int
+    at: datetime = required_instant(index=True)
+
+
 class Quarantine(SQLModel, table=True):
     __tablename__ = "quarantine"
     ref: str = Field(primary_key=True)

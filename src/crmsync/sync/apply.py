@@ -59,9 +59,7 @@ def _batches(changes: Iterable[Change]) -> Iterator[PushBatch]:
         yield PushBatch(object_, tuple(mine))
 
 
-def _push(
-    workspace: Workspace, connection: Connection, run_id: str, batch: PushBatch, now: datetime, progress: Progress
-) -> None:
+def _push(workspace: Workspace, connection: Connection, run_id: str, batch: PushBatch, now: datetime, progress: Progress) -> None:
     by_key = {change.key: change for change in batch.changes}
     workspace.store.outbox.mark_sending(run_id, by_key, now)
     progress.started("apply", connection.name, batch.object, len(by_key))
@@ -77,9 +75,7 @@ def _push(
     progress.finished("apply", connection.name, batch.object)
 
 
-def _record(
-    workspace: Workspace, run_id: str, by_key: dict[str, Change], receipts: Sequence[Receipt], now: datetime
-) -> None:
+def _record(workspace: Workspace, run_id: str, by_key: dict[str, Change], receipts: Sequence[Receipt], now: datetime) -> None:
     with workspace.store.transaction() as db:
         workspace.store.outbox.confirm(db, run_id, receipts, now)
         for receipt in receipts:

@@ -51,18 +51,27 @@ class Pulled:
         return frozenset(f.connection for f in self.failures)
 
 
-def pull(workspace: Workspace, now: datetime, progress: Progress) -> Pulled:
-    """Pull every configured object of every connection. `now` becomes `learnt_at` of what is new."""
+def pull(workspace: Workspace, now: datetime, progress: Progress, only: str | None = None) -> Pulled:
+    """Pull every configured object of every connection, or of the one named. `now` becomes `learnt_at` of what is new."""
     streams: list[PulledStream] = []
     failures: list[Failure] = []
     for connection in workspace.connections:
+        if only is not None and connection.name != only:
+            continue
         try:
-            for stream in _in_order(connection):
-                streams.append(_pull_stream(workspace, connection, stream, now, progress))
+            describe(connection)
+            streams.extend(_pull_stream(workspace, connection, stream, now, progress) for stream in _in_order(connection))
         except CrmsyncError as error:
             failures.append(Failure.of(connection.name, error))
             _log.warning("connection_stopped", connection=connection.name, code=error.code)
     return Pulled(tuple(streams), tuple(failures))
+
+
+def describe(connection: Connection) -> None:
+    """Ask the CRM, once per process, what the objects that we write look like now."""
+    written = [object_ for object_, mapping in connection.mappings.items() if mapping.writes and object_ in connection.objects]
+    if written and not connection.schemas:
+        connection.schemas.update(connection.connector.describe(written))
 
 
 def _in_order(connection: Connection) -> Iterable[Stream]:
@@ -77,9 +86,7 @@ def _in_order(connection: Connection) -> Iterable[Stream]:
             wanted.remove(stream)
 
 
-def _pull_stream(
-    workspace: Workspace, connection: Connection, stream: Stream, now: datetime, progress: Progress
-) -> PulledStream:
+def _pull_stream(workspace: Workspace, connection: Connection, stream: Stream, now: datetime, progress: Progress) -> PulledStream:
     store, name, object_ = workspace.store, connection.name, stream.object
     request = PullRequest(
         object=object_,

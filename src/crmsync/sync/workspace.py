@@ -32,6 +32,8 @@ class Connection:
     mappings: Mapping[str, ObjectMapping]
     mapping_digest: str
     objects: tuple[str, ...]
+    every_minutes: int = 15
+    jitter_seconds: int = 30
     schemas: dict[str, ObjectSchema] = field(default_factory=dict)
 
 
@@ -49,6 +51,12 @@ class Workspace:
 
     def connection(self, name: str) -> Connection:
         return next(c for c in self.connections if c.name == name)
+
+    def close(self) -> None:
+        """Let go of every socket and of the database."""
+        for connection in self.connections:
+            connection.client.close()
+        self.store.close()
 
 
 class Progress(Protocol):

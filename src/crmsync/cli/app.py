@@ -1,0 +1,189 @@
+"""What can be typed. Each command is a thin call of `commands/<name>.py`, imported when it runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(
+    name="crmsync",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Close the loop between marketing and sales inside the CRMs you already use.",
+    epilog="Exit codes: 0 fine; 1 work failed; 2 the configuration or the command is wrong.",
+)
+sandbox = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Both CRMs as local HTTP servers, with people who live in them."
+)
+app.add_typer(sandbox, name="sandbox")
+
+Config = Annotated[
+    Path, typer.Option("--config", "-c", envvar="CRMSYNC_CONFIG", help="The configuration directory.", show_default="here")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON with a stable shape instead of tables.")]
+Now = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads the annotation at run time
+    typer.Option("--now", metavar="INSTANT", help="Rehearse at this instant (ISO 8601 with zone), on no other clock."),
+]
+Language = Annotated[Optional[str], typer.Option("--language", "-l", help="ja or en; else what the configuration says.")]  # noqa: UP045
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        from crmsync import __version__
+
+        typer.echo(f"crmsync {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="Where to write; must not hold a configuration yet.")],
+    language: Language = None,
+) -> None:
+    """Write a commented configuration that runs against the sandbox, ready to be pointed at real CRMs."""
+    from crmsync.cli.commands.init import execute
+
+    raise typer.Exit(execute(directory, language or "ja"))
+
+
+@app.command()
+def check(config: Config = Path(), json: Json = False, language: Language = None) -> None:
+    """Read the whole configuration and report every problem with file, line, column and remedy."""
+    from crmsync.cli.commands.check import execute
+
+    raise typer.Exit(execute(config, json, language))
+
+
+@app.command()
+def pull(config: Config = Path(), now: Now = None, json: Json = False, language: Language = None) -> None:
+    """Bring the local model up to date. Writes to no CRM."""
+    from crmsync.cli.commands.cycle import pull as execute
+
+    raise typer.Exit(execute(config, now, json, language))
+
+
+@app.command()
+def plan(config: Config = Path(), now: Now = None, json: Json = False, language: Language = None) -> None:
+    """Pull, decide, and show every change that `apply` would make. Writes to no CRM."""
+    from crmsync.cli.commands.cycle import plan as execute
+
+    raise typer.Exit(execute(config, now, json, language))
+
+
+@app.command()
+def apply(
+    config: Config = Path(),
+    digest: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--digest", help="The plan to apply; else the last one shown."),
+    ] = None,
+    now: Now = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Write exactly what the last plan showed; refuse if what is known has changed since."""
+    from crmsync.cli.commands.cycle import apply as execute
+
+    raise typer.Exit(execute(config, digest, now, json, language))
+
+
+@app.command()
+def run(config: Config = Path(), now: Now = None, json: Json = False, language: Language = None) -> None:
+    """One whole cycle: pull, decide, plan, apply, record."""
+    from crmsync.cli.commands.cycle import run as execute
+
+    raise typer.Exit(execute(config, now, json, language))
+
+
+@app.command()
+def start(config: Config = Path(), language: Language = None) -> None:
+    """Run cycles on schedule until told to stop (SIGTERM ends after the cycle at hand)."""
+    from crmsync.cli.commands.start import execute
+
+    raise typer.Exit(execute(config, language))
+
+
+@app.command()
+def explain(
+    person: Annotated[str, typer.Argument(help="A person id, an e-mail address, or a record id of a CRM.")],
+    config: Config = Path(),
+    now: Now = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """One person from first touch to now: what was known, decided, written, and why."""
+    from crmsync.cli.commands.explain import execute
+
+    raise typer.Exit(execute(person, config, now, json, language))
+
+
+@app.command()
+def figures(
+    config: Config = Path(),
+    since: Annotated[
+        Optional[datetime],  # noqa: UP045
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First day of the period; else this month."),
+    ] = None,
+    until: Annotated[
+        Optional[datetime],  # noqa: UP045
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of the period; else today."),
+    ] = None,
+    now: Now = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """The chain of figures with its bottleneck, and the SLA board."""
+    from crmsync.cli.commands.figures import execute
+
+    raise typer.Exit(execute(config, since, until, now, json, language))
+
+
+@app.command()
+def gaps(config: Config = Path(), json: Json = False, language: Language = None) -> None:
+    """Every baton that is about to be dropped: what is missing, since when, and who must act."""
+    from crmsync.cli.commands.gaps import execute
+
+    raise typer.Exit(execute(config, json, language))
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(help="Virtual days to play.", min=1, max=120)] = 28,
+    people: Annotated[int, typer.Option(help="People in the sandbox at the start.", min=20, max=5000)] = 300,
+    seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 7,
+    directory: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Keep the demo's configuration and database here; else a directory that is removed."),
+    ] = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Play some weeks on a virtual clock: a HubSpot and a Salesforce over HTTP, decided and written back."""
+    from crmsync.cli.commands.demo import execute
+
+    raise typer.Exit(execute(days, people, seed, directory, json, language))
+
+
+@sandbox.command()
+def serve(
+    people: Annotated[int, typer.Option(help="People at the start.", min=0)] = 400,
+    seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 7,
+    salesforce_port: Annotated[int, typer.Option(help="0 takes any free port.")] = 8811,
+    hubspot_port: Annotated[int, typer.Option(help="0 takes any free port.")] = 8812,
+    tls_cert: Annotated[Optional[Path], typer.Option(help="PEM certificate: serve https instead of http.")] = None,  # noqa: UP045
+    tls_key: Annotated[Optional[Path], typer.Option(help="PEM key of the certificate.")] = None,  # noqa: UP045
+    start_at: Annotated[Optional[str], typer.Option("--now", metavar="INSTANT", help="Where its clock stands.")] = None,  # noqa: UP045
+    vendor_limits: Annotated[bool, typer.Option(help="Enforce the vendors' rate limits.")] = False,
+    stock: Annotated[bool, typer.Option(help="Without crmsync's custom fields: an org and a portal as delivered.")] = False,
+) -> None:
+    """Serve a Salesforce and a HubSpot on this machine until interrupted."""
+    from crmsync.cli.commands.serve import execute
+
+    raise typer.Exit(execute(people, seed, (salesforce_port, hubspot_port), (tls_cert, tls_key), start_at, vendor_limits, stock))

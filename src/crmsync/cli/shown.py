@@ -1,0 +1,153 @@
+"""What a cycle did and what a plan would do, as tables for people and as JSON of a stable shape for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from crmsync.messages import Language, say
+from crmsync.model.changes import Change, Plan
+from crmsync.sync.pipeline import Cycle
+from crmsync.sync.pull import Failure, Pulled
+from crmsync.sync.workspace import Workspace
+
+# A plan can hold thousands of changes; --json shows them all.
+MOST_CHANGES_SHOWN = 200
+
+
+def table(title: str, *columns: str, language: Language) -> Table:
+    """An empty table whose headers come from the catalogue (`column.<name>`). Numbers stand right."""
+    made = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    for column in columns:
+        name, _, kind = column.partition(":")
+        made.add_column(say(f"column.{name}", language), justify="right" if kind == "number" else "left")
+    return made
+
+
+def pulled_table(pulled: Pulled, workspace: Workspace, language: Language) -> Table:
+    columns = ("connection", "object", "records:number", "new:number", "changed:number")
+    shown = table(say("title.pulled", language), *columns, language=language)
+    for stream in pulled.streams:
+        if stream.records:
+            shown.add_row(stream.connection, stream.object, f"{stream.records:,}", f"{stream.new:,}", f"{stream.changed:,}")
+    for connection in workspace.connections:
+        usage = connection.client.usage
+        left = ", ".join(f"{lane} {count:,}" for lane, count in sorted(usage.left.items())) or "—"
+        text = say("cli.usage", language, calls=usage.calls, retries=usage.retries, left=left)
+        shown.add_row(connection.name, Text(text, style="dim"), "", "", "")
+    return shown
+
+
+def pulled_json(pulled: Pulled, workspace: Workspace) -> dict[str, Any]:
+    return {
+        "streams": [
+            {"connection": s.connection, "object": s.object, "records": s.records, "new": s.new, "changed": s.changed}
+            for s in pulled.streams
+        ],
+        "usage": {
+            c.name: {"calls": c.client.usage.calls, "retries": c.client.usage.retries, "left": dict(c.client.usage.left)}
+            for c in workspace.connections
+        },
+        "failures": [failure_json(failure) for failure in pulled.failures],
+    }
+
+
+def plan_table(console: Console, plan: Plan, language: Language) -> None:
+    """Every change as a diff: record, field, what stands there, what would."""
+    if plan.changes:
+        columns = ("connection", "record", "field", "current", "desired")
+        shown = table(say("title.plan", language), *columns, language=language)
+        for change in plan.changes[:MOST_CHANGES_SHOWN]:
+            _add_change(shown, change)
+        console.print(shown)
+        if len(plan.changes) > MOST_CHANGES_SHOWN:
+            console.print(say("cli.plan_more", language, count=len(plan.changes) - MOST_CHANGES_SHOWN))
+        console.print(say("cli.plan_summary", language, changes=len(plan.changes), refused=len(plan.refused), digest=plan.digest))
+    else:
+        console.print(say("cli.plan_none", language))
+
+
+def _add_change(shown: Table, change: Change) -> None:
+    record = f"{change.object} {change.record_id or '+ ' + str(change.key_value)}"
+    for index, diff in enumerate(change.fields):
+        first = (change.connection, record) if index == 0 else ("", "")
+        shown.add_row(*first, diff.field, Text(_value(diff.current), style="red"), Text(_value(diff.desired), style="green"))
+
+
+def _value(value: Any) -> str:
+    text = "" if value is None else str(value).replace("\n", " ⏎ ")
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "digest": plan.digest,
+        "now": plan.now,
+        "changes": [change_json(change) for change in plan.changes],
+        "refused": [
+            {"record": str(r.ref), "field": r.field, "current": r.current, "desired": r.desired, "why": r.why} for r in plan.refused
+        ],
+    }
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    return {
+        "key": change.key,
+        "connection": change.connection,
+        "object": change.object,
+        "operation": change.operation,
+        "record_id": change.record_id,
+        "task_key": change.key_value,
+        "person_id": change.person_id,
+        "because": change.because,
+        "fields": [{"field": d.field, "current": d.current, "desired": d.desired} for d in change.fields],
+    }
+
+
+def cycle_table(cycle: Cycle, workspace: Workspace, language: Language) -> Table:
+    """What a cycle did, in one screen."""
+    decisions = cycle.prepared.decided.decisions
+    shown = table(say("title.cycle", language, run=cycle.run_id), "what", "count:number", language=language)
+    pulled = sum(stream.new + stream.changed for stream in cycle.pulled.streams)
+    rows = {
+        "changed_records": pulled,
+        "persons": decisions.state.height,
+        "moves": decisions.moves.height,
+        "open_gaps": workspace.store.decided.gaps().height,
+        "calls": sum(connection.client.usage.calls for connection in workspace.connections),
+        **{f"outcome_{name}": count for name, count in sorted(cycle.applied.outcomes.items())},
+    }
+    for name, count in rows.items():
+        shown.add_row(say(f"row.{name}", language), f"{count:,}")
+    return shown
+
+
+def cycle_json(cycle: Cycle, workspace: Workspace) -> dict[str, Any]:
+    moves = cycle.prepared.decided.decisions.moves
+    return {
+        "run_id": cycle.run_id,
+        "now": cycle.prepared.plan.now,
+        "digest": cycle.prepared.plan.digest,
+        "pulled": pulled_json(cycle.pulled, workspace),
+        "persons": cycle.prepared.decided.decisions.state.height,
+        "moves": moves.group_by("source", "target").len("count").sort("source", "target").to_dicts(),
+        "outcomes": cycle.applied.outcomes,
+        "gaps": workspace.store.decided.gaps().height,
+        "failures": [failure_json(f) for f in (*cycle.pulled.failures, *cycle.applied.failures)],
+    }
+
+
+def failure_json(failure: Failure) -> dict[str, Any]:
+    return {"connection": failure.connection, "code": failure.code, "params": failure.params}
+
+
+def failures(stopped: Iterable[Failure], language: Language) -> None:
+    """Each connection that stopped, with why and what to do, on standard error."""
+    for failure in stopped:
+        reason = say(failure.code, language, **failure.params)
+        sys.stderr.write(say("cli.stopped", language, connection=failure.connection, reason=reason) + "\n")

@@ -1,0 +1,95 @@
+"""Explain one person: everything that was known, decided and written, as one value. Reads the store, contacts no CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from crmsync.model.entities import PersonSeen
+from crmsync.sync.facts import gather
+from crmsync.sync.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One person's story. Every list is in the order of time."""
+
+    person: Mapping[str, Any]
+    records: tuple[Mapping[str, Any], ...]
+    state: Mapping[str, Any]
+    decision: Mapping[str, Any]
+    moves: tuple[Mapping[str, Any], ...]
+    events: tuple[Mapping[str, Any], ...]
+    opportunities: tuple[Mapping[str, Any], ...]
+    clocks: tuple[Mapping[str, Any], ...]
+    writes: tuple[Mapping[str, Any], ...]
+    gaps: tuple[Mapping[str, Any], ...]
+
+
+def find_person(workspace: Workspace, text: str) -> str | None:
+    """The person id behind a person id, an e-mail address, a record ref, or a record's bare id. None where nobody is."""
+    store = workspace.store
+    links = store.identity.links().filter(pl.col("revoked_at").is_null())
+    wanted = store.identity.aliases().get(text, text)
+    address = text.strip().lower()
+    records = store.entities.frame(PersonSeen, columns=["ref", "email"])
+    with_address = records.filter(pl.col("email") == address)["ref"].to_list()
+    found = links.filter(
+        (pl.col("person_id") == wanted)
+        | (pl.col("record") == text)
+        | pl.col("record").is_in(with_address)
+        | pl.col("record").str.ends_with(f"/{text}")
+    ).sort("linked_at", "record")
+    return None if found.is_empty() else str(found["person_id"][0])
+
+
+def explain(workspace: Workspace, person_id: str, now: datetime) -> Explanation:
+    """The story of a person that `find_person` gave, up to `now`."""
+    store, facts = workspace.store, gather(workspace, now)
+    mine = pl.col("person_id") == person_id
+    earlier = mine & (pl.col("at") <= now)
+    touches = facts.touches.filter(earlier).select("at", "kind", "detail", pl.lit("touch").alias("side"))
+    approaches = facts.approaches.filter(earlier).select(
+        "at", "kind", pl.col("rep_id").alias("detail"), pl.lit("approach").alias("side")
+    )
+    return Explanation(
+        person=_one(facts.persons.filter(mine)),
+        records=_rows(store.identity.links().filter(mine & pl.col("revoked_at").is_null()).sort("linked_at", "record")),
+        state=_one(store.decided.states().filter(mine)),
+        decision=store.decided.last_decision(person_id) or {},
+        moves=_rows(store.decided.moves(person_id).filter(pl.col("at") <= now).drop("id")),
+        events=_rows(pl.concat([touches, approaches]).sort("at", "side", "kind")),
+        opportunities=_rows(facts.opportunities.filter(mine)),
+        clocks=_rows(store.decided.clocks().filter(mine).sort("started_at", "clock_id")),
+        writes=_writes(workspace, person_id),
+        gaps=_rows(store.decided.gaps().filter(mine).drop("closed_at")),
+    )
+
+
+def _writes(workspace: Workspace, person_id: str) -> tuple[Mapping[str, Any], ...]:
+    """Every field that was to be written, what stood there before, and how it ended."""
+    return tuple(
+        {
+            "at": outcome["finished_at"] or outcome["planned_at"],
+            "record": f"{change.connection}/{change.object}/{change.record_id or change.key_value}",
+            "field": diff.field,
+            "current": diff.current,
+            "desired": diff.desired,
+            "state": outcome["state"],
+            "message": outcome["message"],
+        }
+        for change, outcome in workspace.store.outbox.history(person_id)
+        for diff in change.fields
+    )
+
+
+def _rows(frame: pl.DataFrame) -> tuple[Mapping[str, Any], ...]:
+    return tuple(frame.to_dicts())
+
+
+def _one(frame: pl.DataFrame) -> Mapping[str, Any]:
+    return frame.to_dicts()[0] if frame.height else {}

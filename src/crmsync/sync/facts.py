@@ -1,0 +1,213 @@
+"""Facts: what is known now, as the frames that decisions are made from. Only live records of live links count."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import orjson
+import polars as pl
+
+from crmsync.decisions.frames import APPROACHES, OPPORTUNITIES, PERSONS, TOUCHES, Facts, conform
+from crmsync.identity.companies import companies_frame
+from crmsync.identity.persons import persons_frame
+from crmsync.model.entities import (
+    Approach,
+    CompanySeen,
+    FieldChange,
+    OpportunityPerson,
+    OpportunitySeen,
+    PersonSeen,
+    Touch,
+    UserSeen,
+)
+from crmsync.sync.workspace import Workspace
+
+
+def gather(workspace: Workspace, now: datetime) -> Facts:
+    """Everything known, as of what is stored. `now` dates absences only; nothing later than it is left out here."""
+    links = _links(workspace)
+    users = user_reps(workspace)
+    persons = _persons(workspace, links, users)
+    return Facts(
+        persons=conform(persons, PERSONS).sort("person_id"),
+        touches=_touches(workspace, links),
+        approaches=_approaches(workspace, links, users),
+        opportunities=_opportunities(workspace, links, users),
+        reps=workspace.team.frame(_active(workspace), now),
+    )
+
+
+def user_reps(workspace: Workspace) -> pl.DataFrame:
+    """ref of every CRM user → rep_id, is_active, is_queue. A queue without an address is known by "queue:<its name>"."""
+    users = workspace.store.entities.frame(UserSeen)
+    address = pl.col("email").str.strip_chars().str.to_lowercase()
+    queue = pl.concat_str(pl.lit("queue:"), pl.col("name"))
+    return users.select("ref", pl.when("is_queue").then(queue).otherwise(address).alias("rep_id"), "is_active", "is_queue")
+
+
+def _active(workspace: Workspace) -> dict[str, bool]:
+    """rep_id → active in every CRM that knows the rep."""
+    known = user_reps(workspace).filter(pl.col("rep_id").is_not_null())
+    return dict(known.group_by("rep_id").agg(pl.col("is_active").all()).sort("rep_id").iter_rows())
+
+
+def _links(workspace: Workspace) -> pl.DataFrame:
+    live = workspace.store.identity.links().filter(pl.col("revoked_at").is_null())
+    return live.select(pl.col("record").alias("ref"), "person_id")
+
+
+def _persons(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+    roles = pl.DataFrame([(c.name, c.role) for c in workspace.connections], schema=["connection", "role"], orient="row")
+    records = (
+        _with_certain_status_times(workspace, workspace.store.entities.frame(PersonSeen))
+        .join(links, on="ref", how="inner")
+        .with_columns(pl.col("ref").str.split("/").list.first().alias("connection"))
+        .join(roles, on="connection", how="left")
+    )
+    companies = companies_frame(workspace.store.entities.frame(CompanySeen), users)
+    persons = persons_frame(records, companies, users, workspace.vocabulary)
+    edits = _owner_edits(workspace, records, users)
+    return (
+        persons.drop("owner_edit", "owner_edit_at", "account_owner", strict=False)
+        .join(edits, on="person_id", how="left")
+        .join(_account_owners(workspace, persons, companies), on="person_id", how="left")
+    )
+
+
+def _with_certain_status_times(workspace: Workspace, records: pl.DataFrame) -> pl.DataFrame:
+    """Field history says when a status was set; a record's stamp only says not after when. The certain one wins."""
+    fields = {m.source_of("sales_status") for c in workspace.connections for m in c.mappings.values()} - {None}
+    history = (
+        workspace.store.entities.frame(FieldChange)
+        .filter(pl.col("field").is_in(sorted(f for f in fields if f)))
+        .sort("at")
+        .group_by(pl.col("record").alias("ref"))
+        .agg(pl.col("at").last().alias("certain_at"))
+    )
+    return records.join(history, on="ref", how="left").with_columns(
+        pl.when(pl.col("certain_at") <= pl.col("sales_status_at"))
+        .then("certain_at")
+        .otherwise("sales_status_at")
+        .alias("sales_status_at")
+    )
+
+
+def _owner_edits(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+    """Owners that people set since we last wrote or took account of them: person_id, owner_edit, owner_edit_at; of several
+    the newest, then the greatest ref."""
+    bases = owner_bases(workspace)
+    return (
+        records.filter(~pl.col("is_deleted") & ~pl.col("is_read_only"))
+        .join(bases, on="ref", how="inner")
+        .filter(pl.col("owner").ne_missing(pl.col("base_owner")))
+        .join(users.select(pl.col("ref").alias("owner"), pl.col("rep_id").alias("owner_edit")), on="owner", how="inner")
+        .sort("modified_at", "ref")
+        .group_by("person_id")
+        .agg(pl.col("owner_edit").last(), pl.col("modified_at").last().alias("owner_edit_at"))
+    )
+
+
+def owner_bases(workspace: Workspace) -> pl.DataFrame:
+    """ref of a person's record → base_owner: the user ref that we last wrote there, or saw and took into account."""
+    rows: list[tuple[str, str]] = []
+    for connection in workspace.connections:
+        owner_fields = {
+            object_: write.field
+            for object_, mapping in connection.mappings.items()
+            for write in mapping.writes
+            if write.source == "owner"
+        }
+        users = dict.fromkeys(connection.connector.capabilities.user_objects)
+        for base in workspace.store.outbox.all_bases(sorted(set(owner_fields.values()))).iter_rows(named=True):
+            if base["connection"] == connection.name and owner_fields.get(base["object"]) == base["field"]:
+                ref = f"{base['connection']}/{base['object']}/{base['record_id']}"
+                value = orjson.loads(base["value"])
+                rows.extend((ref, f"{connection.name}/{user}/{value}") for user in users if value)
+    frame = pl.DataFrame(rows, schema={"ref": pl.String, "base_owner": pl.String}, orient="row")
+    known = user_reps(workspace).select(pl.col("ref").alias("base_owner"))
+    return frame.join(known, on="base_owner", how="semi")
+
+
+def _account_owners(workspace: Workspace, persons: pl.DataFrame, companies: pl.DataFrame) -> pl.DataFrame:
+    """Who knows the company: the rep who answers for another person of it, else the owner of its record."""
+    state = workspace.store.decided.states().filter(pl.col("owner").is_not_null() & (pl.col("department") == "inside_sales"))
+    colleagues = (
+        persons.select("person_id", "company_id")
+        .drop_nulls()
+        .join(state.select("person_id", "owner", "owner_at"), on="person_id", how="inner")
+        .sort("owner_at", "person_id")
+        .group_by("company_id")
+        .agg(pl.col("owner").last().alias("colleague_owner"))
+    )
+    owners = companies.select("company_id", pl.col("owner").alias("record_owner")).unique("company_id", keep="first")
+    return (
+        persons.select("person_id", "company_id")
+        .join(colleagues, on="company_id", how="left")
+        .join(owners, on="company_id", how="left")
+        .select("person_id", pl.coalesce("colleague_owner", "record_owner").alias("account_owner"))
+    )
+
+
+def _touches(workspace: Workspace, links: pl.DataFrame) -> pl.DataFrame:
+    touches = workspace.store.entities.frame(Touch).filter(~pl.col("is_deleted"))
+    by_record = touches.join(links, left_on="person", right_on="ref", how="inner")
+    by_email = (
+        touches.filter(pl.col("person").is_null() & pl.col("email").is_not_null())
+        .join(_emails(workspace, links), on="email", how="inner")
+        .select(by_record.columns)
+    )
+    both = pl.concat([by_record, by_email]).rename({"ref": "touch_id"})
+    return conform(both, TOUCHES).unique(["person_id", "touch_id", "kind"]).sort("person_id", "at", "kind", "touch_id")
+
+
+def _emails(workspace: Workspace, links: pl.DataFrame) -> pl.DataFrame:
+    """e-mail → person_id, where exactly one person has it."""
+    records = workspace.store.entities.frame(PersonSeen, columns=["ref", "email"]).drop_nulls("email")
+    pairs = records.join(links, on="ref", how="inner").select("email", "person_id").unique()
+    return pairs.filter(pl.len().over("email") == 1)
+
+
+def _approaches(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+    """Approaches reach the persons named on them, and those of their opportunity where none is named."""
+    approaches = workspace.store.entities.frame(Approach).filter(~pl.col("is_deleted"))
+    named = _exploded(approaches, "people")
+    persons = pl.concat(
+        [
+            named.join(links, left_on="person", right_on="ref", how="inner").select("ref", "person_id"),
+            approaches.filter(pl.col("people") == "[]")
+            .join(_opportunity_people(workspace, links), on="opportunity", how="inner")
+            .select("ref", "person_id"),
+        ]
+    ).unique()
+    frame = (
+        approaches.join(persons, on="ref", how="inner")
+        .join(users.select(pl.col("ref").alias("by"), "rep_id"), on="by", how="left")
+        .rename({"ref": "approach_id"})
+    )
+    return conform(frame, APPROACHES).sort("person_id", "at", "approach_id")
+
+
+def _opportunities(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+    frame = (
+        workspace.store.entities.frame(OpportunitySeen)
+        .filter(~pl.col("is_deleted"))
+        .rename({"ref": "opportunity"})
+        .join(_opportunity_people(workspace, links), on="opportunity", how="inner")
+        .join(users.select(pl.col("ref").alias("owner"), "rep_id"), on="owner", how="left")
+        .rename({"opportunity": "opportunity_id"})
+    )
+    return conform(frame, OPPORTUNITIES).sort("person_id", "created_at", "opportunity_id")
+
+
+def _opportunity_people(workspace: Workspace, links: pl.DataFrame) -> pl.DataFrame:
+    """opportunity → person_id, from the opportunity itself and from the records that link the two."""
+    own = _exploded(workspace.store.entities.frame(OpportunitySeen), "people").rename({"ref": "opportunity"})
+    roles = workspace.store.entities.frame(OpportunityPerson).filter(~pl.col("is_deleted")).select("opportunity", "person")
+    pairs = pl.concat([own.select("opportunity", "person"), roles])
+    return pairs.join(links, left_on="person", right_on="ref", how="inner").select("opportunity", "person_id").unique()
+
+
+def _exploded(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """ref, person: one row for each ref in a JSON list column."""
+    lists = frame.select("ref", pl.col(column).str.json_decode(pl.List(pl.String)).alias("person"))
+    return lists.explode("person").drop_nulls("person")

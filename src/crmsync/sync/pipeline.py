@@ -1,0 +1,70 @@
+"""The order of a cycle. Every arrow is a value that can be printed, stored and replayed.
+
+pull → stage → normalise → resolve → decide → plan → apply → record
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crmsync.errors import StopConnector
+from crmsync.sync.apply import Applied, apply
+from crmsync.sync.decide import decide
+from crmsync.sync.keep import keep
+from crmsync.sync.normalise import normalise
+from crmsync.sync.plan import Prepared, plan
+from crmsync.sync.pull import Pulled, pull
+from crmsync.sync.resolve import resolve
+from crmsync.sync.workspace import Moment, Progress, Silent, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """What one cycle did."""
+
+    run_id: str
+    pulled: Pulled
+    prepared: Prepared
+    applied: Applied = field(default_factory=Applied)
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.pulled.failures and not self.applied.failures
+
+
+def learn(workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None) -> Pulled:
+    """Bring the local model up to date, from every connection or the one named. Writes to no CRM and decides nothing."""
+    pulled = pull(workspace, moment.now, progress or Silent(), only)
+    normalise(workspace, moment.now)
+    resolve(workspace, moment.now)
+    return pulled
+
+
+def prepare(workspace: Workspace, moment: Moment) -> Prepared:
+    """Decide and plan on what is known, in memory alone."""
+    return plan(workspace, decide(workspace, moment.now), moment.now)
+
+
+def send(workspace: Workspace, prepared: Prepared, moment: Moment, progress: Progress | None, skip: frozenset[str]) -> Cycle:
+    """Keep the decisions and the plan in one transaction, then apply exactly that plan."""
+    run_id = keep(workspace, prepared, moment)
+    applied = apply(workspace, run_id, moment.now, progress or Silent(), skip)
+    cycle = Cycle(run_id, Pulled((), ()), prepared, applied)
+    workspace.store.runs.end(run_id, "done" if cycle.is_complete else "incomplete", applied.outcomes)
+    return cycle
+
+
+def run_cycle(workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None) -> Cycle:
+    """One whole cycle. With `only`, one connection is pulled; everyone is decided and every CRM is written to all the same."""
+    pulled = learn(workspace, moment, progress, only)
+    cycle = send(workspace, prepare(workspace, moment), moment, progress, pulled.failed)
+    return Cycle(cycle.run_id, pulled, cycle.prepared, cycle.applied)
+
+
+def apply_plan(workspace: Workspace, moment: Moment, digest: str, progress: Progress | None = None) -> Cycle:
+    """Make exactly the plan with this digest from what is known, and apply it. Raises StopConnector when what is known now
+    makes another plan: nothing is written then."""
+    prepared = prepare(workspace, moment)
+    if prepared.plan.digest != digest:
+        raise StopConnector("plan.other_digest", wanted=digest, found=prepared.plan.digest)
+    return send(workspace, prepared, moment, progress, frozenset())

@@ -1,0 +1,75 @@
+"""The reasons of a decision in words, short enough for a CRM field, in both languages. Frames in, frame out."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from crmsync.decisions.definitions import Definitions
+from crmsync.decisions.frames import Decisions
+from crmsync.messages import LANGUAGES, Language, say
+
+# What a rep reads in ten seconds; the full list is in `crmsync explain`.
+MOST_REASONS = 4
+_PHASES = ("unidentified", "inquiry", "mql", "sql", "closed_won", "closed_lost", "recycled", "disqualified")
+_TEMPERATURES = ("hot", "warm", "cold")
+
+
+def with_reasons(decisions: Decisions, definitions: Definitions) -> pl.DataFrame:
+    """The desired values with `reason_ja` and `reason_en`."""
+    desired = decisions.desired
+    for language in LANGUAGES:
+        lines = _lines(decisions, definitions, language)
+        desired = desired.join(lines, on="person_id", how="left", maintain_order="left")
+    return desired
+
+
+def _lines(decisions: Decisions, definitions: Definitions, language: Language) -> pl.DataFrame:
+    listed = _listed(decisions.reasons, definitions, language)
+    phases = {phase: say(f"phase.{phase}", language) for phase in _PHASES}
+    temperatures = {name: say(f"temperature.{name}", language) for name in _TEMPERATURES}
+    before, _, after = say("reason.line", language, phase="\0", reasons="\1", score="\2", temperature="\3").partition("\0")
+    parts = _split(after, ("\1", "\2", "\3"))
+    return (
+        decisions.desired.select("person_id", "phase", "score", "temperature")
+        .join(listed, on="person_id", how="left", maintain_order="left")
+        .select(
+            "person_id",
+            pl.concat_str(
+                pl.lit(before),
+                pl.col("phase").replace(phases),
+                pl.lit(parts[0]),
+                pl.col("reasons").fill_null(say("reason.none", language)),
+                pl.lit(parts[1]),
+                pl.col("score").fill_null(0).round(0).cast(pl.Int64).cast(pl.String),
+                pl.lit(parts[2]),
+                pl.col("temperature").fill_null("cold").replace(temperatures),
+                pl.lit(parts[3]),
+            ).alias(f"reason_{language}"),
+        )
+    )
+
+
+def _listed(reasons: pl.DataFrame, definitions: Definitions, language: Language) -> pl.DataFrame:
+    """person_id, reasons: the weightiest rules with their whole points, as one text."""
+    scoring = definitions.scoring
+    titles = {rule.name: getattr(rule.title, language) for rule in scoring.fit}
+    titles |= {rule.name: getattr(rule.title, language) for rule in scoring.interest}
+    whole = pl.col("points").round(0).cast(pl.Int64)
+    sign = pl.when(whole >= 0).then(pl.lit("+")).otherwise(pl.lit(""))
+    return (
+        reasons.filter(whole != 0)
+        .sort(pl.col("points").round(0).abs(), "rule", descending=[True, False])
+        .group_by("person_id", maintain_order=True)
+        .head(MOST_REASONS)
+        .with_columns(pl.concat_str(pl.col("rule").replace(titles), pl.lit(" "), sign, whole.cast(pl.String)).alias("text"))
+        .group_by("person_id", maintain_order=True)
+        .agg(pl.col("text").str.join(say("reason.separator", language)).alias("reasons"))
+    )
+
+
+def _split(text: str, marks: tuple[str, ...]) -> list[str]:
+    parts = []
+    for mark in marks:
+        head, _, text = text.partition(mark)
+        parts.append(head)
+    return [*parts, text]

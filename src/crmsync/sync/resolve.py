@@ -1,0 +1,58 @@
+"""resolve: say which person each changed record belongs to, and follow what the CRMs merged."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from crmsync.identity.records import Link, RecordKeys
+from crmsync.identity.resolve import Known, Resolution
+from crmsync.identity.resolve import resolve as resolve_purely
+from crmsync.model.entities import PersonSeen
+from crmsync.sync.workspace import Workspace
+
+_KEY_COLUMNS = ("ref", "created_at", "email", "family_name", "given_name", "links")
+
+
+def resolve(workspace: Workspace, now: datetime) -> Resolution:
+    """Link the records that changed since the last time to persons, and keep the links. What changed is read from the staged
+    versions, so that a crash between normalising and here loses nothing. Nothing changed: nothing is read."""
+    changed, merged, through = _news(workspace)
+    if not changed and not merged:
+        return Resolution()
+    store = workspace.store
+    rows = store.entities.frame(PersonSeen, columns=_KEY_COLUMNS).to_dicts()
+    links = [Link.of(row) for row in store.identity.links().to_dicts()]
+    known = Known.of((RecordKeys.of(row) for row in rows), links, store.identity.aliases())
+    batch = [known.records[key] for key in sorted(changed) if key in known.records]
+    resolution = resolve_purely(batch, known, merged)
+    _keep(workspace, resolution, through, now)
+    return resolution
+
+
+def _news(workspace: Workspace) -> tuple[set[str], list[tuple[str, str]], dict[str, int]]:
+    """Records of people with a new version, (loser, winner) of merges, and how far each connection has been looked at."""
+    staging, runs = workspace.store.staging, workspace.store.runs
+    changed: set[str] = set()
+    merged: list[tuple[str, str]] = []
+    through: dict[str, int] = {}
+    for connection in workspace.connections:
+        after = int(runs.meta(f"resolved_through:{connection.name}") or 0)
+        refs, through[connection.name] = staging.learnt_since(connection.name, after)
+        people = connection.connector.capabilities.person_objects
+        changed.update(str(ref) for ref in refs if ref.object in people)
+        merged += [pair for pair in staging.merges_since(connection.name, after) if pair[0].split("/")[1] in people]
+    return changed, merged, through
+
+
+def _keep(workspace: Workspace, resolution: Resolution, through: dict[str, int], now: datetime) -> None:
+    store = workspace.store
+    unclear = {found.record for found in resolution.ambiguous}
+    with store.transaction() as db:
+        store.identity.save_links(db, [link.row() for link in resolution.links], now)
+        store.identity.save_aliases(db, sorted(resolution.aliases.items()), now)
+        store.identity.save_reviews(db, [found.row() for found in resolution.ambiguous], now)
+        store.identity.settle_reviews(db, resolution.examined - unclear)
+        for former, current in sorted(resolution.aliases.items()):
+            store.decided.merge_person(db, former, current, now)
+        for connection, seq in through.items():
+            store.runs.set_meta_in(db, f"resolved_through:{connection}", str(seq))

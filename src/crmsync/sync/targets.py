@@ -1,0 +1,79 @@
+"""Where a person and a task stand in the CRMs: the remote records to compare with what is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from crmsync.mapping import same
+from crmsync.model.entities import PersonSeen, TaskSeen, UserSeen
+from crmsync.model.records import ObjectSchema, RecordRef
+from crmsync.sync.workspace import Connection, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRecord:
+    """One live record of a person. Read-only ones (a converted lead) are never written."""
+
+    ref: RecordRef
+    person_id: str
+    is_read_only: bool
+
+
+def person_records(workspace: Workspace, persons: Sequence[str]) -> list[PersonRecord]:
+    """The live records of these persons, sorted by ref."""
+    links = workspace.store.identity.links().filter(pl.col("revoked_at").is_null() & pl.col("person_id").is_in(list(persons)))
+    rows = workspace.store.entities.frame(PersonSeen, columns=["ref", "is_deleted", "is_read_only"])
+    live = rows.filter(~pl.col("is_deleted")).join(links, left_on="ref", right_on="record", how="inner").sort("ref")
+    return [PersonRecord(RecordRef.parse(row["ref"]), row["person_id"], row["is_read_only"]) for row in live.iter_rows(named=True)]
+
+
+def user_ids(workspace: Workspace) -> dict[str, dict[str, str]]:
+    """connection → rep_id → the id to write: active users before inactive ones, then the smallest id. A queue without an
+    address goes by "queue:<its name>"."""
+    users = workspace.store.entities.frame(UserSeen).sort(["is_active", "ref"], descending=[False, True])
+    found: dict[str, dict[str, str]] = {connection.name: {} for connection in workspace.connections}
+    for user in users.iter_rows(named=True):
+        ref = RecordRef.parse(user["ref"])
+        rep = f"queue:{user['name']}" if user["is_queue"] else (user["email"] or "").strip().lower()
+        if rep and ref.connection in found:
+            found[ref.connection][rep] = ref.id
+    return found
+
+
+def task_connection(
+    workspace: Workspace, records: Iterable[PersonRecord], owner: str, users: Mapping[str, Mapping[str, str]]
+) -> tuple[Connection, PersonRecord] | None:
+    """The CRM where the owner works and the person has a record to hang the task on: an SFA before an MA, a contact before a
+    lead. None where there is no such place."""
+    places = []
+    for record in records:
+        connection = workspace.connection(record.ref.connection)
+        mapping = connection.mappings.get(connection.connector.capabilities.task_object or "")
+        if record.is_read_only or mapping is None or mapping.tasks is None or owner not in users[connection.name]:
+            continue
+        order = connection.connector.capabilities.person_objects.index(record.ref.object)
+        places.append(((connection.role == "ma", connection.name, -order, record.ref), connection, record))
+    if not places:
+        return None
+    _, connection, record = min(places, key=lambda place: place[0])
+    return connection, record
+
+
+def tasks_seen(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Our tasks as the CRMs show them, by clock_id."""
+    frame = workspace.store.entities.frame(TaskSeen)
+    return {row["key"]: row for row in frame.sort("ref").iter_rows(named=True)}
+
+
+def same_in(schema: ObjectSchema) -> Callable[[str, Any, Any], bool]:
+    """Canonical equality of two values of a field of this object."""
+
+    def equal(name: str, a: Any, b: Any) -> bool:
+        info = schema.fields.get(name)
+        return same(info.type if info else "string", a, b)
+
+    return equal
