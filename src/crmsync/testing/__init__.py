@@ -1,0 +1,1 @@
+"""What authors of connectors and tests inherit: contracts that requests and replies are held against."""
