@@ -90,18 +90,20 @@ class Writer:
 
     def _compared(self, object: str, chunk: Sequence[Change], halt: Halt) -> tuple[list[Receipt], list[Change]]:
         """What need not or must not be sent, with why; and what is sent."""
-        unnamed = [change for change in chunk if not _row_name(change)]
-        if unnamed or chunk[0].operation == "upsert":
-            return [_unnamed(change) for change in unnamed], [change for change in chunk if _row_name(change)]
+        settled = [_unnamed(change) for change in chunk if not _row_name(change)]
+        named = [change for change in chunk if _row_name(change)]
+        if not named or named[0].operation == "upsert":
+            return settled, named
         try:
-            present = self._reader.by_ids(object, [change.record_id or "" for change in chunk], _fields(chunk))
+            present = self._reader.by_ids(object, [change.record_id or "" for change in named], _fields(named))
         except (RetryLater, CallRejected) as error:
-            return [Receipt(change.key, "retry", change.record_id, code=_code(error)) for change in chunk], []
+            return [*settled, *(Receipt(change.key, "retry", change.record_id, code=_code(error)) for change in named)], []
         except StopConnector as error:
             halt.by(error)
-            return [refused(answered) for answered in halt.stopped(chunk)], []
-        receipts = {change.key: compare(change, present.get(to_18(change.record_id or ""))) for change in chunk}
-        return [receipt for receipt in receipts.values() if receipt], [change for change in chunk if receipts[change.key] is None]
+            return [*settled, *map(refused, halt.stopped(named))], []
+        receipts = {change.key: compare(change, present.get(to_18(change.record_id or ""))) for change in named}
+        settled += [receipt for receipt in receipts.values() if receipt is not None]
+        return settled, [change for change in named if receipts[change.key] is None]
 
     def _sent(self, object: str, changes: Sequence[Change], halt: Halt) -> Iterator[Answered]:
         """Every change once, after its last try. What fails in passing goes again, in smaller batches each time."""
