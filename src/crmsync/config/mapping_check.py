@@ -104,7 +104,7 @@ class Checker:
         wishes = TASK_WISHES if self._data["tasks"] else PERSON_WISHES
         if write["constant"] is None and not write["from"]:
             yield self._problem(path, "mapping.spec_incomplete", field=path[-1], codec=write["as"], key="from")
-        elif write["constant"] is None and write["from"] not in wishes:
+        elif write["from"] and write["from"] not in wishes:
             yield self._unknown((*path, "from"), "mapping.unknown_wish", write["from"], wishes)
         for index, case in enumerate(write["cases"]):
             for name in sorted(set(case["when"]) - wishes):

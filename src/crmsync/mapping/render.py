@@ -47,10 +47,10 @@ def render(
 
 def _wish(write: WriteField, desired: Mapping[str, Any]) -> Any:
     """What is wanted of this field, translated, before it is fitted to the schema."""
+    if write.source and write.source not in desired:
+        return LEFT_ALONE
     if write.constant is not None:
         return write.constant
-    if write.source not in desired:
-        return LEFT_ALONE
     find = lookup_in(desired)
     for case in write.cases:
         if holds(case.when, find, None):

@@ -98,7 +98,8 @@ class WriteField:
 
     `values` translates (ours as a canonical word → vendor value); a wish without a translation is left alone. `when_none` says
     whether a wish of None clears the field or leaves it. `prefixes` are the id prefixes this field accepts (a contact's owner is
-    a user, never a queue). `decimals` rounds numbers, so that a score does not become a write at every tick."""
+    a user, never a queue). `decimals` rounds numbers, so that a score does not become a write at every tick. A `constant` is
+    written when the wish it hangs on is there, or always where it hangs on none."""
 
     field: str
     source: str
@@ -157,6 +158,26 @@ class ObjectMapping:
         names |= {write.field for write in self.writes} | set(self.reads_also)
         return tuple(sorted(names))
 
+    def source_of(self, target: str, kind: str = "person") -> str | None:
+        """The vendor field that a field of an entity is read from, the first where there are several; None where none is."""
+        reads = (read for entity in self.entities if entity.kind == kind for read in entity.fields if read.target == target)
+        return next((source for read in reads for source in read.sources), None)
+
     def write_of(self, field_name: str) -> WriteField | None:
         """The write mapping of a vendor field, None where the mapping does not write it."""
         return next((write for write in self.writes if write.field == field_name), None)
+
+    def policies(self) -> dict[str, Policy]:
+        """Vendor field → policy, of every field that is written."""
+        return {write.field: write.policy for write in self.writes}
+
+    def source_of(self, target: str) -> str | None:
+        """The vendor field that a person's `target` is read from first, None where this object shows no such thing."""
+        reads = (read for entity in self.entities if entity.kind == "person" for read in entity.fields)
+        return next((read.sources[0] for read in reads if read.target == target and read.sources), None)
+
+    def touch_kinds(self) -> frozenset[str]:
+        """Every word that this mapping can give to a touch."""
+        reads = [read for entity in self.entities if entity.kind == "touch" for read in entity.fields if read.target == "kind"]
+        words = [value for read in reads for value in (read.constant, *read.values.values(), *(w for _, w in read.patterns))]
+        return frozenset(str(word) for word in words if word is not None)

@@ -1,0 +1,97 @@
+"""Which company records are one company: corporate number, then domain, else the record itself. A name alone links nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from crmsync.identity.keys import company_domain, corporate_number, website_domain
+from crmsync.identity.vocabulary import Vocabulary
+
+# What a company is known by where the CRMs hold a record of it: a row per record.
+COMPANIES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "ref": pl.String,
+    "company_id": pl.String,
+    "name": pl.String,
+    "domain": pl.String,  # null for shared mail domains
+    "corporate_number": pl.String,  # with a right check digit
+    "industry": pl.String,
+    "employees": pl.Int64,
+    "territory": pl.String,
+    "owner": pl.String,  # rep_id of the record's owner
+    "modified_at": pl.Datetime("us", "UTC"),
+}
+
+
+def companies_frame(companies: pl.DataFrame, users: pl.DataFrame, vocabulary: Vocabulary | None = None) -> pl.DataFrame:
+    """The live company records with the company that each stands for, freshest record of a company first.
+
+    `companies` has CompanySeen's columns, refs as text; `users` the columns ref and rep_id. A number that is right but belongs
+    to another name than a record of the same number is a conflict: the record then stands for itself."""
+    shared = vocabulary.shared_domains if vocabulary else frozenset()
+    live = (
+        companies.filter(~pl.col("is_deleted"))
+        .with_columns(
+            _mapped("corporate_number", corporate_number),
+            _mapped("domain", lambda text: company_domain(website_domain(text), shared)),
+        )
+        .with_columns(_name_key(vocabulary))
+    )
+    rep = users.select(pl.col("ref").alias("owner"), "rep_id").unique("owner", keep="first")
+    return (
+        _identified(live)
+        .join(rep, on="owner", how="left")
+        .with_columns(pl.col("rep_id").alias("owner"), pl.col("employees").cast(pl.Int64))
+        .select(pl.col(name).cast(dtype) for name, dtype in COMPANIES.items())
+        .sort(["company_id", "modified_at", "ref"], descending=[False, True, False])
+    )
+
+
+def domain_company(domain: str) -> str:
+    """The id of a company that is known by its domain alone."""
+    return f"domain:{domain}"
+
+
+def _identified(live: pl.DataFrame) -> pl.DataFrame:
+    """`company_id` of each record. A record with a domain only joins the number of that domain, where there is just one."""
+    named = live.drop_nulls(["corporate_number", "name_key"])
+    clashing = named.filter(pl.col("name_key").n_unique().over("corporate_number") > 1)["corporate_number"].unique()
+    numbered = live.drop_nulls(["corporate_number", "domain"]).filter(~pl.col("corporate_number").is_in(clashing.implode()))
+    by_domain = (
+        numbered.group_by("domain")
+        .agg(pl.col("corporate_number").unique().alias("numbers"))
+        .filter(pl.col("numbers").list.len() == 1)
+        .select("domain", pl.col("numbers").list.first().alias("domain_number"))
+    )
+    number = pl.when(~pl.col("corporate_number").is_in(clashing.implode())).then("corporate_number")
+    is_in_conflict = pl.col("corporate_number").is_in(clashing.implode()).fill_null(value=False)
+    return live.join(by_domain, on="domain", how="left", maintain_order="left").with_columns(
+        pl.when(is_in_conflict)
+        .then("ref")
+        .otherwise(
+            pl.coalesce(
+                pl.format("number:{}", number),
+                pl.format("number:{}", pl.col("domain_number")),
+                pl.format("domain:{}", pl.col("domain")),
+                pl.col("ref"),
+            )
+        )
+        .alias("company_id")
+    )
+
+
+def _name_key(vocabulary: Vocabulary | None) -> pl.Expr:
+    if vocabulary is None:
+        return pl.col("name").alias("name_key")
+    return pl.col("name").map_elements(vocabulary.company_key, return_dtype=pl.String).alias("name_key")
+
+
+def _mapped(column: str, function: Callable[[str], str | None]) -> pl.Expr:
+    return pl.col(column).map_elements(function, return_dtype=pl.String)
+
+
+def domains_of(companies: pl.DataFrame) -> pl.DataFrame:
+    """domain → company_id, where a domain stands for one company only."""
+    pairs = companies.select("domain", "company_id").drop_nulls().unique()
+    return pairs.filter(pl.len().over("domain") == 1).sort("domain")

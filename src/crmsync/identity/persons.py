@@ -1,0 +1,197 @@
+"""What all records of a person say together: one row per person.
+
+Which record's value wins is the table `CHOICES` and nothing else, so that the order of arrival cannot matter:
+
+    freshest       the newest record that says something; on a tie the SFA's, then the smallest ref
+    oldest         the record that was there first and says something (where the person came from)
+    known          as freshest, but "unknown" says nothing (BANT)
+    newest_status  the record whose sales status is the newest
+    any            true when any record says so, deleted ones too: an opt-out anywhere blocks everywhere
+    latest, first  the latest or the earliest instant of all records
+
+Deleted records say nothing else while the person has a live one. Values that belong together come from one record: a family
+name with its given name, a source with its method, a status with its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from crmsync.identity.companies import domain_company, domains_of
+from crmsync.identity.folding import is_japanese
+from crmsync.identity.keys import company_domain, domain_of, is_shared
+from crmsync.identity.vocabulary import Vocabulary
+
+# Column of the person → (rule, the columns of one record that go together).
+CHOICES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "names": ("freshest", ("family_name", "given_name")),
+    "email": ("freshest", ("email",)),
+    "phone": ("freshest", ("phone",)),
+    "company_name": ("freshest", ("company_name",)),
+    "company": ("freshest", ("company",)),
+    "title": ("freshest", ("title",)),
+    "industry": ("freshest", ("industry",)),
+    "employees": ("freshest", ("employees",)),
+    "territory": ("freshest", ("territory",)),
+    "language": ("freshest", ("language",)),
+    "disqualification": ("freshest", ("disqualification",)),
+    "source": ("oldest", ("source_kind", "source_method")),
+    "campaign": ("oldest", ("campaign",)),
+    "budget": ("known", ("budget",)),
+    "authority": ("known", ("authority",)),
+    "need": ("known", ("need",)),
+    "timeframe": ("known", ("timeframe",)),
+    "status": ("newest_status", ("sales_status", "sales_status_at")),
+    "rejection_reason": ("newest_status", ("rejection_reason",)),
+    "acknowledged_at": ("latest", ("acknowledged_at",)),
+    "created_at": ("first", ("created_at",)),
+    "opted_out": ("any", ("opted_out",)),
+    "bounced": ("any", ("bounced",)),
+}
+_BLANK = pl.lit(None, dtype=pl.String)
+
+
+def persons_frame(records: pl.DataFrame, companies: pl.DataFrame, users: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+    """The persons, sorted by `person_id`, with every column of the core's PERSONS that records can say; `owner_edit`,
+    `owner_edit_at` and `account_owner` need more than records and are left out, as is anything about `users`.
+
+    `records` has PersonSeen's columns with refs as "connection/object/id", and `person_id`, `role` ("sfa" | "ma" | "both").
+    Where a column `fresh_at` is there, it stands for `modified_at`: when a person last changed the record, our own writes aside.
+    `companies` is what `companies_frame` gave."""
+    del users  # who the owner is, is decided from links and bases; the argument keeps the shell's call in one shape
+    chosen = _chosen(_ranked(records))
+    joined = _with_company(chosen, companies, vocabulary)
+    return _finished(joined, vocabulary).sort("person_id")
+
+
+def _ranked(records: pl.DataFrame) -> pl.DataFrame:
+    """Records in the order of who speaks first, with what a deleted record may still say taken out."""
+    fresh = pl.col("fresh_at") if "fresh_at" in records.columns else pl.col("modified_at")
+    is_silent = pl.col("is_deleted") & ~pl.col("is_deleted").all().over("person_id")
+    return records.with_columns(
+        fresh.alias("_fresh"),
+        is_silent.alias("_silent"),
+        (pl.col("role") == "ma").fill_null(value=True).alias("_late"),
+        pl.coalesce("sales_status_at", "modified_at").alias("_status_at"),
+    ).sort(["_silent", "_fresh", "_late", "ref"], descending=[False, True, False, False])
+
+
+def _chosen(ranked: pl.DataFrame) -> pl.DataFrame:
+    picks = [pick for rule, columns in CHOICES.values() for pick in _pick(rule, columns)]
+    is_gone = pl.col("is_deleted").all().alias("is_deleted")
+    return ranked.group_by("person_id", maintain_order=True).agg(*picks, is_gone)
+
+
+def _pick(rule: str, columns: tuple[str, ...]) -> list[pl.Expr]:
+    """The expressions that choose these columns of one record, in a group sorted by `_ranked`."""
+    first = columns[0]
+    if rule == "any":
+        return [pl.col(first).fill_null(value=False).any().alias(first)]
+    if rule == "latest":
+        return [pl.col(first).filter(~pl.col("_silent")).max().alias(first)]
+    if rule == "first":
+        return [pl.col(first).min().alias(first)]
+    says = pl.any_horizontal(pl.col(name).is_not_null() for name in columns) & ~pl.col("_silent")
+    if rule == "known":
+        says &= pl.col(first) != "unknown"
+    if rule == "oldest":
+        return [
+            pl.col(name).filter(says).sort_by(_of(says, "created_at"), _of(says, "ref")).first().alias(name) for name in columns
+        ]
+    if rule == "newest_status":
+        return [_by_status(name, says) for name in columns]
+    return [pl.col(name).filter(says).first().alias(name) for name in columns]
+
+
+def _of(says: pl.Expr, column: str) -> pl.Expr:
+    return pl.col(column).filter(says)
+
+
+def _by_status(name: str, says: pl.Expr) -> pl.Expr:
+    """Newest status first; of equally new ones the one that speaks first anyway."""
+    order = [_of(says, "_status_at"), _of(says, "_late"), _of(says, "ref")]
+    return pl.col(name).filter(says).sort_by(order, descending=[True, False, False]).first().alias(name)
+
+
+def _with_company(persons: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+    """Add `company_id`, and what the company's record says where the person's do not: name, industry, size, territory."""
+    shared = vocabulary.shared_domains
+    domains = (
+        persons.select("email")
+        .unique()
+        .with_columns(pl.col("email").map_elements(domain_of, return_dtype=pl.String).alias("email_domain"))
+    )
+    domains = domains.with_columns(
+        pl.col("email_domain").map_elements(lambda d: is_shared(d, shared), return_dtype=pl.Boolean).alias("free_mail"),
+        pl.col("email_domain").map_elements(lambda d: company_domain(d, shared), return_dtype=pl.String).alias("_own_domain"),
+    )
+    by_ref = companies.select(pl.col("ref").alias("company"), pl.col("company_id").alias("_by_ref")).unique("company", keep="first")
+    by_domain = domains_of(companies).rename({"domain": "_own_domain", "company_id": "_by_domain"})
+    about = companies.unique("company_id", keep="first", maintain_order=True).select(
+        "company_id", *(pl.col(name).alias(f"_{name}") for name in ("name", "industry", "employees", "territory"))
+    )
+    return (
+        persons.join(domains.drop_nulls("email"), on="email", how="left")
+        .join(by_ref, on="company", how="left")
+        .join(by_domain, on="_own_domain", how="left")
+        .with_columns(pl.coalesce("_by_ref", "_by_domain", pl.format(domain_company("{}"), "_own_domain")).alias("company_id"))
+        .join(about, on="company_id", how="left")
+        .with_columns(
+            pl.coalesce("company_name", "_name").alias("company_name"),
+            pl.coalesce("industry", "_industry").alias("industry"),
+            pl.coalesce(pl.col("employees").cast(pl.Int64), "_employees").alias("employees"),
+            pl.coalesce("territory", "_territory").alias("territory"),
+        )
+    )
+
+
+def _finished(persons: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+    """Names as reps read them, ranks, what is missing to be a lead, and the language where no record says it."""
+    titled = _with_ranks(persons, vocabulary)
+    named = titled.with_columns(
+        pl.struct("family_name", "given_name").map_elements(_display, return_dtype=pl.String).alias("name"),
+        pl.col("free_mail").fill_null(value=False),
+        *(pl.col(item).fill_null("unknown") for item in ("budget", "authority", "need", "timeframe")),
+    )
+    missing = named.with_columns(pl.concat_list(_missing()).list.drop_nulls().alias("missing"))
+    return missing.with_columns(
+        (pl.col("missing").list.len() == 0).alias("identified"),
+        pl.coalesce(
+            "language", pl.struct("name", "company_name", "title", "email_domain").map_elements(_language, return_dtype=pl.String)
+        ).alias("language"),
+    ).drop("family_name", "given_name", "company", "^_.*$")
+
+
+def _with_ranks(persons: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+    """Each title is read once, however many people bear it."""
+    titles = persons.select("title").drop_nulls().unique()
+    ranks = [vocabulary.title_rank(title) for title in titles["title"]]
+    ranked = titles.with_columns(pl.Series("title_rank", ranks, dtype=pl.Int64))
+    return persons.join(ranked, on="title", how="left").with_columns(pl.col("title_rank").fill_null(0))
+
+
+def _missing() -> list[pl.Expr]:
+    """What a lead needs and this person lacks (DOMAIN.md §1)."""
+    lacks = {
+        "company_name": pl.col("company_name").is_null(),
+        "name": pl.col("name").is_null(),
+        "contact": pl.col("email").is_null() & pl.col("phone").is_null(),
+    }
+    return [pl.when(lack).then(pl.lit(name)).otherwise(_BLANK) for name, lack in lacks.items()]
+
+
+def _display(parts: Mapping[str, str | None]) -> str | None:
+    """Family name first where the name is Japanese, else given name first."""
+    family, given = parts["family_name"] or "", parts["given_name"] or ""
+    ordered = (family, given) if is_japanese(family + given) else (given, family)
+    return " ".join(part for part in ordered if part) or None
+
+
+def _language(known: Mapping[str, str | None]) -> str | None:
+    """A guess: Japanese where anything about the person is written so or the address is of .jp, English where a name is Latin."""
+    texts = [known[field] or "" for field in ("name", "company_name", "title")]
+    if any(map(is_japanese, texts)) or (known["email_domain"] or "").endswith(".jp"):
+        return "ja"
+    return "en" if texts[0] else None

@@ -1,0 +1,116 @@
+"""What identity looks at: the keys of one record, and its link to a person with the reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from crmsync.identity.folding import fold, script
+from crmsync.identity.keys import email_key
+
+# The connection part of a ref into another CRM (see `crmsync.mapping.codecs`): any connection but the record's own.
+ANY_CONNECTION = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKeys:
+    """One record of a person as identity sees it. `key` is "connection/object/id"; `same_as` are the keys of records that the
+    CRM itself says are the same person, with "*" for a connection that it cannot know."""
+
+    key: str
+    created_at: datetime
+    email: str | None = None
+    family: str = ""
+    given: str = ""
+    same_as: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> RecordKeys:
+        """From a stored person row, or any mapping with PersonSeen's field names: `ref` as text, `links` as texts or as the JSON
+        text of a list of them."""
+        links = row.get("links") or ()
+        names = json.loads(links) if isinstance(links, str) else [str(link) for link in links]
+        return cls(
+            key=str(row["ref"]),
+            created_at=row["created_at"],
+            email=email_key(row.get("email")),
+            family=fold(row.get("family_name") or ""),
+            given=fold(row.get("given_name") or ""),
+            same_as=tuple(dict.fromkeys(names)),
+        )
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """Which record was there first: the one order of identity, whatever came in when."""
+        return (self.created_at, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a link stands, and what keeps it standing: `via` is the address or the record that led to the person; `emails` every
+    address under which the record was known while it was theirs; `same_as` the records that its CRM named; `parted` the persons
+    that somebody said it is not."""
+
+    via: str = ""
+    emails: tuple[str, ...] = ()
+    same_as: tuple[str, ...] = ()
+    parted: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """As stored; equal evidence is equal text."""
+        said = {name: getattr(self, name) for name in ("via", "emails", "same_as", "parted") if getattr(self, name)}
+        return json.dumps(said, ensure_ascii=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Evidence:
+        """What `text` wrote; anything else is taken as a `via`."""
+        if not text.startswith("{"):
+            return cls(via=text)
+        said = json.loads(text)
+        return cls(said.get("via", ""), *(tuple(said.get(name, ())) for name in ("emails", "same_as", "parted")))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One record is one person's. `rule` is "new" (the record that the person was first known by), "vendor_link", "email" or
+    "manual" (somebody said so; never undone here). A revoked link is never made again by itself."""
+
+    record: str
+    person_id: str
+    rule: str
+    evidence: Evidence = field(default_factory=Evidence)
+    is_revoked: bool = False
+
+    def row(self) -> tuple[str, str, str, str]:
+        """(record, person_id, rule, evidence), as the store keeps it."""
+        return (self.record, self.person_id, self.rule, self.evidence.text())
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Link:
+        """From a stored link row."""
+        evidence = Evidence.parse(row.get("evidence") or "")
+        return cls(row["record"], row["person_id"], row["rule"], evidence, row.get("revoked_at") is not None)
+
+
+def clearly_different(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two (family, given) names, folded, are of two people. Both must be complete and in one script, and differ in both
+    parts, also when written the other way round: 田中 may marry, and Tanaka may be 田中."""
+    if not all(one) or not all(other) or script("".join(one)) != script("".join(other)):
+        return False
+    return not set(one) & set(other) and "".join(sorted("".join(one))) != "".join(sorted("".join(other)))
+
+
+def suffix(key: str) -> str:
+    """A record's key without its connection."""
+    return key.partition("/")[2]
+
+
+def merged_same_as(before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:
+    """What the record's CRM named, over time. A field that no longer shows anything (also one that we may no longer see) takes
+    nothing back; one that names another record of the same kind is a correction and does."""
+    corrected = {name.rpartition("/")[0] for name in now}
+    kept = [name for name in before if name.rpartition("/")[0] not in corrected]
+    return tuple(dict.fromkeys([*now, *kept]))
