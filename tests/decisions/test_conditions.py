@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,7 +28,7 @@ def days_ago(days: float) -> datetime:
     return NOW - timedelta(days=days)
 
 
-def facts(person: dict[str, Any], touches: list[tuple[str, float]] = (), approaches: list[tuple[str, float]] = ()) -> Facts:  # type: ignore[assignment]  # an empty default is never written to
+def facts(person: dict[str, Any], touches: Sequence[tuple[str, float]] = (), approaches: Sequence[tuple[str, float]] = ()) -> Facts:
     none = Facts.none()
     touched = [{"person_id": "p1", "kind": k, "at": days_ago(d), "touch_id": f"t{i}"} for i, (k, d) in enumerate(touches)]
     approached = [{"person_id": "p1", "kind": k, "at": days_ago(d)} for k, d in approaches]
@@ -62,6 +63,7 @@ def problems(text: str, columns: catalogue.Catalogue = COLUMNS) -> list[tuple[in
     [
         ("title_rank >= rank('manager')", {"title_rank": 4}, True),
         ("title_rank >= rank('課長')", {"title_rank": 3}, False),
+        ("title_rank >= rank('ＭＡＮＡＧＥＲ')", {"title_rank": 4}, True),
         ("title_rank >= rank('課長')", {"title_rank": None}, False),
         ("free_mail", {"free_mail": True}, True),
         ("free_mail", {"free_mail": None}, False),

@@ -7,6 +7,7 @@ may see (who somebody is); `DECIDED` is what scoring and earlier decisions add f
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -188,4 +189,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _folded(ladder: Mapping[str, int]) -> dict[str, int]:
-    return {name.casefold(): rank for name, rank in ladder.items()}
+    return {fold(name): rank for name, rank in ladder.items()}
+
+
+def fold(name: str) -> str:
+    """A rung's name as it is compared: width and case do not matter."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import polars as pl
 from sqlglot import exp
 
-from crmsync.decisions.catalogue import BANT_COLUMNS, BANT_LEVELS, BEHAVIOUR, Catalogue, ColumnType, nearest
+from crmsync.decisions.catalogue import BANT_COLUMNS, BANT_LEVELS, BEHAVIOUR, Catalogue, ColumnType, fold, nearest
 from crmsync.decisions.frames import INSTANT
 from crmsync.decisions.grammar import Mistake, Piece
 from crmsync.decisions.windows import ANY, NOW, Window, days
@@ -311,9 +311,9 @@ def _rank(t: Translation, node: exp.Expr) -> Typed:
     name = _word(t, arguments[0]) if arguments else None
     if arguments is None or name is None:
         return Typed(pl.lit(None), "wrong")
-    rank = t.catalogue.ladder.get(name.casefold())
+    rank = t.catalogue.ladder.get(fold(name))
     if rank is None:
-        return t.wrong(arguments[0], "condition.unknown_rung", name=name, nearest=nearest(name.casefold(), t.catalogue.ladder))
+        return t.wrong(arguments[0], "condition.unknown_rung", name=name, nearest=nearest(fold(name), t.catalogue.ladder))
     return Typed(pl.lit(rank, dtype=pl.Int64), "number", rank)
 
 
