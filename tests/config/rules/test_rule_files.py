@@ -145,8 +145,8 @@ groups:
         (3, 60, "condition.no_behaviour"),
         (5, 12, "rules.duplicate"),
         (5, 45, "condition.unknown_value"),
-        (8, 25, "rules.negative_in_group"),
-        (8, 28, "rules.unknown_rule"),
+        (8, 26, "rules.negative_in_group"),
+        (8, 29, "rules.unknown_rule"),
     ]
 
 
