@@ -1,0 +1,115 @@
+"""`rules/sla.yaml`: which clock runs in which phase, when it is due, what stops it, what happens when it runs over."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from crmsync.config.document import Document, FileModel, Path_, validate
+from crmsync.config.rules.common import Temperature
+from crmsync.config.rules.place import Problems
+from crmsync.decisions.calendar import DueUnit
+from crmsync.decisions.sla import APPROACHES, DEPARTMENTS, ClockRule, Due, Escalation, Sla
+
+Kind = Literal["first_approach", "verdict", "first_meeting", "next_activity", "kick_off", "customer_care"]
+Department = Literal["marketing", "inside_sales", "field_sales", "customer_success"]
+UNITS: tuple[DueUnit, ...] = ("clock_hours", "clock_days", "business_hours", "business_days")
+
+
+class DueFile(FileModel):
+    """One of the four units says how long; without temperature or department the row is for all."""
+
+    temperature: Temperature | None = None
+    department: Department | None = None
+    clock_hours: float | None = Field(None, gt=0, le=24 * 3660)
+    clock_days: float | None = Field(None, gt=0, le=3660)
+    business_hours: float | None = Field(None, gt=0, le=24 * 1000)
+    business_days: int | None = Field(None, gt=0, le=1000)
+
+    def units(self) -> list[DueUnit]:
+        return [unit for unit in UNITS if getattr(self, unit) is not None]
+
+    def value(self) -> Due:
+        (unit,) = self.units()
+        return Due(float(getattr(self, unit)), unit, self.temperature, self.department)
+
+
+class EscalationFile(FileModel):
+    """Percentages of the time to the due instant; leave a step out for never."""
+
+    remind: int | None = Field(None, gt=0, le=1000)
+    notice: int | None = Field(None, gt=0, le=1000)
+    reassign: int | None = Field(None, ge=100, le=1000)
+    time: Literal["business", "clock"] = "business"
+
+    def value(self) -> Escalation:
+        return Escalation(self.remind, self.notice, self.reassign, self.time == "business")
+
+
+class ClockFile(FileModel):
+    phase: Literal["mql", "sql", "closed_won"]
+    starts: Literal["phase", "after"] = "after"
+    met_by: list[Literal["approach", "call", "email", "meeting", "acknowledged", "leaving"]] = Field(min_length=1)
+    by: Department | None = None
+    due: list[DueFile] = Field(min_length=1)
+    then: Kind | None = None
+    lapse: Literal["silent", "unreached"] | None = None
+    escalation: EscalationFile | None = None
+    priority: Literal["high", "normal"] = "normal"
+
+
+class SlaFile(FileModel):
+    version: int = Field(1, ge=1)
+    escalation: EscalationFile
+    clocks: dict[Kind, ClockFile]
+
+
+def load_sla(document: Document) -> Sla:
+    """The SLA document as a value. Raises FixConfig with every problem."""
+    file = validate(document, SlaFile)
+    problems = Problems(document)
+    for kind, clock in file.clocks.items():
+        _check_due(problems, ("clocks", kind, "due"), clock.due)
+        if clock.then is not None and (clock.then not in file.clocks or file.clocks[clock.then].phase != clock.phase):
+            problems.add(("clocks", kind, "then"), "rules.clock_follows", name=clock.then, phase=clock.phase)
+        if clock.then is None and "leaving" not in clock.met_by:
+            problems.add(("clocks", kind), "rules.clock_ends", name=kind)
+    _check_phases(problems, file)
+    problems.check()
+    return Sla(tuple(_rule(kind, clock, file.escalation) for kind, clock in file.clocks.items()), file.version)
+
+
+def _check_due(problems: Problems, path: Path_, rows: list[DueFile]) -> None:
+    """Each row has one unit; the last one is for everyone, the others are not."""
+    for index, row in enumerate(rows):
+        units = row.units()
+        if len(units) != 1:
+            problems.add((*path, index), "rules.one_unit", units=", ".join(UNITS))
+        is_for_all = row.temperature is None and row.department is None
+        if is_for_all != (index == len(rows) - 1):
+            problems.add((*path, index), "rules.due_for_all")
+
+
+def _check_phases(problems: Problems, file: SlaFile) -> None:
+    """In each phase where somebody must answer, exactly one clock starts."""
+    for phase in DEPARTMENTS:
+        first = [kind for kind, clock in file.clocks.items() if clock.phase == phase and clock.starts == "phase"]
+        if len(first) != 1:
+            problems.add(("clocks",), "rules.clock_starts", phase=phase, count=len(first))
+
+
+def _rule(kind: str, file: ClockFile, default: EscalationFile) -> ClockRule:
+    acts = [act for word in file.met_by for act in (APPROACHES if word == "approach" else (word,))]
+    return ClockRule(
+        kind=kind,
+        phase=file.phase,
+        met_by=tuple(dict.fromkeys(acts)),
+        due=tuple(row.value() for row in file.due),
+        is_first=file.starts == "phase",
+        by=file.by,
+        next=file.then,
+        lapse=file.lapse,
+        escalation=(file.escalation or default).value(),
+        priority=file.priority,
+    )

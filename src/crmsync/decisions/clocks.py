@@ -1,0 +1,310 @@
+"""Clocks over time: started, met by what people did (at the time they did it), escalated, breached, ended. `sla.py` says what
+was promised; here it is kept, for everyone at once.
+
+A clock runs while it is neither met nor cancelled. A breach does not end it: it stays open until somebody acts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from crmsync.decisions import worktime
+from crmsync.decisions.calendar import Calendars
+from crmsync.decisions.evidence import CYCLE
+from crmsync.decisions.frames import CLOCKS, INSTANT, Facts, conform
+from crmsync.decisions.sla import ACKNOWLEDGED, LEAVING, ClockRule, Sla
+
+MOST_LINKS = 64
+"""Clocks that one decision starts and meets one after the other for one person; what is left follows in the next decision."""
+
+RUNNING = pl.col("met_at").is_null() & pl.col("cancelled_at").is_null()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the keeping of clocks needs to know. `temperatures`: person_id, temperature. `acts`: see `acts_of`."""
+
+    sla: Sla
+    calendars: Calendars
+    reps: pl.DataFrame
+    acts: pl.DataFrame
+    temperatures: pl.DataFrame
+    now: datetime
+
+
+def acts_of(facts: Facts, now: datetime) -> pl.DataFrame:
+    """person_id, acted_at, act ("call", "email", "meeting", "acknowledged"), act_id, by (the department of who acted)."""
+    departments = facts.reps.lazy().select("rep_id", pl.col("department").alias("by"))
+    approaches = facts.approaches.lazy().join(departments, on="rep_id", how="left")
+    done = approaches.select(
+        "person_id", pl.col("at").alias("acted_at"), pl.col("kind").alias("act"), pl.col("approach_id").alias("act_id"), "by"
+    )
+    taken = facts.persons.lazy().select(
+        "person_id",
+        pl.col("acknowledged_at").alias("acted_at"),
+        pl.lit(ACKNOWLEDGED).alias("act"),
+        pl.lit(ACKNOWLEDGED).alias("act_id"),
+        pl.lit(None, dtype=pl.String).alias("by"),
+    )
+    return pl.concat([done, taken]).filter(pl.col("acted_at") <= now).sort("person_id", "acted_at", "act_id").collect()
+
+
+def meet(clocks: pl.DataFrame, left: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """Running clocks met by the first act that counts, and what follows them started at that act, and so on. `left` (person_id,
+    left_at) bounds the acts of those who left the phase in this decision."""
+    waiting = clocks.filter(RUNNING)
+    for _ in range(MOST_LINKS):
+        met = _met(waiting, left, desk)
+        if met.is_empty():
+            break
+        clocks = _replaced(clocks, met)
+        waiting = _successors(met, clocks, left, desk)
+        clocks = pl.concat([clocks, waiting])
+    return clocks.sort("clock_id")
+
+
+def close(clocks: pl.DataFrame, leavers: pl.DataFrame, sla: Sla) -> pl.DataFrame:
+    """End the running clocks of `leavers` (person_id, left_at, because, actor): met where leaving is what the clock waits for
+    and a person did it, else cancelled. A due time that had gone by is a breach all the same."""
+    by_leaving = [rule.kind for rule in sla.clocks if LEAVING in rule.met_by]
+    ending = clocks.filter(RUNNING).join(leavers, on="person_id", how="inner", maintain_order="left")
+    is_met = pl.col("kind").is_in(by_leaving) & (pl.col("actor") == "crm-user")
+    ended = ending.with_columns(
+        _breach(pl.col("left_at")),
+        pl.when(is_met).then("left_at").alias("met_at"),
+        pl.when(is_met).then("because").alias("met_by"),
+        pl.when(~is_met).then("left_at").alias("cancelled_at"),
+        pl.when(~is_met).then("because").alias("cancelled_because"),
+    )
+    return _replaced(clocks, conform(ended, CLOCKS))
+
+
+def out_of_phase(clocks: pl.DataFrame, state: pl.DataFrame, sla: Sla, now: datetime) -> pl.DataFrame:
+    """`leavers` for `close`: whose running clock belongs to another phase than the person, or to a rule that is no more."""
+    phases = {rule.kind: rule.phase for rule in sla.clocks}
+    placed = clocks.filter(RUNNING).join(state.select("person_id", "phase"), on="person_id", how="inner")
+    belongs = pl.col("kind").replace_strict(phases, default=None, return_dtype=pl.String)
+    return leaving(placed.filter(pl.col("phase").ne_missing(belongs)), "out_of_phase", now)
+
+
+def leaving(frame: pl.DataFrame, because: str, now: datetime) -> pl.DataFrame:
+    """Everyone in `frame` as leavers for this reason, now, by the machine."""
+    return frame.select(
+        "person_id", pl.lit(now, dtype=INSTANT).alias("left_at"), pl.lit(because).alias("because"), pl.lit("crmsync").alias("actor")
+    ).unique("person_id", maintain_order=True)
+
+
+def start(clocks: pl.DataFrame, people: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """A first clock for everyone in `people` (person_id, phase, phase_at, start_at, cycle, owner) without a running one.
+
+    Who was met with the phase already on (an import) and has been approached since does not start from nothing: the next clock
+    runs from the last act, if its due time is still to come."""
+    phases = {rule.phase: rule.kind for rule in desk.sla.clocks if rule.is_first}
+    kind = pl.col("phase").replace_strict(phases, default=None, return_dtype=pl.String)
+    missing = people.join(clocks.filter(RUNNING), on="person_id", how="anti").with_columns(kind.alias("kind"))
+    missing = missing.filter(pl.col("kind").is_not_null())
+    first = missing.with_columns(pl.col("start_at").alias("started_at"))
+    ahead = _opened(_already_acted(missing, desk), clocks, desk).filter(pl.col("due_at") > desk.now)
+    begun = _opened(first.join(ahead, on="person_id", how="anti"), clocks, desk)
+    return pl.concat([clocks, ahead, begun]).sort("clock_id")
+
+
+def escalate(clocks: pl.DataFrame, desk: Desk) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(clocks with every step taken that is due, each once; the running clocks to be given to someone else)."""
+    running = clocks.filter(RUNNING)
+    if running.is_empty():
+        return clocks, running
+    timed = _timed(running, desk)
+    now = pl.lit(desk.now, dtype=INSTANT)
+    told = timed.with_columns(
+        *(
+            pl.when(pl.col(column).is_null() & (pl.col(f"#{step}") <= now)).then(f"#{step}").otherwise(column).alias(column)
+            for step, column in (("remind", "reminded_at"), ("notice", "noticed_at"))
+        ),
+        _breach(now),
+    )
+    given = clocks.filter(pl.col("reassigned_at").is_not_null()).select(
+        "person_id", "kind", pl.col("reassigned_at").alias("started_at")
+    )
+    late = told.filter(pl.col("#reassign") <= now).join(given, on=["person_id", "kind", "started_at"], how="anti")
+    return _replaced(clocks, conform(told, CLOCKS)), conform(late, CLOCKS)
+
+
+def reassign(clocks: pl.DataFrame, late: pl.DataFrame, owners: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """Give `late` clocks to their new `owners` (person_id, owner): the old clock keeps its breach and ends, a fresh one starts."""
+    handed = late.drop("owner").join(owners.select("person_id", "owner"), on="person_id", how="inner", maintain_order="left")
+    now = pl.lit(desk.now, dtype=INSTANT)
+    ended = late.join(handed, on="clock_id", how="semi").with_columns(
+        now.alias("reassigned_at"), now.alias("cancelled_at"), pl.lit("reassigned").alias("cancelled_because")
+    )
+    fresh = handed.select(
+        "person_id", "kind", "owner", now.alias("started_at"), pl.col("clock_id").str.extract(CYCLE).cast(pl.Int64).alias("cycle")
+    )
+    return pl.concat([_replaced(clocks, ended), _opened(fresh, clocks, desk)]).sort("clock_id")
+
+
+def follow_owners(clocks: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
+    """A running clock runs for whoever answers now."""
+    owners = state.select("person_id", pl.col("owner").alias("#owner"))
+    joined = clocks.join(owners, on="person_id", how="left", maintain_order="left")
+    owner = pl.when(RUNNING & pl.col("#owner").is_not_null()).then("#owner").otherwise("owner")
+    return conform(joined.with_columns(owner.alias("owner")), CLOCKS)
+
+
+# ------------------------------------------------------------------------------------------------------------- inside
+
+
+def _breach(seen_at: pl.Expr) -> pl.Expr:
+    """The breach is at the due instant, whenever it is noticed."""
+    late = pl.col("breached_at").is_null() & (seen_at > pl.col("due_at"))
+    return pl.when(late).then("due_at").otherwise("breached_at").alias("breached_at")
+
+
+def _met(waiting: pl.DataFrame, left: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """The clocks of `waiting` that an act has met, as they then are."""
+    rules = _accepted(desk.sla)
+    acts = desk.acts.lazy().join(waiting.lazy().select("person_id"), on="person_id", how="semi")
+    found = (
+        waiting.lazy()
+        .join(rules.lazy(), on="kind")
+        .join(acts, on=["person_id", "act"])
+        .join(left.lazy().select("person_id", "left_at"), on="person_id", how="left")
+        .filter(
+            ((pl.col("acted_at") > pl.col("started_at")) | (pl.col("is_first") & (pl.col("acted_at") == pl.col("started_at"))))
+            & (pl.col("left_at").is_null() | (pl.col("acted_at") <= pl.col("left_at")))
+            & (pl.col("only_by").is_null() | (pl.col("act") == ACKNOWLEDGED) | (pl.col("by") == pl.col("only_by")))
+        )
+        .sort("clock_id", "acted_at", "act_id")
+        .unique("clock_id", keep="first", maintain_order=True)
+        .with_columns(pl.col("acted_at").alias("met_at"), pl.col("act_id").alias("met_by"), _breach(pl.col("acted_at")))
+    )
+    return conform(found.collect(), CLOCKS)
+
+
+def _accepted(sla: Sla) -> pl.DataFrame:
+    """One row per kind of clock and act that meets it."""
+    rows = [(rule.kind, act, rule.by, rule.is_first) for rule in sla.clocks for act in rule.met_by if act != LEAVING]
+    schema = {"kind": pl.String, "act": pl.String, "only_by": pl.String, "is_first": pl.Boolean}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _successors(met: pl.DataFrame, clocks: pl.DataFrame, left: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    rows = met.join(left.select("person_id", "left_at"), on="person_id", how="left", maintain_order="left")
+    rows = rows.filter(pl.col("left_at").is_null() | (pl.col("met_at") < pl.col("left_at")))
+    following = rows.select(
+        "person_id",
+        _next_kind(desk.sla).alias("kind"),
+        pl.col("met_at").alias("started_at"),
+        "owner",
+        pl.col("clock_id").str.extract(CYCLE).cast(pl.Int64).alias("cycle"),
+    )
+    return _opened(following.filter(pl.col("kind").is_not_null()), clocks, desk)
+
+
+def _next_kind(sla: Sla) -> pl.Expr:
+    follows = {rule.kind: rule.next for rule in sla.clocks if rule.next is not None}
+    return pl.col("kind").replace_strict(follows, default=None, return_dtype=pl.String)
+
+
+def _already_acted(missing: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """The clock that follows the first one, from the newest act since the phase began, for those whose clock starts later."""
+    late = missing.filter(pl.col("start_at") > pl.col("phase_at"))
+    acted = (
+        late.join(_accepted(desk.sla), on="kind")
+        .join(desk.acts, on=["person_id", "act"])
+        .filter(
+            (pl.col("acted_at") >= pl.col("phase_at"))
+            & (pl.col("acted_at") < pl.col("start_at"))
+            & (pl.col("only_by").is_null() | (pl.col("act") == ACKNOWLEDGED) | (pl.col("by") == pl.col("only_by")))
+        )
+        .sort("person_id", "acted_at")
+        .unique("person_id", keep="last", maintain_order=True)
+    )
+    return acted.with_columns(_next_kind(desk.sla).alias("kind"), pl.col("acted_at").alias("started_at")).filter(
+        pl.col("kind").is_not_null()
+    )
+
+
+def _opened(rows: pl.DataFrame, clocks: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """New CLOCKS rows for (person_id, kind, started_at, owner, cycle): numbered, due, with their arithmetic."""
+    numbered = _numbered(rows, clocks)
+    owners = desk.reps.select(pl.col("rep_id").alias("owner"), "department", "calendar").unique(
+        "owner", keep="first", maintain_order=True
+    )
+    known = numbered.join(owners, on="owner", how="left", maintain_order="left").join(
+        desk.temperatures.select("person_id", "temperature"), on="person_id", how="left", maintain_order="left"
+    )
+    due = worktime.due_column(known.with_columns(_amount(desk.sla), _unit(desk.sla)), desk.calendars)
+    identity = pl.concat_str("person_id", "kind", pl.col("cycle").cast(pl.String), pl.col("attempt").cast(pl.String), separator=":")
+    return conform(due.with_columns(identity.alias("clock_id")), CLOCKS)
+
+
+def _numbered(rows: pl.DataFrame, clocks: pl.DataFrame) -> pl.DataFrame:
+    """Add `attempt`: one more than the person's last clock of this kind in this cycle."""
+    keys = ["person_id", "kind", "cycle"]
+    cycle = pl.col("clock_id").str.extract(CYCLE).cast(pl.Int64).alias("cycle")
+    mine = clocks.join(rows, on=["person_id", "kind"], how="semi").with_columns(cycle)
+    last = mine.group_by(keys).agg(pl.col("attempt").max().alias("last"))
+    kept = rows.select("person_id", "kind", "started_at", "owner", "cycle")
+    joined = kept.join(last, on=keys, how="left", maintain_order="left")
+    return joined.with_columns((pl.col("last").fill_null(0) + 1).alias("attempt")).drop("last")
+
+
+def _amount(sla: Sla) -> pl.Expr:
+    return _first_due(sla, "amount", pl.Float64()).alias("amount")
+
+
+def _unit(sla: Sla) -> pl.Expr:
+    return _first_due(sla, "unit", pl.String()).alias("unit")
+
+
+def _first_due(sla: Sla, part: str, dtype: pl.DataType) -> pl.Expr:
+    """The `part` of the first due row that fits the clock's kind, the person's temperature and the owner's department."""
+    cases = [(rule.kind, due) for rule in sla.clocks for due in rule.due]
+    found: pl.Expr = pl.lit(None, dtype=dtype)
+    for kind, due in reversed(cases):
+        fits = pl.col("kind") == kind
+        if due.temperature is not None:
+            fits = fits & (pl.col("temperature") == due.temperature).fill_null(False)
+        if due.department is not None:
+            fits = fits & (pl.col("department") == due.department).fill_null(False)
+        found = pl.when(fits).then(pl.lit(getattr(due, part), dtype=dtype)).otherwise(found)
+    return found
+
+
+def _timed(running: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """Running clocks with `#remind`, `#notice`, `#reassign`: the instants of the escalation steps."""
+    calendars = desk.reps.select(pl.col("rep_id").alias("owner"), "calendar").unique("owner", keep="first", maintain_order=True)
+    known = running.join(calendars, on="owner", how="left", maintain_order="left")
+    in_business = [rule.kind for rule in desk.sla.clocks if rule.escalation.in_business_time]
+    percents = tuple(sorted({p for rule in desk.sla.clocks for p in _percents(rule) if p is not None}))
+    by_calendar = worktime.business_share(known.filter(pl.col("kind").is_in(in_business)), desk.calendars, percents)
+    by_clock = known.filter(~pl.col("kind").is_in(in_business)).with_columns(
+        worktime.clock_share(p).alias(f"at_{p}") for p in percents
+    )
+    both = pl.concat([by_calendar, by_clock.select(by_calendar.columns)])
+    steps = {"remind": 0, "notice": 1, "reassign": 2}
+    return both.with_columns(_step(desk.sla, index).alias(f"#{name}") for name, index in steps.items())
+
+
+def _percents(rule: ClockRule) -> tuple[int | None, int | None, int | None]:
+    return (rule.escalation.remind, rule.escalation.notice, rule.escalation.reassign)
+
+
+def _step(sla: Sla, index: int) -> pl.Expr:
+    found: pl.Expr = pl.lit(None, dtype=INSTANT)
+    for rule in sla.clocks:
+        percent = _percents(rule)[index]
+        if percent is not None:
+            found = pl.when(pl.col("kind") == rule.kind).then(f"at_{percent}").otherwise(found)
+    return found
+
+
+def _replaced(clocks: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
+    """The clocks, with the rows of `newer` in place of their former selves."""
+    if newer.is_empty():
+        return clocks
+    return pl.concat([clocks.join(newer, on="clock_id", how="anti"), newer]).sort("clock_id")

@@ -1,0 +1,167 @@
+"""The whole decision as one story: facts, what was decided before, definitions and the instant in; everything decided out.
+
+What ends comes before what begins: clocks are met and leads go back before the valve looks at the load, so that the same
+decision made twice at one instant says nothing new the second time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import polars as pl
+
+from crmsync.decisions import clocks as clock
+from crmsync.decisions import conditions, desired, evidence, gaps, handover, owners, phase, returns, scoring, temperature
+from crmsync.decisions.clocks import Desk
+from crmsync.decisions.definitions import Definitions
+from crmsync.decisions.frames import CLOCKS, INSTANT, MOVES, STATE, Before, Decisions, Facts, conform
+from crmsync.decisions.owners import Staff
+from crmsync.decisions.sla import DEPARTMENTS
+
+
+def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime) -> Decisions:
+    """Decide about every person in `facts` as of `now` (aware). Persons and clocks that only `before` knows stay as they are."""
+    now = now.astimezone(UTC)
+    facts = _known(facts, now)
+    rules, sla = definitions.recycle, definitions.sla
+
+    # 1, 2: how much speaks for them, and how keen they are
+    prepared = conditions.prepare(facts, definitions.qualification.windows, now)
+    scores, reasons = scoring.score(prepared, facts.touches, definitions.scoring, now)
+    keenness = temperature.temperature(scores, before.state, definitions.temperature, now)
+    desk = Desk(sla, definitions.calendars, facts.reps, clock.acts_of(facts, now), keenness, now)
+
+    # 3: what people did moves the phase
+    frame = evidence.gather(facts, before.state, before.clocks, definitions.bant, rules, now)
+    frame = phase.refresh(_with_temperature(frame, keenness, now), rules)
+    frame, by_people = phase.settle(frame, phase.evidence_guards(now), rules, now)
+
+    # 4: clocks are met by what was done, and end where the phase was left
+    left = _leavers(by_people)
+    clocks = clock.meet(conform(before.clocks, CLOCKS), left, desk)
+    clocks = clock.close(clocks, left, sla)
+    clocks = clock.close(clocks, _let_go(facts, frame, now), sla)
+    clocks = clock.close(clocks, clock.out_of_phase(clocks, frame, sla, now), sla)
+
+    # 5: what time brings
+    frame = returns.watch(frame, clocks, facts.approaches, sla, now)
+    frame, by_time = phase.settle(frame, returns.guards(rules, now), rules, now)
+    clocks = clock.close(clocks, _leavers(by_time), sla)
+
+    # 6, 7: where the valve stands, and whom it lets through
+    valve_now = handover.open_valve(_everyone(frame, before), clocks, facts, before.valve, definitions, now)
+    facts_now = _facts_now(prepared, scores, frame)
+    verdicts = handover.release(frame, facts_now, facts, definitions, valve_now, now)
+    frame = handover.waiting_since(frame, verdicts, now)
+    frame, by_valve = phase.settle(frame, handover.guards(now), rules, now)
+    moves = _told([by_people, by_time, by_valve], valve_now[0].version)
+
+    # 8: the hand-over: an owner for everyone who needs one
+    state = phase.state_of(_under_definition(frame, by_valve, valve_now[0].version))
+    staff = Staff(
+        facts, definitions.routing, verdicts.select("person_id", "rank"), definitions.calendars.named(None).time_zone, now
+    )
+    state, draws = owners.assign(state, clocks, before.draws, staff)
+    clocks = clock.follow_owners(clocks, state)
+
+    # 9: the clocks of the phases they are in, and what is over due
+    clocks = clock.start(clocks, _to_be_clocked(state, moves, facts, now), desk)
+    clocks = clock.meet(clocks, _leavers(moves.clear()), desk)
+    clocks, late = clock.escalate(clocks, desk)
+    state, handed_on, draws = owners.hand_on(state, late, draws, staff)
+    clocks = clock.reassign(clocks, late, handed_on, desk)
+
+    # 10, 11: what lies on the ground, and what the CRMs shall show
+    return Decisions(
+        state=_everyone(state, before),
+        clocks=clocks,
+        moves=moves,
+        scores=scores,
+        reasons=reasons,
+        qualification=verdicts,
+        gaps=gaps.find(state, clocks, facts.persons, facts.reps, definitions.routing),
+        desired=desired.desired(state, clocks, scores, facts, rules),
+        tasks=desired.tasks(clocks, facts.reps, definitions.routing, sla),
+        draws=draws,
+        valve=valve_now[0],
+    )
+
+
+def _known(facts: Facts, now: datetime) -> Facts:
+    """Only what had happened by `now`."""
+    return replace(
+        facts,
+        touches=facts.touches.filter(pl.col("at") <= now),
+        approaches=facts.approaches.filter(pl.col("at") <= now),
+        opportunities=facts.opportunities.filter(pl.col("created_at") <= now),
+    )
+
+
+def _with_temperature(frame: pl.DataFrame, keenness: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    joined = frame.join(keenness.select("person_id", pl.col("temperature").alias("#now")), on="person_id", how="left")
+    changed = pl.col("temperature").ne_missing(pl.col("#now"))
+    return joined.with_columns(
+        pl.when(changed).then(pl.lit(now, dtype=INSTANT)).otherwise("temperature_at").alias("temperature_at"),
+        pl.col("#now").alias("temperature"),
+    ).drop("#now")
+
+
+def _leavers(moves: pl.DataFrame) -> pl.DataFrame:
+    """The first move of everyone who left a phase in which clocks run."""
+    first = moves.filter(pl.col("source").is_in(list(DEPARTMENTS))).unique("person_id", keep="first", maintain_order=True)
+    return first.select("person_id", pl.col("at").alias("left_at"), "because", "actor")
+
+
+def _let_go(facts: Facts, frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Whose clocks end though no phase did: the deleted, and customers who want no contact."""
+    deleted = facts.persons.filter(pl.col("is_deleted").fill_null(False))
+    alone = frame.filter((pl.col("phase") == "closed_won") & pl.col("opted_out").fill_null(False))
+    gone = [clock.leaving(deleted, "deleted", now), clock.leaving(alone, "opted_out", now)]
+    return pl.concat(gone).unique("person_id", keep="first", maintain_order=True)
+
+
+def _everyone(state: pl.DataFrame, before: Before) -> pl.DataFrame:
+    """STATE of those decided about, and of those only `before` knows."""
+    others = conform(before.state, STATE).join(state, on="person_id", how="anti")
+    return pl.concat([conform(state, STATE), others]).sort("person_id")
+
+
+def _facts_now(prepared: pl.DataFrame, scores: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """All that a definition's conditions may name, of the living."""
+    decided = frame.select(STATE.keys())
+    return prepared.join(scores, on="person_id").join(decided, on="person_id").sort("person_id")
+
+
+def _told(moves: list[pl.DataFrame], version: str) -> pl.DataFrame:
+    """Every move in order, numbered per person, under the definition in force."""
+    return (
+        pl.concat(moves)
+        .with_columns(
+            (pl.int_range(pl.len(), dtype=pl.Int64).over("person_id") + 1).alias("sequence"), pl.lit(version).alias("definition")
+        )
+        .select(MOVES.keys())
+        .sort("person_id", "sequence")
+    )
+
+
+def _under_definition(frame: pl.DataFrame, released: pl.DataFrame, version: str) -> pl.DataFrame:
+    is_released = pl.col("person_id").is_in(released["person_id"].to_list())
+    return frame.with_columns(pl.when(is_released).then(pl.lit(version)).otherwise("definition").alias("definition"))
+
+
+def _to_be_clocked(state: pl.DataFrame, moves: pl.DataFrame, facts: Facts, now: datetime) -> pl.DataFrame:
+    """person_id, phase, phase_at, start_at, cycle, owner of everyone in a phase with clocks. A clock starts with the phase; where
+    the phase was found on (an import, a jump) or nothing moved, it starts now: no one is late for what they could not know."""
+    alone = facts.persons.filter(pl.col("opted_out").fill_null(False)).select("person_id")
+    clocked = state.filter(pl.col("phase").is_in(list(DEPARTMENTS)))
+    exempt = clocked.filter(pl.col("phase") == "closed_won").join(alone, on="person_id", how="semi")
+    moved = moves.group_by("person_id").agg(pl.col("at").last(), pl.col("is_jump").any())
+    by_arrow = pl.col("is_jump").not_()
+    return (
+        clocked.join(exempt, on="person_id", how="anti")
+        .join(moved, on="person_id", how="left")
+        .with_columns(pl.when(by_arrow).then("at").otherwise(pl.lit(now, dtype=INSTANT)).alias("start_at"))
+        .select("person_id", "phase", "phase_at", "start_at", "cycle", "owner")
+        .sort("person_id")
+    )

@@ -1,0 +1,110 @@
+"""No lost baton (DOMAIN.md §8): what the machine may not mend, by name, with the department that must act (責任の空白地帯).
+
+Each check is a name, who must act, and a condition over the living persons with their state, owner and opportunity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from crmsync.decisions.clocks import RUNNING
+from crmsync.decisions.frames import GAPS, conform, empty
+from crmsync.decisions.owners import known_owners
+from crmsync.decisions.routing import Routing
+from crmsync.decisions.sla import DEPARTMENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One way for a baton to lie on the ground. `department` None = the one that answers in the person's phase."""
+
+    gap: str
+    department: str | None
+    when: pl.Expr
+    detail: pl.Expr
+
+
+_OWNED = pl.col("needed").is_not_null()
+_CARE = _OWNED & ~((pl.col("phase") == "closed_won") & pl.col("opted_out").fill_null(False))
+"""Where a next action must stand: a customer who wants no contact is left alone on purpose."""
+
+CHECKS: tuple[Check, ...] = (
+    Check("no_owner", None, _OWNED & pl.col("owner").is_null(), pl.lit("")),
+    Check("inactive_owner", None, _OWNED & ~pl.col("active").fill_null(True), pl.col("owner")),
+    Check(
+        "wrong_department",
+        None,
+        _OWNED
+        & pl.col("owner").is_not_null()
+        & pl.col("rep_department").ne_missing(pl.col("needed"))
+        & pl.col("active").fill_null(True),
+        pl.format("{} ({})", "owner", pl.col("rep_department").fill_null("?")),
+    ),
+    Check("queue_owner", None, _OWNED & pl.col("queue").fill_null(False), pl.col("owner")),
+    Check("no_next_action", None, _CARE & (pl.col("clocks").fill_null(0) == 0), pl.lit("")),
+    Check("several_next_actions", None, pl.col("clocks").fill_null(0) > 1, pl.col("clocks").cast(pl.String)),
+    Check(
+        "won_without_cs",
+        "customer_success",
+        (pl.col("phase") == "closed_won") & (pl.col("owner").is_null() | pl.col("queue").fill_null(False)),
+        pl.col("opportunity_id").fill_null(""),
+    ),
+    Check(
+        "lost_without_reason",
+        "field_sales",
+        (pl.col("phase") == "closed_lost") & pl.col("lost_reason").is_null(),
+        pl.col("opportunity_id").fill_null(""),
+    ),
+    Check(
+        "lost_without_recycle_date", "marketing", (pl.col("phase") == "closed_lost") & pl.col("not_before").is_null(), pl.lit("")
+    ),
+    Check(
+        "rejected_without_reason",
+        "inside_sales",
+        (pl.col("phase") == "recycled")
+        & (pl.col("recycle_reason") == "rejected_unknown")
+        & (pl.col("sales_status") == "rejected")
+        & pl.col("rejection_reason").is_null(),
+        pl.lit(""),
+    ),
+    Check(
+        "accepted_without_bant",
+        "inside_sales",
+        (pl.col("phase") == "mql")
+        & (pl.col("sales_status") == "accepted")
+        & (pl.col("sales_status_at") >= pl.col("handed_over_at")),
+        pl.concat_str(
+            *(pl.format("{}={}", pl.lit(i), pl.col(i).fill_null("unknown")) for i in ("budget", "authority", "need", "timeframe")),
+            separator=" ",
+        ),
+    ),
+)
+
+
+def find(state: pl.DataFrame, clocks: pl.DataFrame, persons: pl.DataFrame, reps: pl.DataFrame, rules: Routing) -> pl.DataFrame:
+    """GAPS of everyone in `state`, by name and person. Deleted persons have none."""
+    needed = pl.col("phase").replace_strict(DEPARTMENTS, default=None, return_dtype=pl.String).alias("needed")
+    owners = known_owners(reps, rules).select(
+        pl.col("rep_id").alias("owner"), "active", pl.col("department").alias("rep_department"), "queue"
+    )
+    running = clocks.filter(RUNNING).group_by("person_id").len("clocks")
+    living = persons.filter(~pl.col("is_deleted").fill_null(False)).select(
+        "person_id", "opted_out", "sales_status", "sales_status_at", "rejection_reason", "budget", "authority", "need", "timeframe"
+    )
+    frame = (
+        state.join(living, on="person_id", how="inner")
+        .with_columns(needed)
+        .join(owners, on="owner", how="left")
+        .join(running, on="person_id", how="left")
+    )
+    found = [_rows(frame, check) for check in CHECKS]
+    return conform(pl.concat(found), GAPS).sort("gap", "person_id") if found else empty(GAPS)
+
+
+def _rows(frame: pl.DataFrame, check: Check) -> pl.DataFrame:
+    department = pl.col("needed") if check.department is None else pl.lit(check.department)
+    return frame.filter(check.when.fill_null(False)).select(
+        pl.lit(check.gap).alias("gap"), "person_id", department.alias("department"), check.detail.fill_null("").alias("detail")
+    )

@@ -1,0 +1,224 @@
+"""Who answers now: whose owner stays, whose is chosen anew, and what a person set by hand. The choice itself is `routing.py`.
+
+An owner is looked for where the phase asks for one (mql, sql, closed_won) and nobody fitting answers: the baton changed
+departments, the owner was deactivated, is away while work is due, or it lay in a queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from crmsync.decisions import routing
+from crmsync.decisions.clocks import RUNNING
+from crmsync.decisions.frames import INSTANT, STATE, Facts, conform
+from crmsync.decisions.routing import Assignment, Request, Routing
+from crmsync.decisions.sla import DEPARTMENTS
+
+_MARKETING = ("inquiry", "closed_lost", "recycled")
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """The owners' side of the facts. `order`: person_id, rank of those handed over now, best first."""
+
+    facts: Facts
+    routing: Routing
+    order: pl.DataFrame
+    time_zone: str
+    now: datetime
+
+
+def assign(state: pl.DataFrame, clocks: pl.DataFrame, draws: pl.DataFrame, staff: Staff) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(STATE with owner, department, owner_at and owner_because of everyone settled, DRAWS after)."""
+    judged = _judged(state, clocks, staff)
+    open_to_draw = judged.filter(pl.col("#verdict") == "route").join(staff.order, on="person_id", how="left")
+    requests = (_request(row, staff.routing) for row in _in_order(open_to_draw))
+    made, draws = routing.draw(
+        requests, staff.facts.reps, _loads(judged.filter(pl.col("#verdict") != "route")), draws, staff.routing
+    )
+    return _settled(judged, made, staff.now), draws
+
+
+def hand_on(
+    state: pl.DataFrame, late: pl.DataFrame, draws: pl.DataFrame, staff: Staff
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """For `late` clocks the next eligible rep: (STATE, owners: person_id and owner of those handed on, DRAWS). Where there is no
+    one else, nothing changes."""
+    if late.is_empty():
+        return state, state.select("person_id", "owner").clear(), draws
+    persons = _with_facts(state.join(late, on="person_id", how="semi"), staff)
+    requests = [
+        _request({**row, "preferred": ()}, staff.routing, handing_on=True)
+        for row in persons.sort("person_id").iter_rows(named=True)
+    ]
+    made, draws = routing.draw(requests, staff.facts.reps, _loads(state), draws, staff.routing)
+    chosen = [(a.person_id, a.owner) for a in made if a.because == "round_robin"]
+    owners = pl.DataFrame(chosen, schema={"person_id": pl.String, "owner": pl.String}, orient="row")
+    joined = state.join(owners.rename({"owner": "#new"}), on="person_id", how="left", maintain_order="left")
+    given = pl.col("#new").is_not_null()
+    after = joined.with_columns(
+        pl.coalesce("#new", "owner").alias("owner"),
+        pl.when(given).then(pl.lit(staff.now, dtype=INSTANT)).otherwise("owner_at").alias("owner_at"),
+        pl.when(given).then(pl.lit("reassigned")).otherwise("owner_because").alias("owner_because"),
+    )
+    return conform(after, STATE), owners, draws
+
+
+# ----------------------------------------------------------------------------------------------------------- who stays
+
+
+def _judged(state: pl.DataFrame, clocks: pl.DataFrame, staff: Staff) -> pl.DataFrame:
+    """STATE with facts and `#verdict`: "none" (nobody must answer), "edit" (a person chose), "keep" or "route"."""
+    frame = _with_reps(_with_facts(state, staff), staff).join(_due_days(clocks, staff.time_zone), on="person_id", how="left")
+    changed = pl.col("department").ne_missing(pl.col("needed"))
+    by_hand = pl.col("owner_because") == "crm_user"
+    right = (pl.col("edit_active") & (pl.col("edit_department") == pl.col("needed"))).fill_null(False)
+    # on a new department an older edit only counts when it chose for that department; else it must be newer than our choice,
+    # or not yet have been seen when we chose (same department), unless we have since taken the lead away from that rep
+    in_time = (
+        pl.when(changed)
+        .then(right | (pl.col("owner_edit_at") >= pl.col("phase_at")))
+        .otherwise(
+            pl.col("owner").is_null()
+            | pl.col("owner_at").is_null()
+            | (pl.col("owner_edit_at") > pl.col("owner_at"))
+            | (right & (pl.col("owner_because") != "reassigned"))
+        )
+    )
+    is_other = pl.col("owner_edit").is_not_null() & pl.col("owner_edit").ne_missing(pl.col("owner"))
+    edit = is_other & pl.col("edit_active").fill_null(True) & in_time.fill_null(False)
+    active = pl.col("now_active").fill_null(by_hand)
+    fits = (pl.col("now_department") == pl.col("needed")).fill_null(False)
+    away = pl.col("phase").is_in(staff.routing.reroute_absent) & (pl.col("due_day") <= pl.col("now_absent"))
+    waits_in_queue = pl.col("now_queue").fill_null(False) & ~by_hand.fill_null(False)
+    stays = (fits & ~away.fill_null(False) & ~waits_in_queue) | (by_hand & ~changed).fill_null(False)
+    keep = pl.col("owner").is_not_null() & active.fill_null(False) & stays
+    verdict = (
+        pl.when(pl.col("needed").is_null()).then(pl.lit("none")).when(edit).then(pl.lit("edit")).when(keep).then(pl.lit("keep"))
+    ).otherwise(pl.lit("route"))
+    soft = away.fill_null(False) & active.fill_null(False) & fits & ~changed
+    return frame.with_columns(verdict.alias("#verdict"), soft.alias("#soft")).sort("person_id")
+
+
+def _with_facts(state: pl.DataFrame, staff: Staff) -> pl.DataFrame:
+    """STATE beside what routing looks at, `needed` (the department that must answer) and the opportunity's rep."""
+    facts = staff.facts.persons.select(
+        "person_id", "owner_edit", "owner_edit_at", "account_owner", "territory", "industry", "employees", "language"
+    )
+    reps = staff.facts.opportunities.select("person_id", "opportunity_id", pl.col("rep_id").alias("opportunity_rep"))
+    reps = reps.sort("person_id", "opportunity_id", "opportunity_rep").unique(["person_id", "opportunity_id"], keep="first")
+    needed = pl.col("phase").replace_strict(DEPARTMENTS, default=None, return_dtype=pl.String)
+    return (
+        state.join(facts, on="person_id", how="left")
+        .join(reps, on=["person_id", "opportunity_id"], how="left")
+        .with_columns(needed.alias("needed"))
+    )
+
+
+def _with_reps(frame: pl.DataFrame, staff: Staff) -> pl.DataFrame:
+    """Add now_… of the owner and edit_… of the rep set by hand: active, department, queue, absent (last day away)."""
+    reps = known_owners(staff.facts.reps, staff.routing)
+    for prefix, column in (("now", "owner"), ("edit", "owner_edit")):
+        named = reps.rename({"rep_id": column, **{name: f"{prefix}_{name}" for name in reps.columns if name != "rep_id"}})
+        frame = frame.join(named, on=column, how="left")
+    return frame
+
+
+def known_owners(reps: pl.DataFrame, rules: Routing) -> pl.DataFrame:
+    """rep_id, active, department, queue, absent of every rep, and of the queues that routing names (they are always active)."""
+    queues = pl.DataFrame(
+        [(queue, True, department, True, None) for department, queue in sorted(rules.queues.items())],
+        schema={"rep_id": pl.String, "active": pl.Boolean, "department": pl.String, "queue": pl.Boolean, "absent": pl.Date},
+        orient="row",
+    ).unique("rep_id", keep="first", maintain_order=True)
+    people = reps.select(
+        "rep_id",
+        pl.col("is_active").alias("active"),
+        "department",
+        pl.col("is_queue").fill_null(False).alias("queue"),
+        pl.col("absent_until").alias("absent"),
+    ).unique("rep_id", keep="first", maintain_order=True)
+    return pl.concat([queues, people.join(queues, on="rep_id", how="anti")]).sort("rep_id")
+
+
+def _due_days(clocks: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    due = pl.col("due_at").dt.convert_time_zone(time_zone).dt.date()
+    return clocks.filter(RUNNING).group_by("person_id").agg(due.min().alias("due_day"))
+
+
+# ---------------------------------------------------------------------------------------------------------- who is asked
+
+
+def _in_order(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """Those handed over now by rank, then by how long they have been in the phase: the order of the draw."""
+    return frame.sort("rank", "phase_at", "person_id", nulls_last=True).iter_rows(named=True)
+
+
+def _request(row: dict[str, Any], rules: Routing, *, handing_on: bool = False) -> Request:
+    preferred = [(row["account_owner"], "account_owner")]
+    if row["phase"] == "sql":
+        preferred.insert(0, (row["opportunity_rep"], "opportunity_owner"))
+    waits = row["owner_because"] == "queue" and row["owner"] == rules.queues.get(row["needed"])
+    keeper = row["owner"] if handing_on or waits or row["#soft"] else None
+    return Request(
+        row["person_id"],
+        row["needed"],
+        () if handing_on else tuple(preferred),
+        row["territory"],
+        row["industry"],
+        rules.size_of(row["employees"]),
+        row["language"],
+        avoid=row["owner"] if handing_on else None,
+        fallback=keeper,
+    )
+
+
+def _loads(state: pl.DataFrame) -> dict[str, int]:
+    """Open leads per owner, where a phase asks for one."""
+    owned = state.filter(pl.col("phase").is_in(list(DEPARTMENTS)) & pl.col("owner").is_not_null())
+    return dict(owned.group_by("owner").len().iter_rows())
+
+
+def _settled(judged: pl.DataFrame, made: list[Assignment], now: datetime) -> pl.DataFrame:
+    rows = [(a.person_id, a.owner, a.because) for a in made]
+    chosen = pl.DataFrame(rows, schema={"person_id": pl.String, "#owner": pl.String, "#because": pl.String}, orient="row")
+    frame = judged.join(chosen, on="person_id", how="left", maintain_order="left")
+    verdict, at_now = pl.col("#verdict"), pl.lit(now, dtype=INSTANT)
+    is_new = (
+        (verdict == "route")
+        & (pl.col("#because") != "kept")
+        & (pl.col("#owner").ne_missing(pl.col("owner")) | pl.col("department").ne_missing(pl.col("needed")))
+    )
+    marketing = pl.when(pl.col("phase").is_in(_MARKETING)).then(pl.lit("marketing"))
+    return conform(
+        frame.with_columns(
+            pl.when(verdict == "edit")
+            .then("owner_edit")
+            .when(is_new)
+            .then("#owner")
+            .when(verdict != "none")
+            .then("owner")
+            .alias("owner"),
+            pl.when(verdict == "edit")
+            .then(pl.col("owner_edit_at").fill_null(at_now))
+            .when(is_new)
+            .then(at_now)
+            .when(verdict != "none")
+            .then("owner_at")
+            .alias("owner_at"),
+            pl.when(verdict == "edit")
+            .then(pl.lit("crm_user"))
+            .when(is_new)
+            .then("#because")
+            .when(verdict != "none")
+            .then("owner_because")
+            .alias("owner_because"),
+            pl.coalesce("needed", marketing).alias("department"),
+        ),
+        STATE,
+    ).sort("person_id")

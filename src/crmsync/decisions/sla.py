@@ -1,0 +1,76 @@
+"""What was promised, as values: which clock runs in which phase, when it is due, what stops it, what happens when it runs over.
+
+    mql         first_approach → verdict        (a lapsed verdict is a recycle: the person went silent)
+    sql         first_meeting  → next_activity ⟲
+    closed_won  kick_off       → customer_care ⟲
+
+So everyone in these phases has exactly one running clock: the next action with its due date (DOMAIN.md §8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crmsync.decisions.calendar import DueUnit
+
+APPROACHES = ("call", "email", "meeting")
+ACKNOWLEDGED = "acknowledged"
+LEAVING = "leaving"
+
+DEPARTMENTS = {"mql": "inside_sales", "sql": "field_sales", "closed_won": "customer_success"}
+"""Who answers in the phases where somebody must (DOMAIN.md §2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """How long a clock runs. None = any temperature, any department of the owner."""
+
+    amount: float
+    unit: DueUnit
+    temperature: str | None = None
+    department: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Percentages of the time to the due instant; None = never. The breach is always at 100. `in_business_time`: the share is
+    of business time (nobody is reminded at midnight), else of clock time."""
+
+    remind: int | None = 50
+    notice: int | None = 80
+    reassign: int | None = None
+    in_business_time: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRule:
+    """One kind of clock. `is_first` starts with the phase, the others when their forerunner is met. `met_by` holds kinds of
+    approach, "acknowledged" (CS took the baton) and "leaving" (a person moved the lead on). `by` counts only approaches by
+    reps of that department. `due` is tried in order. `lapse`: at the breach the person is recycled for this reason."""
+
+    kind: str
+    phase: str
+    met_by: tuple[str, ...]
+    due: tuple[Due, ...]
+    is_first: bool = False
+    by: str | None = None
+    next: str | None = None
+    lapse: str | None = None
+    escalation: Escalation = Escalation()
+    priority: str = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Sla:
+    """Every clock, in the order of the phases. `version` stands in the agreement that is rendered from this."""
+
+    clocks: tuple[ClockRule, ...]
+    version: int = 1
+
+    def rule(self, kind: str) -> ClockRule | None:
+        """The rule of this kind; None for a kind that the document no longer has."""
+        return next((rule for rule in self.clocks if rule.kind == kind), None)
+
+    def first(self, phase: str) -> ClockRule | None:
+        """The clock that starts with this phase."""
+        return next((rule for rule in self.clocks if rule.phase == phase and rule.is_first), None)

@@ -1,0 +1,193 @@
+"""Due times for many rows at once: the arithmetic of `calendar.py`, by columns.
+
+The windows of a calendar stand in a table with the business time that has gone by before each; an instant becomes a position
+on that line and back. Positions are microseconds of business time.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+import polars as pl
+
+from crmsync.decisions.calendar import BusinessCalendar, Calendars
+from crmsync.decisions.frames import INSTANT
+
+HOUR = 3_600_000_000
+UNITS = {"clock_hours": "clock hour", "clock_days": "clock day", "business_hours": "business hour", "business_days": "business day"}
+_SLACK_DAYS = 60
+
+
+def due_column(frame: pl.DataFrame, calendars: Calendars) -> pl.DataFrame:
+    """Add `due_at` and `arithmetic` to rows of `started_at`, `calendar`, `amount` and `unit` (a DueUnit). An unknown calendar
+    is the default one. Rows keep their order."""
+    numbered = frame.with_row_index("#")
+    parts = []
+    for (name,), rows in numbered.group_by(["calendar"], maintain_order=True):
+        calendar = calendars.named(None if name is None else str(name))
+        for (unit,), same in rows.group_by(["unit"], maintain_order=True):
+            parts.append(_arithmetic(_due(same, str(unit), calendar), str(unit), calendar))
+    if not parts:
+        return frame.with_columns(pl.lit(None, dtype=INSTANT).alias("due_at"), pl.lit(None, dtype=pl.String).alias("arithmetic"))
+    return pl.concat(parts).sort("#").drop("#")
+
+
+def business_share(frame: pl.DataFrame, calendars: Calendars, percents: tuple[int, ...]) -> pl.DataFrame:
+    """Add `at_<percent>` to rows of `started_at`, `due_at` and `calendar`: when so much of the business time between the two has
+    gone by. Where there is none between, the share is of clock time."""
+    numbered = frame.with_row_index("#")
+    parts = []
+    for (name,), rows in numbered.group_by(["calendar"], maintain_order=True):
+        calendar = calendars.named(None if name is None else str(name))
+        parts.append(_shares(rows, calendar, percents))
+    if not parts:
+        return frame.with_columns(pl.lit(None, dtype=INSTANT).alias(f"at_{p}") for p in percents)
+    return pl.concat(parts).sort("#").drop("#")
+
+
+def clock_share(percent: int) -> pl.Expr:
+    """When so much of the clock time between `started_at` and `due_at` has gone by."""
+    length = (pl.col("due_at") - pl.col("started_at")).dt.total_microseconds()
+    return pl.col("started_at") + pl.duration(microseconds=length * percent // 100)
+
+
+def _due(rows: pl.DataFrame, unit: str, calendar: BusinessCalendar) -> pl.DataFrame:
+    if unit in ("clock_hours", "clock_days"):
+        micros = (pl.col("amount") * HOUR * (24 if unit == "clock_days" else 1)).cast(pl.Int64)
+        return rows.with_columns((pl.col("started_at") + pl.duration(microseconds=micros)).alias("due_at"))
+    largest = float(rows["amount"].max() or 0)  # type: ignore[arg-type]  # a number column
+    days = math.ceil(largest if unit == "business_days" else largest / 4) * 3 + _SLACK_DAYS
+    table = _table(rows, calendar, days)
+    return _business_hours(rows, table) if unit == "business_hours" else _business_days(rows, table, calendar)
+
+
+def _business_hours(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+    placed = _position(rows, "started_at", "position", table)
+    target = placed.with_columns((pl.col("position") + (pl.col("amount") * HOUR).cast(pl.Int64)).alias("position"))
+    return _instant(target, "position", "due_at", table).drop("position")
+
+
+def _business_days(rows: pl.DataFrame, table: pl.DataFrame, calendar: BusinessCalendar) -> pl.DataFrame:
+    days = table.group_by("day", maintain_order=True).agg(
+        pl.col("date").first(), pl.col("opens").first().alias("day_opens"), pl.col("closes").last().alias("day_closes")
+    )
+    begun = (
+        rows.sort("started_at")
+        .join_asof(
+            table.select("opens", "closes", "day"),
+            left_on="started_at",
+            right_on="closes",
+            strategy="forward",
+            allow_exact_matches=False,
+        )
+        .with_columns(
+            pl.max_horizontal("started_at", "opens").dt.convert_time_zone(calendar.time_zone).dt.time().alias("wall"),
+            (pl.col("day") + pl.col("amount").cast(pl.Int64)).alias("day"),
+        )
+        .drop("opens", "closes")
+    )
+    wanted = (
+        pl.col("date")
+        .dt.combine(pl.col("wall"))
+        .dt.replace_time_zone(calendar.time_zone, ambiguous="earliest", non_existent="null")
+    ).dt.convert_time_zone("UTC")
+    return (
+        begun.join(days, on="day", how="left", maintain_order="left")
+        .with_columns(wanted.fill_null(pl.col("day_opens")).clip("day_opens", "day_closes").cast(INSTANT).alias("due_at"))
+        .drop("day", "date", "day_opens", "day_closes", "wall")
+    )
+
+
+def _shares(rows: pl.DataFrame, calendar: BusinessCalendar, percents: tuple[int, ...]) -> pl.DataFrame:
+    span = (rows["due_at"].max() - rows["started_at"].min()).days  # type: ignore[operator,union-attr]  # instants, never null
+    days = math.ceil(span * max(percents, default=100) / 100) + _SLACK_DAYS
+    table = _table(rows, calendar, days)
+    placed = _position(_position(rows, "started_at", "from", table), "due_at", "to", table)
+    for percent in percents:
+        target = placed.with_columns((pl.col("from") + (pl.col("to") - pl.col("from")) * percent // 100).alias("position"))
+        found = _instant(target, "position", f"at_{percent}", table).drop("position")
+        some = pl.col("to") > pl.col("from")
+        placed = found.with_columns(pl.when(some).then(f"at_{percent}").otherwise(clock_share(percent)).alias(f"at_{percent}"))
+    return placed.drop("from", "to")
+
+
+def _position(rows: pl.DataFrame, instant: str, name: str, table: pl.DataFrame) -> pl.DataFrame:
+    """How much business time lies before `instant`, counted from the start of the table."""
+    inside = pl.min_horizontal(instant, "closes") - pl.col("opens")
+    return (
+        rows.sort(instant)
+        .join_asof(table.select("opens", "closes", "before"), left_on=instant, right_on="opens", strategy="backward")
+        .with_columns((pl.col("before") + inside.dt.total_microseconds()).fill_null(0).alias(name))
+        .drop("opens", "closes", "before")
+    )
+
+
+def _instant(rows: pl.DataFrame, position: str, name: str, table: pl.DataFrame) -> pl.DataFrame:
+    """The first instant at which `position` of business time has gone by: at closing time rather than at the next opening."""
+    return (
+        rows.sort(position)
+        .join_asof(
+            table.select("opens", "before"), left_on=position, right_on="before", strategy="backward", allow_exact_matches=False
+        )
+        .with_columns((pl.col("opens") + pl.duration(microseconds=pl.col(position) - pl.col("before"))).alias(name))
+        .drop("opens", "before")
+    )
+
+
+def _table(rows: pl.DataFrame, calendar: BusinessCalendar, days: int) -> pl.DataFrame:
+    earliest, latest = rows["started_at"].min(), rows["started_at"].max()
+    if not isinstance(earliest, datetime) or not isinstance(latest, datetime):
+        raise ValueError("a clock has no start")
+    first = calendar.local_day(earliest) - timedelta(days=1)
+    return _windows(calendar, first, calendar.local_day(latest) + timedelta(days=days))
+
+
+@lru_cache(maxsize=128)
+def _windows(calendar: BusinessCalendar, first: date, last: date) -> pl.DataFrame:
+    """Every window from `first` to `last`: opens, closes, business time before it, its date and the number of its day."""
+    spans = [
+        (day, opens, closes)
+        for day in (first + timedelta(days=n) for n in range((last - first).days + 1))
+        for opens, closes in calendar.hours_of(day)
+    ]
+    schema = {"date": pl.Date(), "opens": INSTANT, "closes": INSTANT}
+    length = (pl.col("closes") - pl.col("opens")).dt.total_microseconds()
+    return pl.DataFrame(spans, schema=schema, orient="row").with_columns(
+        (length.cum_sum() - length).alias("before"), (pl.col("date").rle_id().cast(pl.Int64)).alias("day")
+    )
+
+
+def _arithmetic(rows: pl.DataFrame, unit: str, calendar: BusinessCalendar) -> pl.DataFrame:
+    """Add the sum as it can be printed, in the calendar's zone; language-neutral but for the names of holidays."""
+
+    def local(column: str) -> pl.Expr:
+        return pl.col(column).dt.convert_time_zone(calendar.time_zone)
+
+    def shown(column: str) -> pl.Expr:
+        return local(column).dt.strftime("%Y-%m-%dT%H:%M%:z")
+
+    amount = (
+        pl.when(pl.col("amount") % 1 == 0)
+        .then(pl.col("amount").cast(pl.Int64).cast(pl.String))
+        .otherwise(pl.col("amount").cast(pl.String))
+    )
+    plural = pl.when(pl.col("amount") == 1).then(pl.lit("")).otherwise(pl.lit("s"))
+    text = pl.concat_str(
+        shown("started_at"), pl.lit(" + "), amount, pl.lit(f" {UNITS[unit]}"), plural, pl.lit(" = "), shown("due_at")
+    )
+    if unit.startswith("clock"):
+        return rows.with_columns(text.alias("arithmetic"))
+    ends = rows.select(local("started_at").dt.date().alias("first"), local("due_at").dt.date().alias("last"))
+    skipped = ends.unique(maintain_order=True).with_columns(
+        pl.struct("first", "last").map_elements(lambda s: _skipped(calendar, s["first"], s["last"]), pl.String).alias("skipped")
+    )
+    told = pl.concat([rows, ends], how="horizontal").join(skipped, on=["first", "last"], how="left", maintain_order="left")
+    return told.with_columns(pl.concat_str(text, pl.col("skipped")).alias("arithmetic")).drop("first", "last", "skipped")
+
+
+def _skipped(calendar: BusinessCalendar, first: date, last: date) -> str:
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    told = [f"{day.isoformat()} {why}" for day in days if (why := calendar.closed_because(day)) is not None]
+    return "; skipped " + ", ".join(told) if told else ""
