@@ -20,6 +20,7 @@ from crmsync.sandbox.salesforce.schema import SObject
 from crmsync.sandbox.salesforce.standard import STANDARD
 from crmsync.sandbox.salesforce.tables import Table
 from crmsync.sandbox.salesforce.times import stamp
+from crmsync.sandbox.salesforce.transactions import Transaction
 
 __all__ = ["Conversion", "Org", "OrgConfig", "OrgError"]
 
@@ -162,6 +163,10 @@ class Org:
 
     def now_stamp(self) -> str:
         return stamp(self.clock.now())
+
+    def transaction(self) -> Transaction:
+        """A span of writes that can be taken back as one. Does not nest."""
+        return Transaction(self.tables.values())
 
     def settle(self) -> None:
         """Commit what has become visible and empty the bin of what is too old, as of now."""

@@ -79,9 +79,11 @@ class Table:
         self._indexed = tuple(field for field in sobject.fields.values() if _is_indexed(field))
         self._lookups: dict[str, dict[str, list[str]]] = {field.name: {} for field in self._indexed}
         self._bin: deque[tuple[datetime, str]] = deque()
+        self.journal: Journal | None = None
 
     def add(self, row: Row) -> None:
         row_id = row["Id"]
+        self._note(row_id, None)
         self.rows[row_id] = row
         if self.ids and row_id < self.ids[-1]:
             self.ids.insert(bisect_left(self.ids, row_id), row_id)
@@ -95,15 +97,32 @@ class Table:
         """Put a newer version of a row in the place of the present one."""
         row_id = row["Id"]
         before = self.rows[row_id]
+        self._note(row_id, before)
         self.rows[row_id] = row
         if row[self.by_time.column] != before[self.by_time.column]:
             self.by_time.add(row[self.by_time.column], row_id)
             self.by_time.sweep(self.rows)
+        self._reindex(before, row)
+
+    def restore(self, row: Row) -> None:
+        """Put an older version back, as if what came after had never been."""
+        row_id, column = row["Id"], self.by_time.column
+        after = self.rows[row_id]
+        self.rows[row_id] = row
+        self._reindex(after, row)
+        if row_id not in self.by_time.between(self.rows, row[column], row[column]):
+            self.by_time.add(row[column], row_id)
+
+    def _reindex(self, before: Row, row: Row) -> None:
         for column in self._indexed:
             old, new = before.get(column.name), row.get(column.name)
             if old != new:
-                self._leave(column, old, row_id)
-                self._enter(column, new, row_id)
+                self._leave(column, old, row["Id"])
+                self._enter(column, new, row["Id"])
+
+    def _note(self, row_id: str, before: Row | None) -> None:
+        if self.journal is not None:
+            self.journal.append((self, row_id, before))
 
     def forget(self, id: str) -> None:
         """Take a row away for good."""
@@ -176,3 +195,7 @@ def _is_indexed(field: Field) -> bool:
     if field.type == "reference":
         return field.name not in _PEOPLE
     return field.external_id or (field.id_lookup and field.type != "id") or field.name == "Name"
+
+
+Journal = list[tuple[Table, str, Row | None]]
+"""What a transaction can take back: table, id, and the version before the write, None for a new row."""

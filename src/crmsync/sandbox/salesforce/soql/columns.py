@@ -100,7 +100,17 @@ def own_reader(org: Org, owner: SObject | None, field: Field) -> Reader:
         return lambda row: is_archived(row, oldest)
     if field.type == "boolean":
         return lambda row: row.get(name, False)
+    if field.type == "address":
+        return lambda row: _address(row, name.removesuffix("Address"))
     return lambda row: row.get(name)
+
+
+def _address(row: Row, prefix: str) -> Row | None:
+    """A compound address of its parts; null when all of them are."""
+    parts = {part[0].lower() + part[1:]: row.get(prefix + part) for part in ("City", "Country", "PostalCode", "State", "Street")}
+    if all(value is None for value in parts.values()):
+        return None
+    return {**parts, "geocodeAccuracy": None, "latitude": None, "longitude": None}
 
 
 def type_of(org: Org, row: Row) -> str | None:
