@@ -20,7 +20,7 @@ from crmsync_salesforce.schema import read_describe
 from crmsync_salesforce.soql import Query, chunked, quoted
 from crmsync_salesforce.times import parse_instant, soql_instant
 from crmsync_salesforce.values import is_same
-from crmsync_salesforce.window import Margins, Position, Window, cursor_of, finished, opened, resumed
+from crmsync_salesforce.window import Margins, Position, Window, cursor_of, finished, frozen, window_of
 from crmsync_salesforce.writing import body_of, chunks, compare, matched, refused
 
 NOON = datetime(2024, 4, 1, 12, tzinfo=UTC)
@@ -67,19 +67,29 @@ def test_a_naive_instant_is_refused() -> None:
 # windows
 
 
+MARGINS = Margins()
+
+
+def walked(cursor: dict[str, Any] | None, now: datetime, margins: Margins = MARGINS) -> Window:
+    return frozen(window_of(cursor, margins), now, margins)
+
+
 def test_the_first_window_has_no_beginning_and_ends_before_now() -> None:
-    assert opened(None, NOON, Margins()) == Window(None, NOON - timedelta(minutes=5))
+    assert walked(None, NOON) == Window(None, NOON - timedelta(minutes=5, seconds=2))
 
 
 def test_the_next_window_begins_before_the_last_ones_end() -> None:
-    cursor = finished(Window(None, NOON))
-    window = opened(cursor, NOON + timedelta(hours=1), Margins())
-    assert (window.since, window.until) == (NOON - timedelta(minutes=5), NOON + timedelta(minutes=55))
+    window = walked(finished(Window(None, NOON)), NOON + timedelta(hours=1))
+    assert (window.since, window.until) == (NOON - timedelta(minutes=5), NOON + timedelta(minutes=54, seconds=58))
 
 
 def test_a_clock_that_stands_still_or_runs_back_never_moves_the_window_back() -> None:
-    cursor = finished(Window(None, NOON))
-    assert opened(cursor, NOON - timedelta(hours=1), Margins()).until == NOON
+    assert walked(finished(Window(None, NOON)), NOON - timedelta(hours=1)).until == NOON
+
+
+def test_later_answers_do_not_move_a_windows_end() -> None:
+    window = walked(None, NOON)
+    assert frozen(window, NOON + timedelta(hours=1), MARGINS) == window
 
 
 @given(since=st.none() | instants, until=instants, stamp=instants, seen=st.booleans())
@@ -87,18 +97,20 @@ def test_a_cursor_resumes_exactly_the_window_it_was_made_of(
     since: datetime | None, until: datetime, stamp: datetime, seen: bool
 ) -> None:
     window = Window(since, until, Position(stamp, "00Q000000000001AAA") if seen else None)
-    assert resumed(cursor_of(window)) == window
+    assert window_of(cursor_of(window), MARGINS) == window
 
 
 @given(first=instants, gaps=st.lists(st.integers(0, 100_000), max_size=8), lag=st.integers(0, 600), overlap=st.integers(0, 600))
 def test_windows_leave_no_gap_between_them(first: datetime, gaps: list[int], lag: int, overlap: int) -> None:
     margins = Margins(timedelta(seconds=lag), timedelta(seconds=overlap))
-    now, window = first, opened(None, first, margins)
+    now, window = first, walked(None, first, margins)
     for gap in gaps:
         now += timedelta(seconds=gap)
-        following = opened(finished(window), now, margins)
+        following = walked(finished(window), now, margins)
         assert following.since is not None
-        assert following.since <= window.until <= following.until
+        assert window.until is not None
+        assert following.until is not None
+        assert following.since <= window.until <= following.until <= now
         window = following
 
 
@@ -107,23 +119,24 @@ def test_windows_leave_no_gap_between_them(first: datetime, gaps: list[int], lag
 QUERY = Query("Lead", ("Id", "SystemModstamp", "Email"), "SystemModstamp")
 
 
-def test_a_backfill_has_only_an_upper_bound() -> None:
-    assert QUERY.within(Window(None, NOON)) == (
-        "SELECT Id, SystemModstamp, Email FROM Lead WHERE SystemModstamp <= 2024-04-01T12:00:00.000Z ORDER BY SystemModstamp, Id"
-    )
+def test_a_backfill_asks_for_everything() -> None:
+    assert QUERY.within(Window(None)) == "SELECT Id, SystemModstamp, Email FROM Lead ORDER BY SystemModstamp, Id"
 
 
 def test_a_resumed_window_goes_on_after_the_last_stored_row() -> None:
     window = Window(NOON, NOON, Position(NOON, "00Q1"))
     stamp = "2024-04-01T12:00:00.000Z"
-    assert (
-        f"((SystemModstamp = {stamp} AND Id > '00Q1') OR SystemModstamp > {stamp}) AND SystemModstamp <= {stamp}"
-        in QUERY.within(window)
-    )
+    assert f"WHERE ((SystemModstamp = {stamp} AND Id > '00Q1') OR SystemModstamp > {stamp}) ORDER" in QUERY.within(window)
+
+
+def test_a_further_chunk_covers_just_the_rows_of_the_first() -> None:
+    text = QUERY.up_to(Window(NOON), Position(NOON, "00Q2"))
+    stamp = "2024-04-01T12:00:00.000Z"
+    assert f">= {stamp} AND (SystemModstamp < {stamp} OR (SystemModstamp = {stamp} AND Id <= '00Q2')) ORDER" in text
 
 
 def test_a_filter_stands_before_the_bounds() -> None:
-    text = Query("Group", ("Id",), "SystemModstamp", "Type = 'Queue'", 500).within(Window(NOON, NOON))
+    text = Query("Group", ("Id",), "SystemModstamp", "Type = 'Queue'", 500).within(Window(NOON))
     assert "WHERE Type = 'Queue' AND SystemModstamp >= " in text
     assert text.endswith("LIMIT 500")
 

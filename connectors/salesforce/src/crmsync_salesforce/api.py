@@ -58,10 +58,6 @@ class Api:
                 self._read_limits()
                 self._is_started = True
 
-    def refresh_time(self) -> None:
-        """Ask for the version list, which costs no API call, to hear the server's clock."""
-        self.client.send(self._versions())
-
     def get(self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON of a read. `path` starts after the version, or is a whole path that the server named."""
         return self.client.send_json(Call("GET", self._url(path), params=params, headers=headers or {}))

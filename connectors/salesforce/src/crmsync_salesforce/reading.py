@@ -24,7 +24,7 @@ from crmsync_salesforce.schema import Shape
 from crmsync_salesforce.shapes import Shapes
 from crmsync_salesforce.soql import Query, by_ids, chunked
 from crmsync_salesforce.times import parse_instant
-from crmsync_salesforce.window import Margins, Position, Window, cursor_of, finished, is_between, opened, resumed
+from crmsync_salesforce.window import Margins, Position, Window, cursor_of, finished, frozen, window_of
 
 Row = Mapping[str, Any]
 
@@ -69,7 +69,7 @@ class Reader:
         if not shape.readable:
             yield Page((), dict(request.cursor or {}))
             return
-        window = self._window(request.cursor)
+        window = window_of(request.cursor, self._margins)
         walk = Walk(shape, request.fields)
         while True:
             try:
@@ -77,7 +77,7 @@ class Reader:
                     if page.cursor["until"] is None:
                         yield page
                         return
-                    window = resumed(page.cursor)
+                    window = window_of(page.cursor, self._margins)
                     walk = replace(walk, mendings=0)
                     yield page
             except CallRejected as refusal:
@@ -102,12 +102,6 @@ class Reader:
             unique = unique[COLLECTION_SIZE:]
         return records
 
-    def _window(self, cursor: Mapping[str, Any] | None) -> Window:
-        if cursor and not is_between(cursor):
-            return resumed(cursor)
-        self._api.refresh_time()
-        return opened(cursor, self._api.client.server_time(), self._margins)
-
     def _pages(self, walk: Walk, window: Window) -> Iterator[Page]:
         """The pages from the window's position on. The last one's cursor is that of the finished window."""
         first, *others = walk.queries
@@ -115,6 +109,7 @@ class Reader:
             count = 0
             for rows, total, is_last in self._walk(first.within(window), first.object, spares_the_reserve=True):
                 begin, count = window, count + len(rows)
+                window = frozen(window, self._api.client.server_time(), self._margins)
                 if rows:
                     last = position_of(rows[-1], first.stamp)
                     window = window.moved_to(last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 from simple_salesforce.exceptions import SalesforceError
 
@@ -11,21 +12,26 @@ from crmsync_salesforce.answers import errors_of
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.schema import Shape, read_describe
 
+_FRESH = timedelta(days=1)
+
 
 class Shapes:
     """The shapes of one org as last described."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._known: dict[str, Shape] = {}
+        self._known: dict[str, tuple[Shape, datetime]] = {}
 
     def describe(self, objects: Iterable[str]) -> Mapping[str, Shape]:
         """Ask the org anew for each object. One that is hidden from the credentials comes back unreadable, with why."""
         return {name: self.again(name) for name in objects}
 
     def get(self, object: str) -> Shape:
-        """As last described, asked for where it never was."""
-        return self._known.get(object) or self.again(object)
+        """As described within the last day, so that a worker that runs for weeks sees new fields and new permissions."""
+        known = self._known.get(object)
+        if known is None or self._api.client.server_time() - known[1] > _FRESH:
+            return self.again(object)
+        return known[0]
 
     def again(self, object: str) -> Shape:
         """Describe one object now."""
@@ -35,7 +41,7 @@ class Shapes:
             shape = Shape(object, why_not=_reason(error))
         else:
             shape = read_describe(described)
-        self._known[object] = shape
+        self._known[object] = shape, self._api.client.server_time()
         return shape
 
 

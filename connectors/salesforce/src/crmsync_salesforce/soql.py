@@ -24,18 +24,19 @@ class Query:
 
     def within(self, window: Window) -> str:
         """The rows of a window after its position."""
-        return self._text(_bounds(self.stamp, window))
+        return self._text(_begin(self.stamp, window))
 
     def up_to(self, window: Window, last: Position) -> str:
         """The rows of a window after its position, up to and with `last`."""
         stamp = soql_instant(last.stamp)
-        before = f"({self.stamp} < {stamp} OR ({self.stamp} = {stamp} AND Id <= {quoted(last.id)}))"
-        return self._text(f"{_bounds(self.stamp, window)} AND {before}")
+        end = f"({self.stamp} < {stamp} OR ({self.stamp} = {stamp} AND Id <= {quoted(last.id)}))"
+        return self._text(_begin(self.stamp, window), end)
 
-    def _text(self, bounds: str) -> str:
-        where = f"{self.where} AND {bounds}" if self.where else bounds
-        end = f" LIMIT {self.limit}" if self.limit else ""
-        return f"{select(self.object, self.fields)} WHERE {where} ORDER BY {self.stamp}, Id{end}"
+    def _text(self, *conditions: str) -> str:
+        where = " AND ".join(filter(None, (self.where, *conditions)))
+        limit = f"LIMIT {self.limit}" if self.limit else ""
+        parts = (select(self.object, self.fields), where and f"WHERE {where}", f"ORDER BY {self.stamp}, Id", limit)
+        return " ".join(filter(None, parts))
 
 
 def by_ids(object: str, fields: Iterable[str], ids: Iterable[str]) -> str:
@@ -75,9 +76,8 @@ def _size(fields: Sequence[str]) -> int:
     return len(quote(", ".join(fields)))
 
 
-def _bounds(stamp: str, window: Window) -> str:
-    upper = f"{stamp} <= {soql_instant(window.until)}"
+def _begin(stamp: str, window: Window) -> str:
     if window.after is not None:
         at = soql_instant(window.after.stamp)
-        return f"(({stamp} = {at} AND Id > {quoted(window.after.id)}) OR {stamp} > {at}) AND {upper}"
-    return f"{stamp} >= {soql_instant(window.since)} AND {upper}" if window.since else upper
+        return f"(({stamp} = {at} AND Id > {quoted(window.after.id)}) OR {stamp} > {at})"
+    return f"{stamp} >= {soql_instant(window.since)}" if window.since else ""

@@ -1,11 +1,13 @@
-"""The cursor of a stream, as arithmetic: a window of change stamps, frozen when it is opened, walked by (stamp, Id).
+"""The cursor of a stream, as arithmetic: a window of change stamps, opened by its first answer, walked by (stamp, Id).
 
     {"since": null | instant, "until": instant, "after": [instant, id] | null}    in the middle of a window
     {"since": instant, "until": null, "after": null}                              between two: `since` is the last one's end
 
 Stamps are set inside a transaction and become visible when it commits, so rows with older stamps appear after newer ones
-were read: each window ends `lag` before now and begins `overlap` before the last one's end. Both ends are inclusive; what is
-read twice is recognised by its content.
+were read. So `until`, the end up to which nothing can be missing, lies `lag` before the server's time at the first answer,
+and the next window begins `overlap` before it. Rows beyond `until` are taken as they come; they are read again, and what is
+read twice is recognised by its content. Both ends are inclusive. `until` is frozen by the first answer: an empty window
+moves to the server's time, never to ours.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crmsync_salesforce.times import parse_instant, soql_instant
+
+# The Date of an answer is set after its rows were looked up, in whole seconds: what was committed in between is not in it.
+_SNAPSHOT = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,46 +39,53 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`since` None means from the beginning; `after` is the last row that is stored."""
+    """`since` None means from the beginning; `until` None that no answer came yet; `after` is the last row that is stored."""
 
     since: datetime | None
-    until: datetime
+    until: datetime | None = None
     after: Position | None = None
 
     def moved_to(self, last: Position) -> Window:
         return replace(self, after=last)
 
 
-def is_between(cursor: Mapping[str, Any] | None) -> bool:
-    """Whether the next window must be opened, which needs the server's time."""
-    return not cursor or cursor.get("until") is None
+def window_of(cursor: Mapping[str, Any] | None, margins: Margins) -> Window:
+    """The window that a cursor stands in, or the next one. Raises ValueError for what is no cursor of ours."""
+    if not cursor:
+        return Window(None)
+    since, until = parse_instant(cursor.get("since")), parse_instant(cursor.get("until"))
+    if until is None:
+        return Window(since - margins.overlap if since else None)
+    return Window(since, until, _position(cursor.get("after")))
 
 
-def resumed(cursor: Mapping[str, Any]) -> Window:
-    """The window that a cursor stands in the middle of. Raises ValueError for what is no such cursor."""
-    until, after = parse_instant(cursor.get("until")), cursor.get("after")
-    stamp = parse_instant(after[0]) if after else None
-    if until is None or (after and stamp is None):
-        raise ValueError("not a cursor of this connector")
-    position = Position(stamp, str(after[1])) if after and stamp else None
-    return Window(parse_instant(cursor.get("since")), until, position)
-
-
-def opened(cursor: Mapping[str, Any] | None, server_now: datetime, margins: Margins) -> Window:
-    """The next window. Its end never lies before the last one's, whatever the clock says."""
-    until = server_now - margins.lag
-    last_end = parse_instant(cursor.get("since")) if cursor else None
-    if last_end is None:
-        return Window(None, until)
-    return Window(last_end - margins.overlap, max(until, last_end))
+def frozen(window: Window, server_now: datetime, margins: Margins) -> Window:
+    """The window once its first answer came. Its end never lies before the last one's, whatever the clock says."""
+    if window.until is not None:
+        return window
+    until = server_now - margins.lag - _SNAPSHOT
+    return replace(window, until=max(until, window.since + margins.overlap) if window.since else until)
 
 
 def cursor_of(window: Window) -> dict[str, Any]:
     """The cursor that resumes this window after its last stored row."""
     after = [soql_instant(window.after.stamp), window.after.id] if window.after else None
-    return {"since": soql_instant(window.since) if window.since else None, "until": soql_instant(window.until), "after": after}
+    return {"since": _text(window.since), "until": _text(window.until), "after": after}
 
 
 def finished(window: Window) -> dict[str, Any]:
     """The cursor once every row of the window is stored."""
-    return {"since": soql_instant(window.until), "until": None, "after": None}
+    return {"since": _text(window.until), "until": None, "after": None}
+
+
+def _position(after: Any) -> Position | None:
+    if not after:
+        return None
+    stamp = parse_instant(after[0])
+    if stamp is None:
+        raise ValueError("not a cursor of this connector")
+    return Position(stamp, str(after[1]))
+
+
+def _text(at: datetime | None) -> str | None:
+    return soql_instant(at) if at else None

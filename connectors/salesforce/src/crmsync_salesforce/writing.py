@@ -211,7 +211,7 @@ def compare(change: Change, current: RawRecord | None) -> Receipt | None:
 
 def confirmed(answered: Answered, current: RawRecord | None) -> Receipt:
     """The receipt of a row that the org says it took, with what is there now. The org's own automation has the last word:
-    fields that it put back or changed are named, and a write of which nothing stayed is no write."""
+    fields that it put back or changed are named, and a write of which nothing stayed was refused in effect."""
     change, created = answered.change, {"created": True} if answered.is_created else {}
     if current is None:
         return Receipt(change.key, "written", answered.id, details=created)
@@ -219,7 +219,7 @@ def confirmed(answered: Answered, current: RawRecord | None) -> Receipt:
     if not differing:
         return Receipt(change.key, "written", answered.id, current.modified_at, details=created)
     details = {**created, "fields": differing}
-    outcome: Outcome = "unchanged" if len(differing) == len(change.fields) and not answered.is_created else "written"
+    outcome: Outcome = "rejected" if len(differing) == len(change.fields) and not answered.is_created else "written"
     return Receipt(change.key, outcome, answered.id, current.modified_at, "unchanged_after_write", details=details)
 
 
