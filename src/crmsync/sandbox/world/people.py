@@ -19,6 +19,7 @@ _SOURCES = {
     ("inbound", "seo"): 0.22, ("inbound", "web_ad"): 0.20, ("inbound", "white_paper"): 0.12, ("inbound", "seminar"): 0.12,
     ("inbound", "sns"): 0.06, ("outbound", "trade_show"): 0.20, ("outbound", "cold_call"): 0.05, ("outbound", "direct_mail"): 0.03,
 }  # fmt: skip
+_SHOW = ("outbound", "trade_show")
 _AREA_CODES = {"東京都": "03-5", "大阪府": "06-6", "神奈川県": "045-2", "愛知県": "052-2", "福岡県": "092-4"}
 
 
@@ -56,15 +57,15 @@ class Human:
         return f"{self.name.given.written} {self.name.family.written}"
 
 
-def draw_human(config: WorldConfig, index: int, *, shown: bool = False) -> Human:
-    """Human number `index`; with `shown`, one met at a trade show."""
+def draw_human(config: WorldConfig, index: int, *, shown: bool | None = None) -> Human:
+    """Human number `index`; `shown` says whether they were met at a trade show, None that they may have been."""
     dice, shares = Dice(config.seed, "human", index), config.shares
     kind = _kind(dice, shares)
     name = draw_name(dice, shares.japanese)
     company = _company(config, dice) if kind == "ordinary" else None
     missing = _missing(dice, shares)
     title, rank = draw_title(dice, name.language) if company and dice.chance(0.93) else (None, 0)
-    source = ("outbound", "trade_show") if shown else dice.weighted(_SOURCES)
+    source = _source(dice, shown)
     placement = "salesforce" if source[1] in ("trade_show", "cold_call") else dice.weighted(shares.placement)
     if "company_name" in missing or "name" in missing:
         placement = "hubspot"  # Salesforce takes no Lead without a last name and a company
@@ -104,6 +105,12 @@ def other_spelling(human: Human) -> str | None:
 @lru_cache(maxsize=200_000)
 def company_of(seed: int, index: int, japanese: float) -> Company:
     return draw_company(seed, index, japanese)
+
+
+def _source(dice: Dice, shown: bool | None) -> tuple[str, str]:
+    if shown:
+        return _SHOW
+    return dice.weighted({source: weight for source, weight in _SOURCES.items() if shown is None or source != _SHOW})
 
 
 def _kind(dice: Dice, shares: Shares) -> str:

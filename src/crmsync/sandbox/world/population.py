@@ -107,6 +107,7 @@ def _live(scene: Scene, index: int, past: Past, dice: Dice) -> Process:
         yield from _recent_interest(scene, person, dice)
         return
     rep = dice.pick(scene.staff("inside_sales"))
+    person.interest = "warm" if past.story in ("attempted", "active") else "cold"
     if person.human.kind != "ordinary":
         yield past.ended_at
         scene.desk_of(person).reject(person, rep, KIND_REASONS[person.human.kind])

@@ -8,6 +8,7 @@ from typing import Any
 
 from crmsync.sandbox.clock import VirtualClock
 from crmsync.sandbox.salesforce.org import Org
+from crmsync.sandbox.salesforce.times import stamp as org_stamp
 from crmsync.sandbox.world.desk import Bant, Desk, DeskTask, stamp
 from crmsync.sandbox.world.people import Human
 from crmsync.sandbox.world.person import Case, Person
@@ -91,7 +92,7 @@ class SalesforceDesk(Desk):
         table = self._org.tables["Task"]
         with self._org.lock:
             changed = [table.rows[task] for task in table.by_time.between(table.rows, self._looked_at, None)]
-        self._looked_at = stamp(self._clock.now())
+        self._looked_at = org_stamp(self._clock.now())
         for row in sorted(changed, key=lambda row: str(row["Id"])):
             open_ours = row.get("crmsync_key__c") and not row.get("IsClosed") and not row.get("IsDeleted")
             person = self._person_behind(row.get("WhoId")) if open_ours and row["OwnerId"] in self._rep_of else None

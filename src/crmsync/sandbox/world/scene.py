@@ -76,7 +76,7 @@ class Scene:
 
     # ---------------------------------------------------------------------------------------------------- people come in
 
-    def meet(self, index: int, story: str, *, shown: bool = False) -> Person:
+    def meet(self, index: int, story: str, *, shown: bool | None = None) -> Person:
         """Human number `index` comes to be known by now; no CRM holds them yet."""
         human = self._placed(draw_human(self.config, index, shown=shown))
         person = Person(human, human.interest, human.email)
@@ -137,6 +137,7 @@ class Scene:
         if self.salesforce is None or self.hubspot is None or person.in_salesforce:
             return
         link = person.human.link
+        owner = owner if owner and self.is_here(owner) else None
         email = person.email if link in ("salesforceleadid", "hubspot_id") else other_spelling(person.human)
         lead = self.salesforce.add_lead(person, owner, email=email, hubspot_id=person.hubspot[0] if link == "hubspot_id" else None)
         if link == "salesforceleadid":

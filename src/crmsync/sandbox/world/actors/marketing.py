@@ -35,7 +35,7 @@ def _newcomers(scene: Scene, dice: Dice) -> Process:
         return
     while True:
         yield scene.now + dice.wait(1 / scene.config.intake_per_day)
-        _arrive(scene, scene.meet(index, "new"))
+        _arrive(scene, scene.meet(index, "new", shown=False))
         index += 1
 
 

@@ -31,7 +31,7 @@ class Work:
 
     def in_working_hours(self, hours: float) -> datetime:
         """The instant after so much working time, longer for those who let things lie."""
-        return after_working(self.scene.now, timedelta(hours=hours * (2 if self.rep.is_lazy else 1)))
+        return after_working(self.scene.now, timedelta(seconds=round(hours * 3600 * (2 if self.rep.is_lazy else 1))))
 
     def reply_time(self) -> datetime:
         mean = self.scene.config.tempers.reply_hours
