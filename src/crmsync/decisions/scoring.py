@@ -133,11 +133,13 @@ def _earned(known: pl.LazyFrame, kind: str, scoring: Scoring, now: datetime) -> 
 
     Where the newest touch lies outside a rule's window every touch does, so the newest is evidence for whatever gave points."""
     rules = [rule for rule in scoring.interest if rule.touch == kind]
+    each = [RULE + rule.name for rule in rules if rule.count == "each"]
     mine = known.filter(pl.col("kind") == kind).sort("at", "touch_id")
-    sums = mine.group_by(WHO).agg(
+    worth = mine.with_columns(_worth(rule, now).alias(RULE + rule.name) for rule in rules if rule.count == "each")
+    sums = worth.group_by(WHO).agg(
         pl.col("at").last().alias("evidence_at"),
         pl.col("touch_id").last().alias("evidence"),
-        *(_worth(rule, now).sum().alias(RULE + rule.name) for rule in rules if rule.count == "each"),
+        *(pl.col(name).sum() for name in each),
     )
     once = [_worth(rule, now, at="evidence_at").alias(RULE + rule.name) for rule in rules if rule.count == "once"]
     return sums.with_columns(once).with_columns(_capped(rule).alias(RULE + rule.name) for rule in rules)
@@ -151,8 +153,7 @@ def _worth(rule: InterestRule, now: datetime, at: str = "at") -> pl.Expr:
     halvings = None if rule.half_life_days is None else age * (1.0 / (rule.half_life_days * DAY))
     worth = pl.lit(float(full)) if halvings is None else full * pl.lit(0.5).pow(halvings)
     inside = worth if rule.window_days is None else pl.when(age < rule.window_days * DAY).then(worth).otherwise(0.0)
-    # a literal alone would be one value for a whole group; times one touch it is one value per touch
-    return (inside * pl.col(at).is_not_null().cast(pl.Float64)).round(0).cast(pl.Int64)
+    return inside.round(0).cast(pl.Int64)
 
 
 def _capped(rule: InterestRule) -> pl.Expr:
@@ -229,23 +230,27 @@ def _total(names: list[str]) -> pl.Expr:
 def _reasons(people: pl.DataFrame, points: pl.DataFrame, earned: dict[str, pl.DataFrame], scoring: Scoring) -> pl.DataFrame:
     """One row per person and rule that gave points: fit with the columns it looked at, interest with its newest touch."""
     place = {name: position for position, name in enumerate(sorted(scoring.names))}
-    parts = [_fit_reasons(people, rule, place[rule.name]) for rule in scoring.fit if round(rule.points * _HUNDREDTHS)]
-    parts += [_interest_reasons(points, earned[rule.touch], rule, place[rule.name]) for rule in scoring.interest]
+    parts = [_fit_reasons(people, rule, place) for rule in scoring.fit if round(rule.points * _HUNDREDTHS)]
+    parts += [_interest_reasons(points, earned[rule.touch], rule, place) for rule in scoring.interest]
     if not parts:
         return pl.DataFrame(schema=REASONS)
-    found = pl.concat(pl.collect_all(parts)).sort(WHO, "place").lazy()
-    names = pl.lit(pl.Series(sorted(scoring.names)))
-    named = found.with_columns(names.gather(pl.col("place")).alias("rule"))
-    return named.join(people.lazy().select(WHO, "person_id"), on=WHO, maintain_order="left").select(REASONS.keys()).collect()
+    # people are in order of their ids already, so that one number per reason puts all of them in order
+    found = pl.concat(pl.collect_all(parts)).sort("order")
+    who, rule = pl.col("order") // len(place), pl.col("order") % len(place)
+    return found.select(
+        pl.lit(people["person_id"]).gather(who).alias("person_id"),
+        pl.lit(pl.Series(sorted(place), dtype=pl.String)).gather(rule).alias("rule"),
+        *(pl.col(name) for name in REASONS if name not in ("person_id", "rule")),
+    )
 
 
-def _interest_reasons(points: pl.DataFrame, sums: pl.DataFrame, rule: InterestRule, place: int) -> pl.LazyFrame:
+def _interest_reasons(points: pl.DataFrame, sums: pl.DataFrame, rule: InterestRule, place: dict[str, int]) -> pl.LazyFrame:
     given = points.lazy().filter(pl.col(RULE + rule.name) != 0).select(WHO, _as_points(pl.col(RULE + rule.name)).alias("points"))
     evidence = sums.lazy().select(WHO, "evidence", "evidence_at")
-    return _reason(given.join(evidence, on=WHO, how="left"), "interest", place)
+    return _reason(given.join(evidence, on=WHO, how="left"), "interest", rule.name, place)
 
 
-def _fit_reasons(people: pl.DataFrame, rule: FitRule, place: int) -> pl.LazyFrame:
+def _fit_reasons(people: pl.DataFrame, rule: FitRule, place: dict[str, int]) -> pl.LazyFrame:
     shown = [pl.format("{}={}", pl.lit(name), pl.col(name).cast(pl.String).fill_null("?")) for name in sorted(rule.when.columns)]
     given = people.lazy().filter(rule.when.expression())
     with_evidence = given.with_columns(
@@ -253,13 +258,12 @@ def _fit_reasons(people: pl.DataFrame, rule: FitRule, place: int) -> pl.LazyFram
         (pl.concat_str(shown, separator=", ") if shown else pl.lit("")).alias("evidence"),
         pl.lit(None, dtype=INSTANT).alias("evidence_at"),
     )
-    return _reason(with_evidence, "fit", place)
+    return _reason(with_evidence, "fit", rule.name, place)
 
 
-def _reason(rows: pl.LazyFrame, side: str, place: int) -> pl.LazyFrame:
+def _reason(rows: pl.LazyFrame, side: str, rule: str, place: dict[str, int]) -> pl.LazyFrame:
     return rows.select(
-        WHO,
-        pl.lit(place, dtype=pl.UInt32).alias("place"),
+        (pl.col(WHO).cast(pl.UInt64) * len(place) + place[rule]).alias("order"),
         pl.lit(side).alias("side"),
         "points",
         "evidence",
