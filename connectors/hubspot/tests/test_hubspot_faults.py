@@ -75,6 +75,16 @@ def test_a_property_error_names_its_code_and_its_property() -> None:
     assert (fault.code, fault.properties) == ("INVALID_OPTION", ("hs_lead_status",))
 
 
+def test_an_error_row_that_says_it_in_its_message_alone_names_them_too() -> None:
+    row = (
+        '{"isValid":false,"message":"URGENT was not one of the allowed options","error":"INVALID_OPTION","name":"hs_task_priority"}'
+    )
+    listed = f"[{row}]"
+    fault = fault_of(400, {"category": "VALIDATION_ERROR", "message": f"Property values were not valid: {listed}"})
+    assert (fault.code, fault.properties) == ("INVALID_OPTION", ("hs_task_priority",))
+    assert fault.message == "URGENT was not one of the allowed options"
+
+
 @pytest.mark.parametrize(
     ("message", "id_"),
     [

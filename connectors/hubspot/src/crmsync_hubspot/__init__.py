@@ -15,7 +15,7 @@ from crmsync_hubspot.options import AUTH_SECRETS, OPTION_TYPES
 
 if TYPE_CHECKING:
     from crmsync.connect.client import ApiClient
-    from crmsync_hubspot.connector import HubSpotConnector
+    from crmsync_hubspot.verbs import HubSpotConnector
 
 # 80 % of what every plan allows: 100 calls in 10 s (Professional and Enterprise: 190), 5 searches a second shared by all apps
 # of the account (4 leaves one to the others), 250,000 calls a day (Professional 625,000, Enterprise 1,000,000), of which a
@@ -29,7 +29,7 @@ BUDGET = (
 
 
 def _make(settings: ConnectionSettings, client: ApiClient) -> HubSpotConnector:
-    from crmsync_hubspot.connector import make  # on first use: listing plug-ins must stay quick
+    from crmsync_hubspot.verbs import make  # on first use: listing plug-ins must stay quick
 
     return make(settings, client)
 

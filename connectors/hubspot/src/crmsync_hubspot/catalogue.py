@@ -46,6 +46,11 @@ class Catalogue:
         self._schemas[object] = found
         return found
 
+    def refuse(self, object: str, why: str) -> None:
+        """Remember that an object cannot be read after all."""
+        self._refusals[object] = why
+        self._schemas[object] = unreadable(object, why)
+
     def fields(self, object: str, wanted: Iterable[str]) -> tuple[str, ...]:
         """Those of the wanted fields that the portal has, as properties to ask for."""
         known = self.schema(object).fields

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import orjson
 
 from crmsync.connect.answers import classify_answer, json_or_none, retry_after
 from crmsync.connect.calls import Verdict, shown
@@ -36,6 +37,7 @@ LOCKED_WAIT_SECONDS = 2.0
 TOO_MUCH_WORK = frozenset({502, 504})
 
 _EXISTING_ID = re.compile(r"Existing ID:\s*(\d+)|\b(\d+) already has that value", re.IGNORECASE)
+_BAD_VALUES = "Property values were not valid: "
 _SCOPE_KEYS = ("requiredGranularScopes", "requiredScopes", "missingScopes")
 _NON_UNIQUE = re.compile(r"non-unique|not (a )?unique|hasUniqueValue", re.IGNORECASE)
 
@@ -67,18 +69,41 @@ def fault_of(status: int, body: Any, text: str = "") -> Fault:
     """Read an error body, or one row of the `errors` of a 207. `text` is the raw answer, for bodies that are no JSON."""
     if not isinstance(body, Mapping):
         return Fault(status, str(status), shown(text))
-    inner = [one for one in body.get("errors") or () if isinstance(one, Mapping)]
+    bad = _bad_values(str(body.get("message") or ""))
+    inner = [one for one in body.get("errors") or () if isinstance(one, Mapping)] + bad
     contexts = [_context(one) for one in (body, *inner)]
     codes = [str(one["code"]) for one in inner if one.get("code")]
     code = codes[0] if codes else str(body.get("subCategory") or body.get("category") or status)
+    told = (
+        " ".join(dict.fromkeys(one["message"] for one in bad)) or body.get("message") or (inner[0].get("message") if inner else "")
+    )
     return Fault(
         status,
         code,
-        shown(str(body.get("message") or (inner[0].get("message") if inner else "") or "")),
+        shown(str(told or "")),
         frozenset(_named(contexts, "objectWriteTraceId")),
         frozenset(_named(contexts, "ids", "id")),
         tuple(dict.fromkeys(_named(contexts, "propertyName", "properties"))),
     )
+
+
+def _bad_values(message: str) -> list[dict[str, Any]]:
+    """The rows that HubSpot writes as JSON into the message of a property error, in the shape of its `errors`: the rows of a 207
+    say it there alone."""
+    _, found, listed = message.partition(_BAD_VALUES)
+    try:
+        rows = orjson.loads(listed) if found else []
+    except orjson.JSONDecodeError:
+        return []
+    return [
+        {
+            "code": str(row.get("error") or ""),
+            "message": str(row.get("message") or ""),
+            "context": {"propertyName": [str(row["name"])] if row.get("name") else []},
+        }
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, Mapping)
+    ]
 
 
 def fault_of_answer(response: httpx.Response) -> Fault:

@@ -1,4 +1,4 @@
-"""The associations that a change carries: linking what is linked changes nothing, so it is done whenever in doubt."""
+"""The associations that a change carries. Linking what is linked changes nothing, so it is done whenever in doubt."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from crmsync.connect.calls import CallRejected
 from crmsync.errors import RetryLater
 from crmsync.model.changes import Change, Receipt
 from crmsync_hubspot.faults import Fault, fault_of
@@ -24,11 +25,23 @@ def link(portal: Portal, object: str, done: Sequence[tuple[Change, Receipt]]) ->
     for change, receipt in done:
         for association in change.associations:
             wanted[association.object].append((str(receipt.record_id), association.id))
+    old = [str(receipt.record_id) for _, receipt in done if receipt.outcome == "unchanged"]
     faults: dict[str, Fault] = {}
     for target, pairs in wanted.items():
-        refusals = _refusals(portal, object, target, list(dict.fromkeys(pairs)))
-        faults |= {one: fault for (one, _), fault in refusals.items()}
+        missing = _missing(portal, object, target, list(dict.fromkeys(pairs)), old)
+        faults |= {one: fault for (one, _), fault in _refusals(portal, object, target, missing).items()}
     return [_receipt(receipt, faults.get(str(receipt.record_id))) for _, receipt in done]
+
+
+def _missing(portal: Portal, object: str, target: str, pairs: Sequence[Pair], old: Sequence[str]) -> list[Pair]:
+    """The pairs that are not linked yet, as far as it is worth asking: only records that were there before (`old`) can be. Where
+    that cannot be read, all of them."""
+    asked = [one for one, _ in pairs if one in old]
+    try:
+        held = portal.associations(object, target, asked) if asked else {}
+    except (RetryLater, CallRejected):
+        held = {}
+    return [(one, other) for one, other in pairs if other not in held.get(one, ())]
 
 
 def _receipt(receipt: Receipt, fault: Fault | None) -> Receipt:
@@ -40,6 +53,8 @@ def _receipt(receipt: Receipt, fault: Fault | None) -> Receipt:
 
 def _refusals(portal: Portal, object: str, target: str, pairs: Sequence[Pair]) -> Mapping[Pair, Fault]:
     """The pairs that could not be linked. Errors seldom name their pair, so a refused batch is halved down to it."""
+    if not pairs:
+        return {}
     if (object, target) not in ASSOCIATION_TYPES:
         return dict.fromkeys(pairs, Fault(0, "ASSOCIATION_UNKNOWN", f"{object}/{target}"))
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from crmsync.connect.calls import CallRejected
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import Capabilities, ConnectionSettings, Need, Page, ProvisionStep, PullRequest, PushBatch
 from crmsync.model.changes import Receipt
@@ -47,10 +48,17 @@ class HubSpotConnector:
 
     def pull(self, request: PullRequest) -> Iterator[Page]:
         """See `Connector.pull`. What the credentials or the plan do not let us read has nothing to give and stays where it is."""
-        if not self._catalogue.schema(request.object).readable:
+        last: Page | None = None
+        try:
+            if self._catalogue.schema(request.object).readable:
+                for last in self._pages(request):
+                    yield last
+        except CallRejected as error:
+            if error.status != 403:
+                raise
+            self._catalogue.refuse(request.object, f"{error.vendor_code}: {error.message}")
+        if last is None:
             yield Page((), dict(request.cursor or {}))
-            return
-        yield from self._pages(request)
 
     def push(self, batch: PushBatch) -> Iterator[Receipt]:
         """See `Connector.push`."""

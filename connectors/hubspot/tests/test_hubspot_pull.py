@@ -1,0 +1,444 @@
+"""Pulling over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from crmsync.connect.contract import PullRequest
+from crmsync.errors import StopConnector
+from crmsync.sandbox.faults import FaultKind
+from crmsync.sandbox.hubspot.config import Limits, PortalConfig, Search
+
+Make = Callable[..., Any]
+FREE = PortalConfig(limits=Limits(enforced=False))
+
+
+def people(rig: Any, count: int, start: int = 0) -> list[str]:
+    return [rig.portal.create("contacts", {"email": f"p{n}@example.com"}) for n in range(start, start + count)]
+
+
+def test_a_backfill_reads_every_contact_once_page_by_page(rig: Any) -> None:
+    ids = people(rig, 250)
+    pulled = rig.pull("contacts")
+    assert pulled.ids[:250] == ids
+    assert len(rig.calls("GET", "/crm/objects/2026-03/contacts")) >= 3
+    assert pulled.by_id()[ids[7]].fields["email"] == "p7@example.com"
+
+
+def test_a_backfill_that_breaks_off_goes_on_after_the_last_stored_page(rig: Any) -> None:
+    ids = people(rig, 250)
+    first = rig.pull("contacts").pages[0]
+    rest = rig.pull("contacts", first.cursor)
+    assert [one.id for one in first.records] + rest.ids[:150] == ids
+
+
+def test_what_changes_during_the_backfill_is_in_the_first_increment(rig: Any) -> None:
+    ids = people(rig, 150)
+    pages = rig.hub.pull(PullRequest("contacts", ("email",), None))
+    next(pages)
+    rig.advance(minutes=1)
+    rig.portal.update("contacts", ids[0], {"email": "moved@example.com"})
+    rig.advance(minutes=1)
+    emails = [record.fields["email"] for page in pages for record in page.records if record.id == ids[0]]
+    assert emails[-1] == "moved@example.com"
+
+
+def test_an_increment_reads_what_changed_and_nothing_else(rig: Any) -> None:
+    ids = people(rig, 30)
+    cursor = rig.pull("contacts").cursor
+    rig.advance(hours=3)
+    cursor = rig.pull("contacts", cursor).cursor
+    rig.advance(hours=3)
+    rig.portal.update("contacts", ids[3], {"firstname": "花子"})
+    rig.advance(minutes=2)
+    pulled = rig.pull("contacts", cursor)
+    assert pulled.ids == [ids[3]]
+    assert pulled.records[0].fields["firstname"] == "花子"
+    assert rig.pull("contacts", pulled.cursor).ids == [ids[3]], "inside the overlap a record is read again, never missed"
+
+
+def test_five_hundred_contacts_with_one_stamp_come_by_id_past_every_page(rig: Any) -> None:
+    cursor = rig.pull("contacts").cursor
+    rig.advance(hours=1)
+    ids = people(rig, 500)
+    rig.advance(minutes=1)
+    rig.forget()
+    pulled = rig.pull("contacts", cursor)
+    assert pulled.ids == ids
+    assert [len(page.records) for page in pulled.pages] == [200, 200, 100]
+    assert pulled.pages[0].expected == 500
+    halfway = rig.pull("contacts", pulled.pages[0].cursor)
+    assert halfway.ids == ids[200:], "the cursor of any page goes on inside the same window"
+
+
+def test_a_row_that_the_index_shows_late_is_seen_by_a_later_window(rig_of: Make) -> None:
+    rig = rig_of(config=replace(FREE, search=Search(lag_seconds=900, lag_jitter_seconds=0)))
+    cursor = rig.pull("contacts").cursor
+    rig.advance(hours=2)
+    (late,) = people(rig, 1)
+    rig.advance(minutes=1)
+    seen: list[str] = []
+    for _ in range(8):
+        pulled = rig.pull("contacts", cursor)
+        cursor, seen = pulled.cursor, seen + pulled.ids
+        rig.advance(minutes=15)
+    assert late in seen
+
+
+def test_an_empty_window_still_moves_the_cursor(rig: Any) -> None:
+    cursor = rig.pull("deals").cursor
+    rig.advance(hours=1)
+    pulled = rig.pull("deals", cursor)
+    assert pulled.records == []
+    assert pulled.cursor["until"] > cursor["until"]
+
+
+def test_the_winner_of_a_merge_names_those_it_replaced(rig: Any) -> None:
+    one, two, other = people(rig, 3)
+    rig.advance(hours=2)
+    cursor = rig.pull("contacts").cursor
+    rig.advance(hours=1)
+    winner = rig.portal.merge("contacts", one, two)
+    rig.advance(minutes=10)
+    pulled = rig.pull("contacts", cursor).by_id()
+    assert winner not in (one, two)
+    assert not pulled[winner].is_deleted
+    assert {id_: pulled[id_].replaced_by for id_ in (one, two)} == {one: winner, two: winner}
+    assert other not in pulled
+
+
+def test_archived_records_come_as_deleted_once_the_bin_is_due(rig: Any) -> None:
+    gone, stays = people(rig, 2)
+    cursor = rig.pull("contacts").cursor
+    rig.advance(hours=1)
+    rig.portal.archive("contacts", gone)
+    rig.advance(minutes=10)
+    early = rig.pull("contacts", cursor)
+    assert gone not in early.ids
+    rig.advance(hours=6)
+    late = rig.pull("contacts", early.cursor)
+    assert [(r.id, r.is_deleted, r.replaced_by) for r in late.records] == [(gone, True, None)]
+    rig.advance(hours=7)
+    assert rig.pull("contacts", late.cursor).records == [], "what went before the last pass is known"
+    assert stays not in late.ids
+
+
+def test_a_full_recycle_bin_is_read_in_parts(rig_of: Make) -> None:
+    rig = rig_of(options={"archive_pages": 1, "archive_every_hours": 1})
+    ids = people(rig, 250)
+    cursor = rig.pull("contacts").cursor
+    rig.advance(hours=2)
+    for id_ in ids:
+        rig.portal.archive("contacts", id_)
+    rig.advance(minutes=10)
+    found: list[str] = []
+    for _ in range(3):
+        pulled = rig.pull("contacts", cursor)
+        cursor, found = pulled.cursor, found + pulled.ids
+    assert found == ids
+
+
+def test_contacts_carry_their_companies_and_engagements_their_contacts(rig: Any) -> None:
+    company = rig.portal.create("companies", {"name": "株式会社エー", "domain": "a.example"})
+    contact = rig.portal.create("contacts", {"email": "a@a.example"}, associations=[("companies", company)])
+    deal = rig.portal.create(
+        "deals",
+        {"dealname": "新規", "dealstage": "appointmentscheduled", "pipeline": "default"},
+        associations=[("contacts", contact), ("companies", company)],
+    )
+    call = rig.portal.create("calls", {"hs_timestamp": "2026-11-01T00:00:00Z"}, associations=[("contacts", contact)])
+    assert rig.pull("contacts").by_id()[contact].fields["associations.companies"] == [company]
+    found = rig.pull("deals").by_id()[deal].fields
+    assert (found["associations.contacts"], found["associations.companies"]) == ([contact], [company])
+    assert rig.pull("calls").by_id()[call].fields["associations.contacts"] == [contact]
+
+
+def test_associations_of_one_record_are_paged_to_their_end(rig_of: Make) -> None:
+    rig = rig_of(config=replace(FREE, association_page=3))
+    contacts = people(rig, 10)
+    deal = rig.portal.create("deals", {"dealname": "d", "dealstage": "appointmentscheduled", "pipeline": "default"})
+    for contact in contacts:
+        rig.portal.associate("deals", deal, "contacts", contact)
+    assert sorted(rig.pull("deals").by_id()[deal].fields["associations.contacts"]) == sorted(contacts)
+
+
+def test_a_long_list_of_properties_never_ends_in_414(rig: Any) -> None:
+    (contact,) = people(rig, 1)
+    every = tuple(rig.hub.describe(["contacts"])["contacts"].fields)
+    many = tuple(name for name in every if not name.startswith("associations."))
+    assert sum(map(len, many)) > 1800
+    cursor = rig.pull("contacts", None, many).cursor
+    rig.advance(hours=2)
+    rig.portal.update("contacts", contact, {"firstname": "花子"})
+    rig.advance(minutes=10)
+    assert rig.pull("contacts", cursor, many).by_id()[contact].fields["firstname"] == "花子"
+    assert max(len(str(request.url)) for request in rig.requests) < 4000
+
+
+def test_fields_that_the_portal_does_not_have_are_not_asked_for(rig: Any) -> None:
+    (contact,) = people(rig, 1)
+    assert "no_such_property" not in rig.pull("contacts", None, ("email", "no_such_property")).by_id()[contact].fields
+
+
+def test_odd_answers_are_read_all_the_same(rig_of: Make) -> None:
+    odd = replace(
+        FREE,
+        unknown_extra_keys=True,
+        cleared_as_empty=True,
+        milliseconds=False,
+        numeric_to_object_id=False,
+        association_gaps_as_errors=True,
+        search=Search(truncates_milliseconds=True),
+    )
+    rig = rig_of(config=odd)
+    company = rig.portal.create("companies", {"name": "a", "domain": "a.example"})
+    contact = rig.portal.create("contacts", {"email": "a@a.example", "firstname": "x"}, associations=[("companies", company)])
+    alone = rig.portal.create("contacts", {"email": "b@a.example"})
+    rig.portal.update("contacts", contact, {"firstname": ""})
+    found = rig.pull("contacts").by_id()
+    assert found[contact].fields["firstname"] is None
+    assert found[contact].fields["associations.companies"] == [company]
+    assert found[alone].fields["associations.companies"] == []
+    cursor = rig.pull("contacts").cursor
+    rig.advance(hours=1)
+    rig.portal.update("contacts", contact, {"firstname": "y"})
+    rig.advance(minutes=10)
+    assert rig.pull("contacts", cursor).by_id()[contact].fields["firstname"] == "y"
+
+
+def test_owners_come_active_and_archived(rig: Any) -> None:
+    active = rig.portal.add_owner("sato@example.com", "Sato", "Ken")
+    left = rig.portal.add_owner("old@example.com", "Old", "Hand", active=False)
+    found = rig.pull("owners").by_id()
+    assert (found[active].fields["email"], found[active].fields["archived"]) == ("sato@example.com", False)
+    assert found[left].fields["archived"] is True
+    assert not found[left].is_deleted
+
+
+def test_pipelines_come_as_one_record_per_stage(rig: Any) -> None:
+    found = rig.pull("pipelines").by_id()
+    won = found["default/closedwon"].fields
+    assert (won["pipeline_id"], won["stage_id"], won["probability"]) == ("default", "closedwon", "1.0")
+
+
+def test_forms_of_every_kind_and_lists_come_whole(rig: Any) -> None:
+    form = rig.portal.add_form("資料請求")
+    blog = rig.portal.add_form("comments", kind="blog_comment")
+    nurture = rig.portal.add_list("nurture")
+    assert rig.pull("forms").by_id()[form].fields["name"] == "資料請求"
+    assert blog in rig.pull("forms").ids
+    assert rig.pull("lists").by_id()[nurture].fields["name"] == "nurture"
+
+
+def test_submissions_come_with_their_values_and_stop_at_what_is_known(rig: Any) -> None:
+    form = rig.portal.add_form("資料請求")
+    rig.portal.add_form("comments", kind="blog_comment")
+    for n in range(120):
+        rig.portal.submit_form(form, {"email": f"s{n}@example.com", "firstname": "花"}, "https://example.com/dl")
+        rig.advance(minutes=1)
+    rig.advance(hours=1)
+    pulled = rig.pull("form_submissions")
+    assert len(set(pulled.ids)) == 120
+    one = next(r for r in pulled.records if r.fields["values"]["email"] == "s7@example.com")
+    assert (one.fields["form_guid"], one.fields["form_name"], one.fields["pageUrl"]) == (form, "資料請求", "https://example.com/dl")
+    assert isinstance(one.fields["submittedAt"], int)
+    rig.advance(hours=1)
+    rig.portal.submit_form(form, {"email": "new@example.com"})
+    rig.advance(minutes=1)
+    rig.forget()
+    later = rig.pull("form_submissions", pulled.cursor)
+    assert [r.fields["values"]["email"] for r in later.records] == ["new@example.com"]
+    assert len(rig.calls("GET", f"/submissions/forms/{form}")) == 1
+
+
+def test_a_form_that_appears_later_is_read_from_its_beginning(rig: Any) -> None:
+    first = rig.portal.add_form("a")
+    rig.portal.submit_form(first, {"email": "a@example.com"})
+    cursor = rig.pull("form_submissions").cursor
+    form = rig.portal.add_form("b")
+    rig.portal.submit_form(form, {"email": "b@example.com"})
+    rig.advance(hours=5)
+    cursor = {**cursor, "until": "2026-11-02T05:00:00.000Z"}
+    assert [r.fields["form_name"] for r in rig.pull("form_submissions", cursor).records] == ["b"]
+
+
+def test_submissions_that_break_off_repeat_a_form_and_lose_none(rig: Any) -> None:
+    forms = [rig.portal.add_form(f"f{n}") for n in range(3)]
+    for form in forms:
+        for n in range(70):
+            rig.portal.submit_form(form, {"email": f"s{n}@example.com"})
+            rig.advance(seconds=1)
+    rig.advance(minutes=1)
+    whole = rig.pull("form_submissions")
+    for at in range(len(whole.pages)):
+        stored = [r.id for page in whole.pages[: at + 1] for r in page.records]
+        rest = rig.pull("form_submissions", whole.pages[at].cursor).ids if at < len(whole.pages) - 1 else []
+        assert set(stored) | set(rest) == set(whole.ids)
+
+
+def test_page_views_are_read_for_those_who_came_since(rig: Any) -> None:
+    regular, visitor = people(rig, 2)
+    rig.portal.view_page(regular, "https://example.com/pricing")
+    rig.advance(minutes=30)
+    first = rig.pull("page_views", None)
+    assert [(r.fields["hs_url"], r.fields["associations.contacts"]) for r in first.records] == [
+        ("https://example.com/pricing", [regular])
+    ]
+    rig.advance(hours=3)
+    rig.portal.view_page(visitor, "https://example.com/case")
+    rig.advance(minutes=1)
+    rig.forget()
+    second = rig.pull("page_views", first.cursor)
+    assert [r.fields["objectId"] for r in second.records] == [visitor]
+    assert len(rig.calls("GET", "/events/event-occurrences/2026-03")) == 1
+
+
+def test_without_enterprise_there_are_no_page_views_and_all_else_goes_on(rig_of: Make) -> None:
+    rig = rig_of(config=FREE)
+    (contact,) = people(rig, 1)
+    rig.portal.view_page(contact, "https://example.com/pricing")
+    schema = rig.hub.describe(["page_views", "contacts"])
+    assert (schema["page_views"].readable, schema["contacts"].readable) == (False, True)
+    rig.forget()
+    assert rig.pull("page_views", None).pages[0].records == ()
+    assert rig.pull("page_views", {"until": "2026-11-01T00:00:00.000Z"}).cursor == {"until": "2026-11-01T00:00:00.000Z"}
+    assert rig.requests == [], "the refusal is remembered"
+    views = rig.pull("contacts", None, ("hs_analytics_num_page_views",)).by_id()[contact].fields
+    assert views["hs_analytics_num_page_views"] == "1"
+
+
+def test_page_views_that_are_refused_only_when_read_stop_nothing_either(rig: Any) -> None:
+    (contact,) = people(rig, 1)
+    rig.portal.view_page(contact, "https://example.com/pricing")
+    rig.advance(minutes=30)
+    body = b'{"status":"error","category":"MISSING_SCOPES","message":"no"}'
+    rig.fault(FaultKind.ANSWER, "/events/", calls=(2,), status=403, body=body)
+    assert rig.pull("page_views", None).cursor == {}
+    assert rig.hub.describe(["page_views"])["page_views"].readable is False
+
+
+def test_a_missing_scope_switches_off_its_own_feature_and_is_named(rig_of: Make) -> None:
+    scopes = tuple(s for s in PortalConfig().credentials.scopes if not s.startswith("crm.objects.deals") and s != "forms")
+    config = replace(FREE, credentials=replace(FREE.credentials, scopes=scopes))
+    rig = rig_of(config=config)
+    found = rig.hub.describe(["contacts", "deals", "forms", "form_submissions"])
+    assert [found[name].readable for name in ("contacts", "deals", "forms", "form_submissions")] == [True, False, False, False]
+    assert "crm.objects.deals.read" in found["deals"].why_not
+    assert rig.pull("deals").records == []
+
+
+def test_describe_says_what_is_writable_which_values_and_what_is_unique(rig: Any) -> None:
+    found = rig.hub.describe(["contacts", "tasks", "owners", "nothing_of_ours"])
+    contacts = found["contacts"].fields
+    assert contacts["crmsync_phase"].options == (
+        "inquiry",
+        "mql",
+        "sql",
+        "closed_won",
+        "closed_lost",
+        "recycled",
+        "disqualified",
+    )
+    assert contacts["hs_analytics_num_page_views"].writable is False
+    assert contacts["email"].writable
+    assert contacts["hubspot_owner_id"].options is None
+    assert found["tasks"].fields["crmsync_key"].unique
+    assert found["owners"].readable
+    assert not found["nothing_of_ours"].readable
+
+
+def test_a_429_without_retry_after_is_waited_for_by_its_policy(rig: Any) -> None:
+    rig.pull("contacts")
+    rig.fault(FaultKind.LIMIT, "/search$", calls=(1,), detail="SECONDLY", headers=())
+    cursor = rig.pull("contacts").cursor
+    assert len(rig.waits) == 1
+    assert 1.0 <= rig.waits[0] <= 2.0
+    rig.forget()
+    rig.fault(FaultKind.LIMIT, "/search$", calls=(1,), detail="TEN_SECONDLY_ROLLING", headers=())
+    rig.pull("contacts", cursor)
+    assert 10.0 <= rig.waits[0] <= 11.0
+
+
+def test_a_429_with_retry_after_is_waited_for_as_long_as_it_says(rig: Any) -> None:
+    cursor = rig.pull("contacts").cursor
+    rig.fault(FaultKind.LIMIT, "/search$", calls=(1,), detail="SECONDLY", headers=(("Retry-After", "7"),))
+    rig.pull("contacts", cursor)
+    assert 7.0 <= rig.waits[0] <= 8.0
+
+
+def test_the_daily_limit_stops_the_connection_at_once(rig: Any) -> None:
+    cursor = rig.pull("contacts").cursor
+    rig.fault(FaultKind.LIMIT, "/search$", detail="DAILY", headers=())
+    with pytest.raises(StopConnector, match=r"connect\.quota"):
+        rig.pull("contacts", cursor)
+    assert rig.waits == []
+
+
+def test_a_batch_read_that_is_too_much_work_is_halved(rig: Any) -> None:
+    ids = people(rig, 100)
+    rig.fault(FaultKind.HTML_502, "/batch/read$", calls=tuple(range(1, 6)))
+    assert sorted(rig.hub.read("contacts", ids, ("email",))) == sorted(ids)
+
+
+def test_records_are_read_by_id_and_missing_ids_are_absent(rig: Any) -> None:
+    one, gone = people(rig, 2)
+    rig.portal.archive("contacts", gone)
+    found = rig.hub.read("contacts", [one, gone, "999999"], ("email",))
+    assert set(found) == {one}
+    assert found[one].fields["email"] == "p0@example.com"
+    assert found[one].fields["associations.companies"] == []
+
+
+@pytest.mark.parametrize("version", ["2026-09", "v3"])
+def test_every_stream_reads_under_the_other_versions_too(rig_of: Make, version: str) -> None:
+    rig = rig_of(options={"api_version": version}, is_dated=False)
+    (contact,) = people(rig, 1)
+    deal = rig.portal.create(
+        "deals", {"dealname": "d", "dealstage": "appointmentscheduled", "pipeline": "default"}, associations=[("contacts", contact)]
+    )
+    form = rig.portal.add_form("f")
+    rig.portal.submit_form(form, {"email": "p0@example.com"})
+    rig.portal.view_page(contact, "https://example.com/pricing")
+    rig.advance(minutes=5)
+    for stream in rig.hub.capabilities.streams:
+        rig.pull(stream.object)
+    assert rig.pull("deals").by_id()[deal].fields["associations.contacts"] == [contact]
+    assert len(rig.pull("page_views").records) == 1
+
+
+def test_oauth_tokens_are_renewed_before_their_end_on_the_servers_clock(rig_of: Make) -> None:
+    held = PortalConfig().credentials
+    secrets = {"client_id": held.client_id, "client_secret": held.client_secret, "refresh_token": held.refresh_token}
+    rig = rig_of(secrets=secrets)
+    people(rig, 3)
+    cursor = rig.pull("contacts").cursor
+    assert len(rig.calls("POST", "/oauth/2026-03/token")) == 1
+    rig.advance(minutes=24)
+    cursor = rig.pull("contacts", cursor).cursor
+    assert len(rig.calls("POST", "/oauth/2026-03/token")) == 1
+    rig.advance(minutes=2)
+    cursor = rig.pull("contacts", cursor).cursor
+    rig.pull("contacts", cursor)
+    assert len(rig.calls("POST", "/oauth/2026-03/token")) == 2
+    rig.advance(hours=9)
+    assert rig.pull("contacts", cursor).cursor["until"] > cursor["until"]
+
+
+def test_a_token_that_is_refused_in_the_middle_is_renewed_once(rig_of: Make) -> None:
+    held = PortalConfig().credentials
+    secrets = {"client_id": held.client_id, "client_secret": held.client_secret, "refresh_token": held.refresh_token}
+    rig = rig_of(secrets=secrets)
+    people(rig, 3)
+    rig.fault(FaultKind.EXPIRED_TOKEN, "/contacts$", calls=(1,))
+    assert len(rig.pull("contacts").ids) >= 3
+    assert len(rig.calls("POST", "/oauth/2026-03/token")) == 2
+
+
+def test_a_refused_refresh_token_stops_the_connection(rig_of: Make) -> None:
+    rig = rig_of(secrets={"client_id": "x", "client_secret": "y", "refresh_token": "wrong"})
+    with pytest.raises(StopConnector, match=r"connect\.auth"):
+        rig.pull("contacts")
