@@ -26,6 +26,7 @@ from crmsync.decisions.team import Team
 from crmsync.errors import CrmsyncError, FixConfig, Problem
 from crmsync.identity.vocabulary import Vocabulary
 from crmsync.mapping import ObjectMapping
+from crmsync.messages import catalogue
 from crmsync.store import Store
 from crmsync.sync.workspace import Connection, Workspace
 
@@ -70,7 +71,7 @@ def read_configuration(directory: Path) -> Configuration:
             problems.extend(error.problems)
     rules = _existing(settings.rules_directory) or shipped("rules")
     try:
-        definitions = load_definitions([shipped("rules"), rules], vocabulary.ladder.ranks, _touch_kinds(mappings.values()))
+        definitions = load_definitions([shipped("rules"), rules], vocabulary.ladder.ranks(), _touch_kinds(mappings.values()))
         team = load_team(read_document(settings.team_file, shown_as=settings.team_file.name), definitions.calendars)
     except FixConfig as error:
         problems.extend(error.problems)
@@ -139,8 +140,10 @@ def _connection(config: ConnectionConfig, read: Configuration) -> Connection:
 
 
 def _touch_kinds(mappings: Iterable[Mapping[str, ObjectMapping]]) -> frozenset[str]:
-    """The words that the mappings in force can give to a touch: what rules may speak of."""
-    return frozenset(kind for objects in mappings for mapping in objects.values() for kind in mapping.touch_kinds())
+    """What rules may speak of: the standard words, whether or not a CRM of this configuration shows them, and those that the
+    mappings in force add."""
+    own = {kind for objects in mappings for mapping in objects.values() for kind in mapping.touch_kinds()}
+    return frozenset(own | {code.removeprefix("touch.") for code in catalogue() if code.startswith("touch.")})
 
 
 def _existing(directory: Path) -> Path | None:

@@ -16,7 +16,7 @@ import polars as pl
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `since` (included) to `until` (excluded)."""
+    """From `since` (included) to `until` (excluded), both in UTC."""
 
     since: datetime
     until: datetime

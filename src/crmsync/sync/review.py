@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -27,7 +27,8 @@ def review(workspace: Workspace, since: date | None, until: date | None, now: da
     zone = ZoneInfo(workspace.definitions.targets.time_zone)
     today = now.astimezone(zone).date()
     first, last = since or today.replace(day=1), until or today
-    period = Period(datetime.combine(first, time(), zone), datetime.combine(last + timedelta(days=1), time(), zone))
+    midnights = (datetime.combine(day, time(), zone).astimezone(UTC) for day in (first, last + timedelta(days=1)))
+    period = Period(*midnights)
     facts = gather(workspace, now)
     decided = workspace.store.decided
     return Review(

@@ -2,3 +2,57 @@
 
 A loader raises FixConfig with every problem of its file, inside conditions too, at the character where it stands.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from crmsync.config.document import Document, read_document
+from crmsync.config.rules.bant import load_bant
+from crmsync.config.rules.calendars import load_calendars
+from crmsync.config.rules.qualification import load_qualification
+from crmsync.config.rules.recycle import load_recycle
+from crmsync.config.rules.routing import load_routing
+from crmsync.config.rules.scoring import load_scoring
+from crmsync.config.rules.sla import load_sla
+from crmsync.config.rules.targets import load_targets
+from crmsync.config.rules.temperature import load_temperature
+from crmsync.config.rules.valve import load_valve
+from crmsync.decisions.definitions import Definitions
+from crmsync.errors import FixConfig, Problem
+
+Loader = Callable[[Document], object]
+
+
+def load_definitions(directories: Sequence[Path], ladder: Mapping[str, int], touch_kinds: frozenset[str]) -> Definitions:
+    """All definitions. A file in a later directory replaces the one of its name in an earlier one. `ladder` is title → rank;
+    `touch_kinds` the words that the mappings give to touches. Raises FixConfig with every problem of every file."""
+    loaders: dict[str, Loader] = {
+        "scoring": lambda document: load_scoring(document, ladder, touch_kinds),
+        "temperature": load_temperature,
+        "qualification": lambda document: load_qualification(document, ladder, touch_kinds),
+        "valve": load_valve,
+        "targets": load_targets,
+        "bant": load_bant,
+        "routing": load_routing,
+        "sla": load_sla,
+        "recycle": load_recycle,
+        "calendars": load_calendars,
+    }
+    found: dict[str, object] = {}
+    problems: list[Problem] = []
+    for kind, load in loaders.items():
+        try:
+            found[kind] = load(_document(directories, f"{kind}.yaml"))
+        except FixConfig as error:
+            problems.extend(error.problems)
+    if problems:
+        raise FixConfig(problems)
+    return Definitions(**found)  # type: ignore[arg-type]  # each loader gives what its field holds
+
+
+def _document(directories: Sequence[Path], name: str) -> Document:
+    held = [directory / name for directory in directories if (directory / name).is_file()]
+    path = held[-1] if held else directories[-1] / name
+    return read_document(path, shown_as=f"{path.parent.name}/{name}")
