@@ -361,3 +361,39 @@ def test_a_new_owner_is_of_the_same_department() -> None:
     moved = [act for act in sandbox.truth.all_acts if act.kind == "owner_changed" and act.at > sandbox.config.day_zero]
     assert moved
     assert all(departments[act.detail] == departments[act.by] for act in moved)
+
+
+def test_merged_duplicates_leave_one_record_that_the_truth_knows() -> None:
+    office = replace(Actors.none(), office=True)
+    sandbox = build_sandbox(WorldConfig(population=400, actors=office, merges_per_week=20))
+    sandbox.advance_to(sandbox.config.day_zero + timedelta(days=60))
+    merged = [act for act in sandbox.truth.all_acts if act.kind == "merged"]
+    assert {act.system for act in merged} == {"salesforce", "hubspot"}
+    for act in merged:
+        records = [record for record in sandbox.truth.records(act.person) if record.system == act.system]
+        assert act.detail not in {record.id for record in records}
+        read = sandbox.org.get if act.system == "salesforce" else sandbox.portal.get
+        assert [bool(read(record.object, record.id)) for record in records] == [True]
+
+
+def test_a_conversion_is_told_to_the_linked_hubspot_contact(populated: Sandbox) -> None:
+    linked = [row for row in populated.portal.rows("contacts") if row.get("salesforcecontactid")]
+    assert linked
+    for row in linked:
+        lead = populated.org.get("Lead", row["salesforceleadid"])
+        assert lead is not None
+        assert lead["ConvertedContactId"] == row["salesforcecontactid"]
+
+
+def test_sixty_days_with_a_task_for_everybody_every_day_go_by_without_a_refusal() -> None:
+    office = Office(RepTempers(attempts=2, accept=0.8, reply_hours=2))
+    sandbox = office.sandbox = build_sandbox(WorldConfig.lively(population=120, seed=5, edits_per_day=0.05, merges_per_week=5))
+    office.users = {row["Email"]: row["Id"] for row in sandbox.org.rows("User")}
+    office.owners = {o.email: str(o.id) for o in sandbox.portal.objects.owners.listed(archived=False)}
+    departments = ("inside_sales", "field_sales", "customer_success")
+    for day in range(60):
+        for person in list(sandbox.truth.people.values())[day % 3 :: 3]:
+            office.task(person, departments[(day // 3) % 3], f"{person.key}/{day}")
+        office.wait(1)
+    done = Counter(act.kind for act in sandbox.truth.all_acts if act.at > sandbox.config.day_zero)
+    assert all(done[kind] for kind in ("accepted", "rejected", "acknowledged", "converted", "ignored", "closed_task", "came_back"))

@@ -39,6 +39,13 @@ class Staff:
     customer_success: int = 2
 
 
+_SIZES = {
+    "S": (2_000, Staff(marketing=2, inside_sales=4, field_sales=3, customer_success=2)),
+    "M": (50_000, Staff(marketing=6, inside_sales=26, field_sales=15, customer_success=10)),
+    "L": (500_000, Staff(marketing=20, inside_sales=190, field_sales=111, customer_success=60)),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class RepTempers:
     """How reps behave with the tasks they find. Probabilities are per task unless said otherwise."""
@@ -127,6 +134,7 @@ class WorldConfig:
     edits_per_day: float = 0.006  # of each record, by hand: phone, title, owner, note
     changes_job_per_year: float = 0.08
     opts_out_per_day: float = 0.0003
+    merges_per_week: float = 1.0  # of duplicate records, by marketing
     mailing_days: int = 14  # days between mailings; 0: none
     vendor_limits: bool = False
     page_view_events: bool = True
@@ -142,6 +150,15 @@ class WorldConfig:
     @property
     def show_people(self) -> int:
         return self.population // 25 if self.trade_show_people is None else self.trade_show_people
+
+    @classmethod
+    def sized(cls, size: str, **changes: object) -> WorldConfig:
+        """The usual tenants: S 2,000 people and 6 reps of inside and field sales, M 50,000 and 40, L 500,000 and 300.
+
+        Raises KeyError for another size.
+        """
+        population, staff = _SIZES[size]
+        return replace(cls(), population=population, staff=staff, **changes)  # type: ignore[arg-type]  # any field of this class
 
     @classmethod
     def lively(cls, **changes: object) -> WorldConfig:

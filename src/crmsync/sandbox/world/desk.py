@@ -158,6 +158,10 @@ class Desk(ABC):
         """Mail to the person came back for good."""
 
     @abstractmethod
+    def merge_twin(self, person: Person, by: Rep) -> None:
+        """Merge the person's duplicate record into the main one; nothing happens where there is none."""
+
+    @abstractmethod
     def deactivate(self, rep: Rep) -> None:
         """The colleague leaves; the records stay theirs."""
 

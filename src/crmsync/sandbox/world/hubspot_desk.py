@@ -176,6 +176,19 @@ class HubSpotDesk(Desk):
             contact = objects.the(kind, person.hubspot[0])
             objects.refresh(kind, contact, {"hs_email_bounce": "1"}, touches=True, source=Source("EMAIL"))
 
+    def merge_twin(self, person: Person, by: Rep) -> None:
+        """The duplicate contact goes into the main one; the portal gives the result a new id."""
+        if len(person.hubspot) < 2:
+            return
+        merged = self._portal.merge("contacts", *person.hubspot[:2])
+        for former in person.hubspot[:2]:
+            if former != merged:
+                self.truth.end_record(self.system, "contacts", former, self._clock.now())
+        if merged not in person.hubspot:
+            self.owns(person, "contacts", merged)
+        self.note(person, "merged", by.rep_id, person.hubspot[1])
+        person.hubspot = [merged, *person.hubspot[2:]]
+
     def deactivate(self, rep: Rep) -> None:
         self._portal.set_owner_active(self.reps[rep.rep_id], active=False)
 

@@ -191,7 +191,7 @@ def _worked(scene: Scene, person: Person, past: Past, rep: Rep, dice: Dice) -> P
     yield next_working(scene.now + dice.minutes(10, 60))
     desk.accept(person, rep, bant_of(dice), summary(person))
     seller = dice.pick(scene.staff("field_sales"))
-    case = desk.open_case(person, seller, amount(dice, person))
+    case = scene.open_case(person, seller, amount(dice, person))
     yield next_working(scene.now + dice.days(1, 4))
     desk.meet(person, seller, "初回商談")
     yield from _closed(scene, person, case, past, seller, dice)

@@ -73,9 +73,9 @@ class SalesforceDesk(Desk):
     def respond(self, person: Person, campaign: str, kind: str) -> None:
         """The person answers a campaign: came to the seminar, left a card. Answering one campaign twice is no news."""
         column, record = person.salesforce_record
-        if (campaign, record) in self._members:
+        if (campaign, person.key) in self._members:  # a converted lead's membership is the contact's too
             return
-        self._members.add((campaign, record))
+        self._members.add((campaign, person.key))
         member = self._org.insert("CampaignMember", {"CampaignId": campaign, f"{column}Id": record, "Status": "Responded"})
         self.touched(person, kind, "CampaignMember", member, campaign)
 
@@ -135,6 +135,15 @@ class SalesforceDesk(Desk):
     def bounce(self, person: Person) -> None:
         at = stamp(self._clock.now())
         self._change(person, None, {"EmailBouncedReason": "550 5.1.1 user unknown", "EmailBouncedDate": at})
+
+    def merge_twin(self, person: Person, by: Rep) -> None:
+        """The duplicate Lead goes into the main one, if both are still leads."""
+        if person.contact or len(person.leads) < 2:
+            return
+        winner, loser = person.leads[0], person.leads.pop()
+        self._org.merge("Lead", winner, [loser], by=self.reps[by.rep_id])
+        self.truth.end_record(self.system, "Lead", loser, self._clock.now())
+        self.note(person, "merged", by.rep_id, loser)
 
     def deactivate(self, rep: Rep) -> None:
         self._org.update("User", self.reps[rep.rep_id], {"IsActive": False})

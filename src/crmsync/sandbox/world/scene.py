@@ -11,7 +11,7 @@ from crmsync.sandbox.world.desk import Desk
 from crmsync.sandbox.world.dice import Dice
 from crmsync.sandbox.world.hubspot_desk import HubSpotDesk
 from crmsync.sandbox.world.people import Human, draw_human, other_spelling
-from crmsync.sandbox.world.person import Person
+from crmsync.sandbox.world.person import Case, Person
 from crmsync.sandbox.world.roster import Rep, roster
 from crmsync.sandbox.world.salesforce_desk import SalesforceDesk
 from crmsync.sandbox.world.timeline import Timeline
@@ -144,6 +144,20 @@ class Scene:
             self.hubspot.link(person, salesforceleadid=lead)
         if person.human.twin == "salesforce":
             self.salesforce.add_lead(person, None, email=email)
+
+    def open_case(self, person: Person, rep: Rep, amount: int) -> Case:
+        """An opportunity where our people work on the person; a contact that comes of it is linked by the native sync."""
+        was_contact = person.contact
+        case = self.desk_of(person).open_case(person, rep, amount)
+        linked = self.hubspot and person.hubspot and person.human.link == "salesforceleadid"
+        if person.contact and not was_contact and linked and (self.config.actors.native_sync or self.now < self.config.day_zero):
+            at = self.now + self.dice("follow", person.key).minutes(2, 15)
+            self.timeline.later(at, lambda: self._link_contact(person))
+        return case
+
+    def _link_contact(self, person: Person) -> None:
+        if self.hubspot and person.contact:
+            self.hubspot.link(person, salesforcecontactid=person.contact)
 
     # --------------------------------------------------------------------------------------------------------- campaigns
 

@@ -44,7 +44,7 @@ def work(piece: Work) -> Process:
         if piece.scene.truth.opportunity(person.case.system, person.case.id).rep != piece.rep.rep_id:
             _desk_of_case(piece.scene, person.case).take_case(person.case, piece.rep)
     else:
-        desk.open_case(person, piece.rep, amount(piece.dice, person))
+        piece.scene.open_case(person, piece.rep, amount(piece.dice, person))
     if person.case and not person.case.is_pursued:
         yield from _pursue(piece.scene, person, person.case, piece.rep, piece.dice)
 

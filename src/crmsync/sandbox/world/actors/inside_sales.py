@@ -98,7 +98,7 @@ def _decide(piece: Work) -> Process:
         piece.desk.call(person, piece.rep, connected=True)
         piece.desk.accept(person, piece.rep, bant_of(dice), summary(person))
     if dice.chance(tempers.converts) and not (person.case and person.case.is_open):
-        piece.desk.open_case(person, piece.rep, amount(dice, person))
+        piece.scene.open_case(person, piece.rep, amount(dice, person))
 
 
 def _reject(piece: Work, reason: str) -> None:

@@ -45,6 +45,8 @@ def _days(scene: Scene) -> Process:
             _change_job(scene, dice.pick(people), dice)
         for _ in range(_count(dice, len(people) * scene.config.opts_out_per_day)):
             _opt_out(scene, dice.pick(people))
+        for _ in range(_count(dice, scene.config.merges_per_week / 5)):
+            _merge(scene, people, dice)
         yield opening(today + timedelta(days=1))
 
 
@@ -115,6 +117,15 @@ def _change_job(scene: Scene, person: Person, dice: Dice) -> None:
         territory=company.prefecture,
         emails=(*known, person.email),
     )
+
+
+def _merge(scene: Scene, people: list[Person], dice: Dice) -> None:
+    """Somebody in marketing tidies up one pair of duplicates."""
+    twins = [person for person in people if (len(person.leads) > 1 and not person.contact) or len(person.hubspot) > 1]
+    if twins:
+        person, editor = dice.pick(twins), scene.staff("marketing")[-1]
+        for desk in scene.desks:
+            desk.merge_twin(person, editor)
 
 
 def _opt_out(scene: Scene, person: Person) -> None:
