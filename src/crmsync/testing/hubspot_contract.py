@@ -57,6 +57,38 @@ _BARE_BODIES = {
 """Endpoints whose body is a bare list, which the contract does not carry (vendor's lists and associations guides)."""
 
 
+def _fields(required: str, optional: str = "") -> Shape:
+    """A type given as `name:expression` words."""
+    rows = [(word.partition(":"), True) for word in required.split()] + [(word.partition(":"), False) for word in optional.split()]
+    return Shape({name: Field(expression, needed) for (name, _, expression), needed in rows})
+
+
+_ID = _fields("id:str")
+_PROPERTY = _fields(
+    "name:str label:str type:str fieldType:str groupName:str description:str options:List[Option]",
+    "calculated:bool externalOptions:bool hasUniqueValue:bool hidden:bool hubspotDefined:bool formField:bool archived:bool "
+    "dataSensitivity:str modificationMetadata:ModificationMetadata createdAt:datetime updatedAt:datetime",
+)
+_BATCH_OF_PROPERTIES = _fields("status:str results:List[Property] startedAt:datetime completedAt:datetime")
+_SUPPLEMENT = {
+    "PublicObjectID": _ID,
+    "AssociationSpec": _fields(
+        "associationCategory:Literal['HUBSPOT_DEFINED','INTEGRATOR_DEFINED','USER_DEFINED','WORK'] associationTypeId:int"
+    ),
+    "PropertyName": _fields("name:str"),
+    "PropertyCreate": Shape({}, "PropertyCreateParams"),
+    "OptionInput": _fields("displayOrder:int hidden:bool label:str value:str", "description:str"),
+    "Option": _fields("label:str value:str hidden:bool", "displayOrder:int description:str"),
+    "ModificationMetadata": _fields("archivable:bool readOnlyDefinition:bool readOnlyValue:bool", "readOnlyOptions:bool"),
+    "Property": _PROPERTY,
+    "CollectionResponsePropertyNoPaging": _fields("results:List[Property]"),
+    "BatchResponseProperty": _BATCH_OF_PROPERTIES,
+    "PublicTeam": _fields("id:str name:str primary:bool"),
+    "TokenResponseIf": _fields("access_token:str token_type:str expires_in:int", "refresh_token:str hub_id:int scopes:List[str]"),
+}
+"""Types that the extraction left out, restated from the vendor's guides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extra:
     """An endpoint outside the contract that may be called all the same, with its query parameters and body keys."""
@@ -151,6 +183,8 @@ class HubSpotContract:
         """Names are not unique in the contract: the one nearest to the endpoint's own module is meant."""
 
         def resolve(name: str) -> Shape | None:
+            if name in _SUPPLEMENT:
+                return _SUPPLEMENT[name]
             keys = self._keys.get(name, [])
             best = max(keys, key=lambda key: _nearness(key, name, endpoint.source), default=None)
             return None if best is None else self._shapes[best]
@@ -294,8 +328,12 @@ class ContractRecorder:
         receive: Callable[[], Awaitable[AsgiMessage]],
         send: Callable[[AsgiMessage], Awaitable[None]],
     ) -> None:
-        sent, replied = bytearray(), bytearray()
-        status = [0]
+        sent, replied, status, judged = bytearray(), bytearray(), 0, False
+
+        def judge() -> None:
+            nonlocal judged
+            judged = True
+            self._judge(scope, bytes(sent), status, bytes(replied))
 
         async def take() -> AsgiMessage:
             message = await receive()
@@ -303,13 +341,16 @@ class ContractRecorder:
             return message
 
         async def give(message: AsgiMessage) -> None:
-            if message["type"] == "http.response.start":
-                status[0] = message["status"]
+            nonlocal status
+            status = message.get("status", status)
             replied.extend(message.get("body", b""))
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                judge()  # before the caller has the whole reply: what it asks next, it asks of a complete record
             await send(message)
 
         await self.app(scope, take, give)
-        self._judge(scope, bytes(sent), status[0], bytes(replied))
+        if not judged:
+            judge()  # the answer was cut off on its way
 
     def _judge(self, scope: Mapping[str, Any], sent: bytes, status: int, replied: bytes) -> None:
         method, path = scope["method"], scope["path"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 
@@ -26,7 +26,7 @@ class Write:
 
     at: str
     source: Source
-    values: Mapping[str, str]
+    values: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Record:
 
     def write(self, write: Write) -> None:
         """Apply a write and keep it in the history."""
-        self.values = {**self.values, **write.values} if self.values else dict(write.values)
+        self.values = {**self.values, **write.values} if self.values else write.values
         self.log.append(write)
         self.version += 1
 

@@ -198,7 +198,7 @@ def _comparison(definition: Definition, condition: Filter) -> Test:
         value = row.get(name)
         if not value:
             return operator == "NEQ"
-        key = _key(definition, value)
+        key = _kept_key(definition, value)
         return key is not None and _compare(operator, key, low, high)
 
     return test
@@ -253,13 +253,18 @@ def _key(definition: Definition, value: str) -> Key | None:
             return value.lower()
 
 
+def _kept_key(definition: Definition, value: str) -> Key | None:
+    """The same for a value from the index: times and dates are already kept in the form that compares."""
+    return value if definition.type in ("datetime", "date") else _key(definition, value)
+
+
 def _sorted(ids: list[int], query: Query, definitions: Definitions, index: SearchIndex) -> list[int]:
     definition = definitions.get(query.sort)
     if definition is None:
         raise invalid(f"There was a problem with the request: property {query.sort} does not exist")
     with_value, without = [], []
     for number in ids:
-        key = _key(definition, index.rows[number].get(query.sort, ""))
+        key = _kept_key(definition, index.rows[number].get(query.sort, ""))
         if key is None or key == "":
             without.append(number)
         else:
