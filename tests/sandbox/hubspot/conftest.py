@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -69,17 +70,49 @@ def portal(new_portal: Callable[..., Portal]) -> Portal:
     return new_portal()
 
 
+@dataclass(slots=True)
+class Door:
+    """A real socket whose app can be exchanged: starting a server for every test would take longer than the tests."""
+
+    url: str = ""
+    app: ContractRecorder | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        assert self.app is not None
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def doors() -> Iterator[Callable[[int], Door]]:
+    """The n-th door, opened when first asked for."""
+    opened: list[Door] = []
+    with ExitStack() as stack:
+
+        def door(number: int) -> Door:
+            while len(opened) <= number:
+                made = Door()
+                made.url = stack.enter_context(serve({"hubspot": made}, {})).urls["hubspot"]
+                opened.append(made)
+            return opened[number]
+
+        yield door
+
+
 @pytest.fixture
-def served(clock: VirtualClock, new_portal: Callable[..., Portal], contract: HubSpotContract) -> Iterator[Callable[..., Served]]:
+def served(
+    clock: VirtualClock, new_portal: Callable[..., Portal], contract: HubSpotContract, doors: Callable[[int], Door]
+) -> Iterator[Callable[..., Served]]:
     """Serve a portal of the given configuration until the test ends."""
+    numbers = count()
     with ExitStack() as stack:
 
         def start(*, faults: Faults | None = None, **config: Any) -> Served:
             portal = new_portal(**config)
             recorder = ContractRecorder(application(portal, faults), contract)
-            running = stack.enter_context(serve({"hubspot": recorder}, {}))
+            door = doors(next(numbers))
+            door.app = recorder
             token = portal.config.credentials.private_app_token
-            http = stack.enter_context(httpx.Client(base_url=running.urls["hubspot"], headers={"Authorization": f"Bearer {token}"}))
-            return Served(portal, clock, http, running.urls["hubspot"], recorder, token)
+            http = stack.enter_context(httpx.Client(base_url=door.url, headers={"Authorization": f"Bearer {token}"}))
+            return Served(portal, clock, http, door.url, recorder, token)
 
         yield start
