@@ -393,6 +393,16 @@ def test_records_are_read_by_id_and_missing_ids_are_absent(rig: Any) -> None:
     assert found[one].fields["associations.companies"] == []
 
 
+def test_calls_are_counted_in_their_lanes_and_the_remainder_is_hubspots_own(rig_of: Make) -> None:
+    rig = rig_of(budget=True)
+    cursor = rig.pull("contacts").cursor
+    rig.pull("contacts", cursor)
+    usage = rig.client.usage
+    assert usage.by_lane["search"] == 2
+    assert usage.by_lane["burst"] == usage.calls - 2
+    assert 0 < usage.left["daily"] <= 250_000
+
+
 @pytest.mark.parametrize("version", ["2026-09", "v3"])
 def test_every_stream_reads_under_the_other_versions_too(rig_of: Make, version: str) -> None:
     rig = rig_of(options={"api_version": version}, is_dated=False)

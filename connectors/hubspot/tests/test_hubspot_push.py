@@ -11,6 +11,7 @@ import pytest
 
 from crmsync.connect.contract import Need
 from crmsync.errors import StopConnector
+from crmsync.model.changes import Association
 from crmsync.sandbox.faults import FaultKind
 from crmsync.sandbox.hubspot.config import Limits, PortalConfig
 
@@ -271,6 +272,13 @@ def test_a_task_for_a_contact_that_is_gone_says_that_its_link_failed(rig: Any) -
     assert fine.outcome == "written"
     assert (bad.outcome, bad.code) == ("rejected", "ASSOCIATION_FAILED")
     assert bad.record_id is not None
+
+
+def test_a_link_that_hubspot_has_no_type_for_is_refused_before_anything_is_made(rig: Any) -> None:
+    wanted = replace(rig.task("sla-1", ""), associations=(Association("tickets", "1"),))
+    (receipt,) = rig.push(wanted)
+    assert (receipt.outcome, receipt.code) == ("rejected", "ASSOCIATION_UNKNOWN")
+    assert list(rig.portal.rows("tasks")) == []
 
 
 def test_one_bad_task_costs_the_others_nothing(rig: Any) -> None:

@@ -11,7 +11,6 @@ from crmsync.connect.calls import CallRejected
 from crmsync.errors import RetryLater
 from crmsync.model.changes import Change, Receipt
 from crmsync_hubspot.faults import Fault, fault_of
-from crmsync_hubspot.objects import ASSOCIATION_TYPES
 from crmsync_hubspot.portal import Portal
 from crmsync_hubspot.receipts import outcome_of
 
@@ -55,8 +54,6 @@ def _refusals(portal: Portal, object: str, target: str, pairs: Sequence[Pair]) -
     """The pairs that could not be linked. Errors seldom name their pair, so a refused batch is halved down to it."""
     if not pairs:
         return {}
-    if (object, target) not in ASSOCIATION_TYPES:
-        return dict.fromkeys(pairs, Fault(0, "ASSOCIATION_UNKNOWN", f"{object}/{target}"))
     try:
         answer = portal.associate(object, target, pairs)
     except RetryLater as error:

@@ -12,7 +12,7 @@ from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.faults import Fault
 from crmsync_hubspot.lifecycle import STAGE, clearing, must_clear_first, setting
 from crmsync_hubspot.linking import link
-from crmsync_hubspot.objects import OBJECTS
+from crmsync_hubspot.objects import ASSOCIATION_TYPES, OBJECTS
 from crmsync_hubspot.portal import BATCH, Portal
 from crmsync_hubspot.receipts import Input, Row, failed, has_moved, modified_of, own, refused
 from crmsync_hubspot.sending import send
@@ -49,6 +49,9 @@ class Pusher:
             return Fault(0, "RECORD_ID_MISSING", object)
         if not self._catalogue.schema(object).readable:
             return Fault(403, "OBJECT_NOT_READABLE", self._catalogue.schema(object).why_not)
+        strange = [one.object for one in change.associations if (object, one.object) not in ASSOCIATION_TYPES]
+        if strange:
+            return Fault(0, "ASSOCIATION_UNKNOWN", f"{object}/{strange[0]}")
         names = {diff.field for diff in change.fields}
         fields = self._catalogue.schema(object).fields
         if not names <= fields.keys():
