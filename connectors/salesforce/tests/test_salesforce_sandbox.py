@@ -345,6 +345,12 @@ def test_fields_wanted_and_present_are_told_apart() -> None:
         assert [step.state for step in crm.connector.provision(needs, apply=False)] == ["present", "missing"]
 
 
+def test_a_field_of_activities_is_looked_for_on_tasks() -> None:
+    with place() as crm:
+        (step,) = crm.connector.provision([Need("Activity", "crmsync_key__c", "text", "Key", is_unique=True)], apply=True)
+        assert step.state == "present"
+
+
 def test_the_day_of_calls_is_known_from_the_start() -> None:
     with place(OrgConfig(daily_api_requests=1000, shows_api_bursts=True)) as crm:
         crm.pull()

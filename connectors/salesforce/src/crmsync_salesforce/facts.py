@@ -38,8 +38,10 @@ FILTERS = {"Group": "Type = 'Queue'"}
 CURSOR_FIELDS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
 SYSTEM_FIELDS = ("IsDeleted", "MasterRecordId")
 
-# Custom fields of tasks and events are created on their common parent.
-CUSTOM_FIELD_PARENT = {"Task": "Activity", "Event": "Activity"}
+# Custom fields of tasks and events are created on their common parent, which cannot be described or queried itself.
+ACTIVITY = "Activity"
+ACTIVITY_SEEN_ON = "Task"
+CUSTOM_FIELD_PARENT = {"Task": ACTIVITY, "Event": ACTIVITY}
 
 # URI and headers together must stay under 16,384 bytes; token and headers take up to 2,500 of them. (limits cheat sheet)
 QUERY_BYTES = 16_384 - 2_500

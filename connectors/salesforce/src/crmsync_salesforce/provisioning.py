@@ -11,20 +11,17 @@ from crmsync.connect.calls import shown
 from crmsync.connect.contract import Need, ProvisionStep
 from crmsync_salesforce.answers import errors_of
 from crmsync_salesforce.api import Api
-from crmsync_salesforce.facts import CUSTOM_FIELD_PARENT
+from crmsync_salesforce.facts import ACTIVITY, ACTIVITY_SEEN_ON, CUSTOM_FIELD_PARENT
 from crmsync_salesforce.shapes import Shapes
 
-# Need.type → the Metadata of a CustomField. Names on the left are ours and Salesforce's own.
+# Need.type → the Metadata of a CustomField. Whatever has options is a picklist.
 _TYPES: Mapping[str, Mapping[str, Any]] = {
     "text": {"type": "Text", "length": 255},
-    "string": {"type": "Text", "length": 255},
-    "textarea": {"type": "LongTextArea", "length": 32_000, "visibleLines": 4},
+    "long_text": {"type": "LongTextArea", "length": 32_000, "visibleLines": 4},
     "number": {"type": "Number", "precision": 18, "scale": 2},
-    "double": {"type": "Number", "precision": 18, "scale": 2},
     "datetime": {"type": "DateTime"},
     "date": {"type": "Date"},
     "boolean": {"type": "Checkbox", "defaultValue": "false"},
-    "checkbox": {"type": "Checkbox", "defaultValue": "false"},
 }
 
 
@@ -36,10 +33,10 @@ class Provisioner:
         self._shapes = shapes
 
     def provision(self, needs: Sequence[Need], *, apply: bool) -> Iterator[ProvisionStep]:
-        shapes = self._shapes.describe(dict.fromkeys(need.object for need in needs))
+        shapes = self._shapes.describe(dict.fromkeys(seen_on(need) for need in needs))
         created: set[str] = set()
         for need in needs:
-            shape = shapes[need.object]
+            shape = shapes[seen_on(need)]
             if not shape.readable:
                 yield ProvisionStep(need, "refused", shape.why_not)
             elif need.field in shape.fields:
@@ -65,6 +62,11 @@ class Provisioner:
         return ProvisionStep(need, "created")
 
 
+def seen_on(need: Need) -> str:
+    """The object whose describe shows the field: Activity itself has none."""
+    return ACTIVITY_SEEN_ON if need.object == ACTIVITY else need.object
+
+
 def full_name(need: Need) -> str:
     """`Lead.crmsync_phase__c`; custom fields of tasks and events live on Activity."""
     return f"{CUSTOM_FIELD_PARENT.get(need.object, need.object)}.{need.field}"
@@ -80,5 +82,5 @@ def metadata_of(need: Need) -> dict[str, Any]:
             "type": "Picklist",
             "valueSet": {"restricted": True, "valueSetDefinition": {"sorted": False, "value": values}},
         }
-    metadata = {**label, **_TYPES.get(need.type.lower(), {"type": need.type})}
+    metadata = {**label, **_TYPES.get(need.type, {"type": need.type})}
     return {**metadata, "externalId": True, "unique": True, "caseSensitive": True} if need.is_unique else metadata
