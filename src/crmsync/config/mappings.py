@@ -121,6 +121,8 @@ class WriteFile(FileModel):
     constant: Scalar | None = None
     prefixes: Texts = Field(default_factory=list)
     decimals: int | None = Field(None, ge=0, le=6)
+    tolerance: float = Field(0.0, ge=0)
+    alone: bool = True
 
 
 class TasksFile(FileModel):
@@ -262,4 +264,6 @@ def _write(name: str, spec: WriteFile) -> WriteField:
         constant=spec.constant,
         prefixes=tuple(spec.prefixes),
         decimals=spec.decimals,
+        tolerance=spec.tolerance,
+        alone=spec.alone,
     )

@@ -111,6 +111,8 @@ class WriteField:
     constant: Any = None
     prefixes: tuple[str, ...] = ()
     decimals: int | None = None
+    tolerance: float = 0.0
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +159,6 @@ class ObjectMapping:
         names |= {name for entity in self.entities for read in entity.fields for name in read.fields()}
         names |= {write.field for write in self.writes} | set(self.reads_also)
         return tuple(sorted(names))
-
-    def source_of(self, target: str, kind: str = "person") -> str | None:
-        """The vendor field that a field of an entity is read from, the first where there are several; None where none is."""
-        reads = (read for entity in self.entities if entity.kind == kind for read in entity.fields if read.target == target)
-        return next((source for read in reads for source in read.sources), None)
 
     def write_of(self, field_name: str) -> WriteField | None:
         """The write mapping of a vendor field, None where the mapping does not write it."""

@@ -10,6 +10,9 @@
     any      blank    d         fill_if_blank    write
     any      c        d         fill_if_blank    nothing
     any      c        d         source_wins      nothing
+
+A difference within a field's tolerance, or of a field that is not written alone, is no reason to write; once a record is written
+for another reason, such fields go along, so that what stands there was true at one moment.
 """
 
 from __future__ import annotations
@@ -24,6 +27,15 @@ from crmsync.model.records import RecordRef
 from crmsync.planning.plan import change_key
 
 Same = Callable[[str, Any, Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """How one field may be written."""
+
+    policy: Policy
+    tolerance: float = 0.0
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +59,26 @@ class RecordDiff:
 
 
 def diff_record(
-    target: Target, desired: Mapping[str, Any], policies: Mapping[str, Policy], same: Same, because: str
+    target: Target, desired: Mapping[str, Any], rules: Mapping[str, FieldRule], same: Same, because: str
 ) -> RecordDiff:
-    """Compare one record. `desired` has a vendor field only where we want something said; `policies` names every field we may
+    """Compare one record. `desired` has a vendor field only where we want something said; `rules` names every field we may
     write; `same(field, a, b)` is canonical equality."""
     diffs, refused, accounted = [], [], {}
-    for name, policy in policies.items():
+    is_due = False
+    for name, rule in rules.items():
         current = target.current.get(name)
         base = target.bases.get(name)
         if name not in desired or same(name, current, desired[name]):
-            if policy == "newest_wins" and (name not in target.bases or not same(name, base, current)):
+            if rule.policy == "newest_wins" and (name not in target.bases or not same(name, base, current)):
                 accounted[name] = current
             continue
-        verdict = _verdict(name, policy, target, same)
+        verdict = _verdict(name, rule.policy, target, same)
         if verdict == "write":
+            is_due = is_due or (rule.alone and not _is_within(rule.tolerance, current, desired[name]))
             diffs.append(FieldDiff(name, base, current, desired[name]))
         elif verdict:
             refused.append(Refused(target.ref, name, current, desired[name], verdict))
-    return RecordDiff(_change(target, tuple(diffs), because), tuple(refused), accounted)
+    return RecordDiff(_change(target, tuple(diffs) if is_due else (), because), tuple(refused), accounted)
 
 
 def _verdict(name: str, policy: Policy, target: Target, same: Same) -> str:
@@ -77,6 +91,16 @@ def _verdict(name: str, policy: Policy, target: Target, same: Same) -> str:
     if policy == "fill_if_blank":
         return "write" if current in (None, "") else ""
     return ""
+
+
+def _is_within(tolerance: float, current: Any, desired: Any) -> bool:
+    """Whether two numbers differ by no more than `tolerance`. What is no number, or not there yet, never is."""
+    if not tolerance:
+        return False
+    try:
+        return abs(float(current) - float(desired)) <= tolerance
+    except (TypeError, ValueError):
+        return False
 
 
 def _change(target: Target, diffs: tuple[FieldDiff, ...], because: str) -> Change | None:

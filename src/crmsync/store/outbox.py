@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import polars as pl
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from crmsync.model.changes import Association, Change, FieldDiff, Receipt
 from crmsync.model.records import RecordRef
@@ -61,18 +61,25 @@ class Outbox:
                 db.execute(_OUTBOX.update().where(*mine).values(state="sending", sent_at=now))
 
     def confirm(self, db: Connection, run_id: str, receipts: Sequence[Receipt], now: datetime) -> None:
-        for receipt in receipts:
-            db.execute(
-                _OUTBOX.update()
-                .where(_OUTBOX.c.run_id == run_id, _OUTBOX.c.key == receipt.key)
-                .values(
-                    state=receipt.outcome,
-                    record_id=receipt.record_id,
-                    finished_at=now,
-                    code=receipt.code,
-                    message=receipt.message,
-                )
+        """Keep what became of each change."""
+        if not receipts:
+            return
+        statement = (
+            _OUTBOX.update()
+            .where(_OUTBOX.c.run_id == run_id, _OUTBOX.c.key == bindparam("of_key"))
+            .values(
+                state=bindparam("outcome"),
+                record_id=func.coalesce(bindparam("of_record"), _OUTBOX.c.record_id),
+                finished_at=now,
+                code=bindparam("said_code"),
+                message=bindparam("said"),
             )
+        )
+        rows = [
+            {"of_key": r.key, "outcome": r.outcome, "of_record": r.record_id, "said_code": r.code, "said": r.message}
+            for r in receipts
+        ]
+        db.execute(statement, rows)
 
     def unfinished_persons(self) -> list[str]:
         """Persons with a change that did not arrive for sure: they are planned again."""

@@ -69,10 +69,10 @@ class Staging:
             )
         return counts
 
-    def stage_own_write(self, db: Connection, connection: str, record: RawRecord, learnt_at: datetime) -> None:
-        """Store the version that our own confirmed write made, so that the next plan compares with it even where the CRM's
+    def stage_own_writes(self, db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime) -> None:
+        """Store the versions that our own confirmed writes made, so that the next plan compares with them even where the CRM's
         search index lags behind its writes."""
-        _store_versions(db, connection, [record], learnt_at, is_ours=True)
+        _store_versions(db, connection, records, learnt_at, is_ours=True)
 
     def known_ids(self, connection: str, object_: str) -> list[str]:
         """Ids of the live records of an object, in order."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -76,29 +75,50 @@ def _push(workspace: Workspace, connection: Connection, run_id: str, batch: Push
 
 
 def _record(workspace: Workspace, run_id: str, by_key: dict[str, Change], receipts: Sequence[Receipt], now: datetime) -> None:
+    """Confirm receipts and remember what the CRM now holds, in one transaction."""
+    settled = [(by_key[r.key], r) for r in receipts if r.outcome in ("written", "unchanged")]
+    known = _known_versions(workspace, settled)
     with workspace.store.transaction() as db:
         workspace.store.outbox.confirm(db, run_id, receipts, now)
-        for receipt in receipts:
-            if receipt.outcome in ("written", "unchanged"):
-                _remember(workspace, db, by_key[receipt.key], receipt, now)
+        workspace.store.outbox.save_bases(db, _shared_values(workspace, settled), now)
+        _remember_tasks(workspace, db, settled, now)
+        for connection, versions in known.items():
+            workspace.store.staging.stage_own_writes(db, connection, versions, now)
 
 
-def _remember(workspace: Workspace, db: Database, change: Change, receipt: Receipt, now: datetime) -> None:
-    """Keep what the CRM now holds: the version we made, the bases of shared fields, the place of a task."""
-    record_id = receipt.record_id or change.record_id or ""
-    ref = RecordRef(change.connection, change.object, record_id)
-    store = workspace.store
-    mapping = workspace.connection(change.connection).mappings[change.object]
-    shared = {(ref, f): v for f, v in change.values().items() if mapping.policies().get(f) == "newest_wins"}
-    store.outbox.save_bases(db, shared, now)
-    if change.key_value is not None:
-        placed = store.outbox.placed_tasks([change.key_value])[change.key_value]
-        store.outbox.place_task(db, change.key_value, ref, placed["person_ref"], placed["body"] | change.values(), now)
-    known = store.staging.latest(ref.connection, ref.object, [ref.id]).get(ref.id)
-    if known is not None:
-        merged = {**known.fields, **change.values()}
-        store.staging.stage_own_write(db, ref.connection, _own_version(known, merged, receipt), now)
+def _ref(change: Change, receipt: Receipt) -> RecordRef:
+    return RecordRef(change.connection, change.object, receipt.record_id or change.record_id or "")
 
 
-def _own_version(known: RawRecord, fields: dict[str, object], receipt: Receipt) -> RawRecord:
-    return dataclasses.replace(known, fields=fields, modified_at=receipt.modified_at)
+def _shared_values(workspace: Workspace, settled: Iterable[tuple[Change, Receipt]]) -> dict[tuple[RecordRef, str], object]:
+    """What we wrote to fields that people write too: the base of the next comparison."""
+    values: dict[tuple[RecordRef, str], object] = {}
+    for change, receipt in settled:
+        policies = workspace.connection(change.connection).mappings[change.object].policies()
+        shared = {name: value for name, value in change.values().items() if policies.get(name) == "newest_wins"}
+        values.update({(_ref(change, receipt), name): value for name, value in shared.items()})
+    return values
+
+
+def _remember_tasks(workspace: Workspace, db: Database, settled: Iterable[tuple[Change, Receipt]], now: datetime) -> None:
+    """Where each task stands now, and with which values."""
+    ours = {change.key_value: (change, receipt) for change, receipt in settled if change.key_value is not None}
+    placed = workspace.store.outbox.placed_tasks(ours)
+    for clock_id, (change, receipt) in ours.items():
+        body = {**placed[clock_id]["body"], **change.values()}
+        workspace.store.outbox.place_task(db, clock_id, _ref(change, receipt), placed[clock_id]["person_ref"], body, now)
+
+
+def _known_versions(workspace: Workspace, settled: Iterable[tuple[Change, Receipt]]) -> dict[str, list[RawRecord]]:
+    """connection → the versions that our writes made: what was known of each record, with the written values in it."""
+    wanted: dict[tuple[str, str], dict[str, tuple[Change, Receipt]]] = {}
+    for change, receipt in settled:
+        ref = _ref(change, receipt)
+        wanted.setdefault((ref.connection, ref.object), {})[ref.id] = (change, receipt)
+    made: dict[str, list[RawRecord]] = {}
+    for (connection, object_), mine in wanted.items():
+        for id_, known in workspace.store.staging.latest(connection, object_, mine).items():
+            change, receipt = mine[id_]
+            fields = {**known.fields, **change.values()}
+            made.setdefault(connection, []).append(replace(known, fields=fields, modified_at=receipt.modified_at))
+    return made

@@ -14,7 +14,7 @@ from crmsync.errors import CrmsyncError
 from crmsync.mapping import ObjectMapping, render
 from crmsync.model.changes import Change, Plan, Refused
 from crmsync.model.records import ObjectSchema, RecordRef
-from crmsync.planning.diff import Target, diff_record
+from crmsync.planning.diff import FieldRule, Target, diff_record
 from crmsync.planning.plan import make_plan
 from crmsync.sync.decide import Decided
 from crmsync.sync.plan_tasks import Placement, plan_tasks
@@ -119,7 +119,7 @@ def _diffs(
     """Compare the records (id → person) of one object."""
     object_ = mapping.object
     schema = connection.schemas.get(object_, ObjectSchema(object_))
-    policies = {write.field: write.policy for write in mapping.writes if write.field in schema.fields}
+    rules = {w.field: FieldRule(w.policy, w.tolerance, w.alone) for w in mapping.writes if w.field in schema.fields}
     raw = workspace.store.staging.latest(connection.name, object_, persons)
     bases = _bases(workspace, [RecordRef(connection.name, object_, id_) for id_ in persons])
     for id_, person in persons.items():
@@ -129,7 +129,7 @@ def _diffs(
         ref = RecordRef(connection.name, object_, id_)
         values, unrendered = render(mapping, wishes[person], user_ids=users, schema=schema)
         target = Target(ref, person, record.modified_at, record.fields, bases.get(ref, {}))
-        diff = diff_record(target, values, policies, same_in(schema), wishes[person].get("phase") or "")
+        diff = diff_record(target, values, rules, same_in(schema), wishes[person].get("phase") or "")
         unwritable = tuple(
             Refused(ref, name, record.fields.get(name), None, why) for name, why in unrendered if why != "field_missing"
         )
