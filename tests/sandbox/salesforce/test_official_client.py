@@ -163,7 +163,7 @@ def test_bulk_query_comes_in_pages_of_quoted_csv(place: Any) -> None:
     place.org.insert("Lead", {"LastName": "two\nlines", "Company": 'quo"te'})
     pages = list(
         place.official().bulk2.Lead.query(
-            "SELECT Id, LastName, Company, IsConverted, Email, SystemModstamp FROM Lead", max_records=4
+            "SELECT Id, LastName, Company, IsConverted, Email, SystemModstamp FROM Lead", max_records=4, wait=0.05
         )
     )
     rows = [row for page in pages for row in csv.DictReader(io.StringIO(page, newline=""))]
@@ -177,7 +177,7 @@ def test_bulk_query_comes_in_pages_of_quoted_csv(place: Any) -> None:
 def test_bulk_ingest_tells_what_failed(place: Any) -> None:
     client = place.official()
     rows = [{"LastName": "A", "Company": "C"}, {"LastName": "B", "Company": ""}]
-    done = client.bulk2.Lead.insert(records=rows)
+    done = client.bulk2.Lead.insert(records=rows, wait=0.05)
     assert done[0]["numberRecordsProcessed"] == 2
     assert done[0]["numberRecordsFailed"] == 1
     failed = client.bulk2.Lead.get_failed_records(done[0]["job_id"])
@@ -192,6 +192,6 @@ def test_bulk_upsert_clears_by_a_word_and_leaves_alone_by_nothing(place: Any) ->
     key = {"crmsync_hubspot_id__c": "7", "LastName": "A", "Company": "C", "Title": "課長", "City": "Osaka"}
     place.org.insert("Lead", key)
     change = [{"crmsync_hubspot_id__c": "7", "Title": "#N/A", "City": "", "Company": "D"}]
-    client.bulk2.Lead.upsert(records=change, external_id_field="crmsync_hubspot_id__c")
+    client.bulk2.Lead.upsert(records=change, external_id_field="crmsync_hubspot_id__c", wait=0.05)
     [row] = place.org.rows("Lead")
     assert (row["Title"], row["City"], row["Company"]) == (None, "Osaka", "D")
