@@ -128,6 +128,6 @@ class Checker:
 def words_of(kind: str, target: str) -> frozenset[Any] | None:
     """The words that a field of an entity may hold, None where it may hold anything."""
     hint = typing.get_type_hints(KINDS[kind])[target]
-    arms = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    arms = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
     words = [word for arm in arms if typing.get_origin(arm) is Literal for word in typing.get_args(arm)]
     return frozenset(words) or None

@@ -1,0 +1,297 @@
+"""Which records are one person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmsync.identity.records import Evidence, Link, RecordKeys, clearly_different
+from crmsync.identity.resolve import Known, Resolution, resolve
+
+START = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+def record(
+    name: str, email: str | None = None, *, day: int = 0, family: str = "", given: str = "", same_as: Sequence[str] = ()
+) -> RecordKeys:
+    """A record "hs/1" is hs/contacts/1, "sf/1" is sf/Lead/1; created `day` days after the start."""
+    return RecordKeys(_key(name), START + timedelta(days=day), email, family, given, tuple(map(_key, same_as)))
+
+
+def _key(name: str) -> str:
+    connection, _, id_ = name.partition("/")
+    return f"{connection}/{'contacts' if connection == 'hs' else 'Lead'}/{id_}"
+
+
+class Registry:
+    """Cycles of resolution over one memory, as the shell does it."""
+
+    def __init__(self) -> None:
+        self.known = Known()
+
+    def learn(self, *changed: RecordKeys, merged: Iterable[tuple[str, str]] = ()) -> Resolution:
+        found = resolve(changed, self.known, merged)
+        self.known.learn(changed, found)
+        return found
+
+    def person(self, name: str) -> str | None:
+        return self.known.person_of(_key(name))
+
+    def revoke(self, name: str) -> None:
+        key = _key(name)
+        self.known._link(replace(self.known.links[key], is_revoked=True))
+
+    def partition(self) -> frozenset[frozenset[str]]:
+        return frozenset(frozenset(members) for members in self.known.records_of.values() if members)
+
+
+def check(*records: RecordKeys, together: Sequence[str], unclear: Sequence[str] = ()) -> None:
+    """Learn the records at once; `together` lists the persons as "hs/1 sf/1"."""
+    registry = Registry()
+    found = registry.learn(*records)
+    assert registry.partition() == frozenset(frozenset(map(_key, group.split())) for group in together)
+    assert [a.record for a in found.ambiguous] == sorted(map(_key, unclear))
+
+
+def test_a_record_alone_is_a_person_of_its_own() -> None:
+    check(record("hs/1"), record("hs/2"), together=["hs/1", "hs/2"])
+
+
+def test_the_same_address_in_two_crms_is_one_person() -> None:
+    check(record("hs/1", "a@x.jp"), record("sf/1", "a@x.jp"), together=["hs/1 sf/1"])
+
+
+def test_duplicates_within_one_crm_are_one_person() -> None:
+    check(record("sf/1", "a@x.jp"), record("sf/2", "a@x.jp"), together=["sf/1 sf/2"])
+
+
+def test_a_full_width_address_is_the_same_address() -> None:
+    row = {"ref": "hs/contacts/1", "created_at": START, "email": "Ａ＠Ｘ．ｊｐ", "links": "[]"}
+    check(RecordKeys.of(row), record("sf/1", "a@x.jp"), together=["hs/1 sf/1"])
+
+
+def test_an_id_of_the_other_crm_links_without_any_address() -> None:
+    check(record("hs/1", "a@x.jp", same_as=["sf/1"]), record("sf/1", "b@y.jp"), together=["hs/1 sf/1"])
+
+
+def test_an_id_of_another_crm_finds_its_record_in_whichever_connection_has_it() -> None:
+    named = replace(record("hs/1"), same_as=("*/Lead/1",))
+    check(named, record("sf/1"), together=["hs/1 sf/1"])
+
+
+def test_an_id_that_two_connections_have_is_a_question_for_people() -> None:
+    named = replace(record("hs/1"), same_as=("*/Lead/1",))
+    other = RecordKeys("sf2/Lead/1", START)
+    registry = Registry()
+    found = registry.learn(named, record("sf/1"), other)
+    assert len(registry.partition()) == 3
+    assert [(a.record, a.why) for a in found.ambiguous] == [("hs/contacts/1", "link_to_several")]
+
+
+def test_a_link_to_a_record_that_comes_later_is_made_then() -> None:
+    registry = Registry()
+    registry.learn(record("hs/1", same_as=["sf/1"]))
+    registry.learn(record("sf/1"))
+    assert registry.person("hs/1") == registry.person("sf/1")
+
+
+def test_people_with_clearly_different_names_are_not_one_for_sharing_an_address() -> None:
+    one = record("hs/1", "info@x.jp", family="田中", given="太郎")
+    other = record("hs/2", "info@x.jp", day=1, family="鈴木", given="花子")
+    check(one, other, together=["hs/1", "hs/2"], unclear=["hs/2"])
+
+
+def test_a_nameless_record_of_a_shared_address_stands_alone_until_people_decide() -> None:
+    one = record("hs/1", "info@x.jp", day=2, family="田中", given="太郎")
+    other = record("hs/2", "info@x.jp", day=1, family="鈴木", given="花子")
+    check(one, other, record("sf/1", "info@x.jp"), together=["hs/1", "hs/2", "sf/1"], unclear=["hs/1", "sf/1"])
+
+
+def test_a_shared_address_still_joins_records_of_one_name() -> None:
+    one = record("hs/1", "info@x.jp", family="田中", given="太郎")
+    other = record("hs/2", "info@x.jp", day=1, family="鈴木", given="花子")
+    again = record("sf/2", "info@x.jp", day=2, family="鈴木", given="花子")
+    check(one, other, again, together=["hs/1", "hs/2 sf/2"], unclear=["hs/2"])
+
+
+def test_a_name_in_another_script_or_after_a_marriage_is_no_other_person() -> None:
+    assert not clearly_different(("田中", "太郎"), ("tanaka", "taro"))
+    assert not clearly_different(("田中", "花子"), ("鈴木", "花子"))
+    assert not clearly_different(("taro", "yamada"), ("yamada", "taro"))
+    assert not clearly_different(("田中", ""), ("鈴木", "花子"))
+    assert clearly_different(("田中", "太郎"), ("鈴木", "花子"))
+
+
+def test_an_edited_address_makes_no_second_person() -> None:
+    registry = Registry()
+    registry.learn(record("hs/1", "old@x.jp"))
+    before = registry.person("hs/1")
+    found = registry.learn(record("hs/1", "new@y.jp"))
+    assert registry.person("hs/1") == before
+    assert not found.new_persons
+
+
+def test_who_changed_their_address_is_found_by_the_new_one_and_the_old() -> None:
+    registry = Registry()
+    registry.learn(record("hs/1", "old@x.jp"))
+    registry.learn(record("hs/1", "new@y.jp"))
+    registry.learn(record("sf/1", "new@y.jp", day=1), record("sf/2", "old@x.jp", day=2))
+    assert registry.person("sf/1") == registry.person("sf/2") == registry.person("hs/1")
+
+
+def test_an_address_edited_to_that_of_another_person_moves_nobody() -> None:
+    registry = Registry()
+    registry.learn(record("hs/1", "a@x.jp"), record("hs/2", "b@x.jp"))
+    found = registry.learn(record("hs/1", "b@x.jp"))
+    assert registry.person("hs/1") != registry.person("hs/2")
+    assert [(a.record, a.why) for a in found.ambiguous] == [("hs/contacts/1", "address_of_another")]
+
+
+def test_an_address_that_vanishes_takes_no_link_back() -> None:
+    registry = Registry()
+    registry.learn(record("hs/1", "a@x.jp"), record("sf/1", "a@x.jp"))
+    registry.learn(record("hs/1", None))
+    assert registry.person("hs/1") == registry.person("sf/1")
+
+
+def test_a_crm_id_that_is_no_longer_seen_takes_no_link_back_but_a_corrected_one_does() -> None:
+    registry = Registry()
+    registry.learn(record("hs/1", same_as=["sf/1"]), record("sf/1"), record("sf/2"))
+    registry.learn(record("hs/1"))
+    assert registry.person("hs/1") == registry.person("sf/1")
+    registry.learn(record("hs/1", same_as=["sf/2"]))
+    assert registry.person("hs/1") == registry.person("sf/2") != registry.person("sf/1")
+
+
+def test_when_two_persons_become_one_the_older_id_stays_and_the_other_is_an_alias() -> None:
+    registry = Registry()
+    registry.learn(record("sf/1", day=1), record("hs/1", day=5))
+    older, younger = registry.person("sf/1"), registry.person("hs/1")
+    found = registry.learn(record("hs/1", day=5, same_as=["sf/1"]))
+    assert found.aliases == {younger: older}
+    assert registry.person("hs/1") == registry.person("sf/1") == older
+
+
+def test_a_merge_in_the_crm_joins_loser_and_winner() -> None:
+    registry = Registry()
+    registry.learn(record("hs/1", "a@x.jp"), record("hs/2", "b@x.jp"))
+    registry.learn(record("hs/2", "b@x.jp"), merged=[("hs/contacts/1", "hs/contacts/2")])
+    assert registry.person("hs/1") == registry.person("hs/2")
+    registry.learn(record("hs/1", "a@x.jp"))
+    assert registry.person("hs/1") == registry.person("hs/2")
+
+
+def test_a_revoked_link_is_never_made_again() -> None:
+    registry = Registry()
+    one, other = record("hs/1", "a@x.jp"), record("sf/1", "a@x.jp", day=1)
+    registry.learn(one, other)
+    registry.revoke("sf/1")
+    registry.learn(other)
+    apart = registry.person("sf/1")
+    assert apart is not None
+    assert apart != registry.person("hs/1")
+    registry.learn(one, other)
+    registry.learn(replace(other, same_as=("hs/contacts/1",)))
+    assert registry.person("sf/1") == apart
+
+
+def test_a_link_made_by_hand_stays_whatever_the_keys_say() -> None:
+    registry = Registry()
+    registry.learn(record("hs/1", "a@x.jp"), record("sf/1", "b@x.jp", day=1))
+    person = registry.person("hs/1")
+    assert person is not None
+    registry.known._link(Link("sf/Lead/1", person, "manual", Evidence(via="desk", emails=("b@x.jp",))))
+    found = registry.learn(record("sf/1", "b@x.jp", day=1), record("hs/1", "a@x.jp"))
+    assert registry.person("sf/1") == person
+    assert all(link.record != "sf/Lead/1" or link.rule == "manual" for link in found.links)
+
+
+def test_every_link_says_why() -> None:
+    registry = Registry()
+    registry.learn(record("hs/1", "a@x.jp"), record("sf/1", "a@x.jp", day=1), record("sf/2", day=2, same_as=["hs/1"]))
+    links = registry.known.links
+    assert (links["hs/contacts/1"].rule, links["sf/Lead/1"].rule, links["sf/Lead/2"].rule) == ("new", "email", "vendor_link")
+    assert links["sf/Lead/1"].evidence.via == "a@x.jp"
+    assert links["sf/Lead/2"].evidence.via == "hs/contacts/1"
+
+
+def test_a_link_survives_being_stored_as_text() -> None:
+    link = Link("hs/contacts/1", "p1", "email", Evidence("a@x.jp", ("a@x.jp", "b,c@x.jp"), ("sf/Lead/1",), ("p2",)))
+    record_, person, rule, evidence = link.row()
+    again = Link.of({"record": record_, "person_id": person, "rule": rule, "evidence": evidence, "revoked_at": None})
+    assert again == link
+
+
+def test_seeing_the_same_again_changes_nothing() -> None:
+    registry = Registry()
+    records = [record("hs/1", "a@x.jp"), record("sf/1", "a@x.jp"), record("sf/2", same_as=["hs/1"])]
+    registry.learn(*records)
+    found = registry.learn(*records)
+    assert not found.links
+    assert not found.aliases
+    assert not found.new_persons
+
+
+def test_only_the_neighbourhood_of_a_change_is_looked_at() -> None:
+    registry = Registry()
+    registry.learn(*(record(f"hs/{n}", f"{n}@x.jp") for n in range(200)))
+    found = registry.learn(record("sf/1", "7@x.jp"))
+    assert found.examined == {"sf/Lead/1", "hs/contacts/7"}
+
+
+NAMES = [("", ""), ("田中", "太郎"), ("鈴木", "花子"), ("tanaka", "taro"), ("佐藤", "")]
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> list[RecordKeys]:
+    count = draw(st.integers(2, 8))
+    found = []
+    for number in range(count):
+        name = f"{draw(st.sampled_from(['hs', 'sf']))}/{number}"
+        email = draw(st.sampled_from([None, "a@x.jp", "b@x.jp", "c@x.jp"]))
+        family, given_ = draw(st.sampled_from(NAMES))
+        found.append(record(name, email, day=draw(st.integers(0, 3)), family=family, given=given_))
+    tied = draw(st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=2))
+    for one, other in tied:
+        found[one] = replace(found[one], same_as=(found[other].key,)) if one != other else found[one]
+    return found
+
+
+@settings(max_examples=300, deadline=None)
+@given(worlds(), st.randoms(use_true_random=False), st.integers(1, 4))
+def test_the_order_of_arrival_does_not_matter(records: list[RecordKeys], chance: object, size: int) -> None:
+    at_once, one_by_one = Registry(), Registry()
+    at_once.learn(*records)
+    shuffled = list(records)
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis gives a random.Random
+    for start in range(0, len(shuffled), size):
+        one_by_one.learn(*shuffled[start : start + size])
+    assert one_by_one.partition() == at_once.partition()
+
+
+@settings(max_examples=200, deadline=None)
+@given(worlds())
+def test_no_two_clearly_different_people_become_one_by_an_address(records: list[RecordKeys]) -> None:
+    registry = Registry()
+    registry.learn(*(replace(r, same_as=()) for r in records))
+    by_key = {r.key: r for r in records}
+    for group in registry.partition():
+        names = [(by_key[key].family, by_key[key].given) for key in group]
+        assert not any(clearly_different(a, b) for a in names for b in names)
+
+
+@settings(max_examples=200, deadline=None)
+@given(worlds(), st.integers(1, 3))
+def test_a_memory_built_from_stored_rows_is_the_same_memory(records: list[RecordKeys], size: int) -> None:
+    living = Registry()
+    for start in range(0, len(records), size):
+        batch = records[start : start + size]
+        rows = [link.row() for link in living.known.links.values()]
+        links = [Link.of({"record": r, "person_id": p, "rule": rule, "evidence": e, "revoked_at": None}) for r, p, rule, e in rows]
+        stored = Known.of(living.known.records.values(), links, living.known.former)
+        assert resolve(batch, stored) == resolve(batch, living.known)
+        living.learn(*batch)
