@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 Values = Mapping[str, str]
 _KEPT_ANSWERS = 8
+_MOST_PENDING = 5_000
 
 
 _Pending = tuple[float, int, int, int, Values | None]
@@ -30,9 +31,11 @@ class SearchIndex:
         self._answers: dict[object, list[int]] = {}
         self.rows: dict[int, Values] = {}
 
-    def offer(self, visible_at: float, number: int, version: int, values: Values | None) -> None:
-        """Announce a record's state (None: gone); searches see it from `visible_at` on (epoch seconds)."""
+    def offer(self, now: float, visible_at: float, number: int, version: int, values: Values | None) -> None:
+        """Announce a record's state (None: gone); searches see it from `visible_at` on (epoch seconds, as `now`)."""
         self._sequence += 1
+        if len(self._pending) > _MOST_PENDING:
+            self.catch_up(now)  # a first search after a mass of writes must not pay for all of them
         heapq.heappush(self._pending, (visible_at, self._sequence, number, version, values))
 
     def catch_up(self, now: float) -> None:
@@ -92,9 +95,11 @@ class SearchIndex:
         return self._ids
 
     def modified_between(self, low: str, high: str) -> list[int]:
-        """Visible ids whose modified time lies in [low, high], rising."""
+        """Visible ids whose modified time lies in [low, high], rising; a wide window gives all ids, which is cheaper."""
         start = bisect_left(self._by_modified, (low, -1))
         end = bisect_right(self._by_modified, (high, 1 << 62))
+        if (end - start) * 2 > len(self.rows):
+            return self.all_ids()
         return sorted({entry[1] for entry in self._by_modified[start:end] if self._is_current(entry)})
 
     def holding(self, name: str, values: Iterable[str]) -> list[int] | None:

@@ -277,12 +277,12 @@ class Objects:
         self._announce(kind, record)
 
     def _announce(self, kind: ObjectType, record: Record) -> None:
-        lag = self._config.search.lag_seconds
+        now, lag = self._clock.now().timestamp(), self._config.search.lag_seconds
         if self._config.search.lag_jitter_seconds:
             share = zlib.crc32(f"{record.id}/{record.version}".encode()) / 0xFFFFFFFF
             lag += self._config.search.lag_jitter_seconds * share
         values = record.values if record.archived_at is None else None
-        self.indexes[kind.name].offer(self._clock.now().timestamp() + lag, record.id, record.version, values)
+        self.indexes[kind.name].offer(now, now + lag, record.id, record.version, values)
 
     def catch_up(self, kind: ObjectType) -> SearchIndex:
         """The index of `kind` as searches see it now."""
