@@ -441,7 +441,7 @@ def test_the_wishes_for_a_lead_in_salesforce_keep_their_types() -> None:
     assert refused == ()
     assert (values["Status"], values["OwnerId"]) == ("Open - Not Contacted", USER)
     assert (values["crmsync_score__c"], values["crmsync_sla_due__c"], values["crmsync_nurture__c"]) == (
-        14.9,
+        15.0,
         "2026-05-07T03:00:00.000Z",
         None,
     )

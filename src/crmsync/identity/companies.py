@@ -28,7 +28,8 @@ def companies_frame(companies: pl.DataFrame, users: pl.DataFrame, vocabulary: Vo
     """The live company records with the company that each stands for, freshest record of a company first.
 
     `companies` has CompanySeen's columns, refs as text; `users` the columns ref and rep_id. A number that is right but belongs
-    to another name than a record of the same number is a conflict: the record then stands for itself."""
+    to another name than a record of the same number is a conflict: the record then stands for itself. Without `vocabulary` names
+    are not compared, and no domain counts as shared."""
     shared = vocabulary.shared_domains if vocabulary else frozenset()
     live = (
         companies.filter(~pl.col("is_deleted"))
@@ -83,7 +84,7 @@ def _identified(live: pl.DataFrame) -> pl.DataFrame:
 
 def _name_key(vocabulary: Vocabulary | None) -> pl.Expr:
     if vocabulary is None:
-        return pl.col("name").alias("name_key")
+        return pl.lit(None, dtype=pl.String).alias("name_key")
     return pl.col("name").map_elements(vocabulary.company_key, return_dtype=pl.String).alias("name_key")
 
 
