@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmsync.decisions import catalogue
@@ -306,6 +306,7 @@ words = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(words, max_size=12).map(" ".join))
 def test_no_text_whatever_breaks_the_reader(text: str) -> None:
     try:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmsync.decisions.frames import SCORES, STATE, conform
@@ -55,6 +55,7 @@ def test_asking_for_a_quote_is_hot_by_itself_for_some_days(days: float, expected
     assert felt(0, None, days) == expected
 
 
+@settings(deadline=None)
 @given(
     st.floats(22, 29.99), st.floats(22, 29.99), st.sampled_from(["hot", "warm"]), st.lists(st.booleans(), min_size=2, max_size=12)
 )
@@ -65,6 +66,7 @@ def test_interest_that_wavers_between_the_thresholds_flips_nobody(low: float, hi
         assert before == start
 
 
+@settings(deadline=None)
 @given(
     st.floats(-50, 100), st.sampled_from([None, "hot", "warm", "cold"]), st.floats(-50, 100), st.sampled_from(["inquiry", "sql"])
 )
@@ -74,6 +76,7 @@ def test_phase_and_attributes_have_no_say(interest: float, before: str | None, f
     assert temperature(scores, state, RULES, NOW).row(0)[1:] == felt(interest, before)
 
 
+@settings(deadline=None)
 @given(st.floats(-50, 100), st.floats(0, 50), st.sampled_from([None, "hot", "warm", "cold"]))
 def test_more_interest_is_never_cooler(interest: float, more: float, before: str | None) -> None:
     order = ["cold", "warm", "hot"]
