@@ -191,6 +191,14 @@ def test_a_stage_that_hubspot_takes_and_does_not_change_is_told_by_reading_it_ba
     assert (receipt.outcome, receipt.code) == ("rejected", "unchanged_after_write")
 
 
+def test_a_stage_that_stays_empty_although_hubspot_said_yes_is_not_called_written(rig: Any) -> None:
+    (contact,) = people(rig, 1, lifecyclestage="opportunity")
+    said = orjson.dumps({"status": "COMPLETE", "results": [{"id": contact, "properties": {"lifecyclestage": "lead"}}]})
+    rig.fault(FaultKind.ANSWER, "/batch/update$", calls=(2,), status=200, body=said)
+    (receipt,) = rig.push(rig.change(contact, {"lifecyclestage": "lead"}))
+    assert (receipt.outcome, receipt.code) == ("rejected", "unchanged_after_write")
+
+
 def test_a_tired_batch_is_halved(rig: Any) -> None:
     ids = people(rig, 40)
     rig.fault(FaultKind.HTML_502, "/batch/update$", calls=tuple(range(1, 6)))
