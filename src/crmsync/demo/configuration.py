@@ -70,7 +70,7 @@ connections:
   - name: salesforce
     connector: salesforce
     role: sfa
-    base_urls: {{login: "{urls["salesforce"]}", instance: "{urls["salesforce"]}"}}
+    base_urls: {{login: "{urls["salesforce"]}", api: "{urls["salesforce"]}"}}
     auth:
       client_id: {{file: secrets/salesforce_client_id}}
       client_secret: {{file: secrets/salesforce_client_secret}}

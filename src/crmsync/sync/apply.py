@@ -63,15 +63,30 @@ def _push(workspace: Workspace, connection: Connection, run_id: str, batch: Push
     workspace.store.outbox.mark_sending(run_id, by_key, now)
     progress.started("apply", connection.name, batch.object, len(by_key))
     waiting: list[Receipt] = []
-    for receipt in connection.connector.push(batch):
-        waiting.append(receipt)
-        if len(waiting) >= _RECORD_EVERY:
-            _record(workspace, run_id, by_key, waiting, now)
-            progress.advanced("apply", connection.name, batch.object, len(waiting))
-            waiting = []
-    _record(workspace, run_id, by_key, waiting, now)
-    progress.advanced("apply", connection.name, batch.object, len(waiting))
+    try:
+        for receipt in connection.connector.push(batch):
+            waiting.append(receipt)
+            if len(waiting) >= _RECORD_EVERY:
+                _keep(workspace, connection, run_id, by_key, waiting, now, progress)
+                waiting = []
+    finally:
+        # What the CRM has answered is recorded even where the connection stops in the middle of a batch.
+        _keep(workspace, connection, run_id, by_key, waiting, now, progress)
     progress.finished("apply", connection.name, batch.object)
+
+
+def _keep(
+    workspace: Workspace,
+    connection: Connection,
+    run_id: str,
+    by_key: dict[str, Change],
+    receipts: Sequence[Receipt],
+    now: datetime,
+    progress: Progress,
+) -> None:
+    if receipts:
+        _record(workspace, run_id, by_key, receipts, now)
+        progress.advanced("apply", connection.name, by_key[receipts[0].key].object, len(receipts))
 
 
 def _record(workspace: Workspace, run_id: str, by_key: dict[str, Change], receipts: Sequence[Receipt], now: datetime) -> None:
