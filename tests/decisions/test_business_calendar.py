@@ -1,0 +1,147 @@
+"""Which hours count: the vectors of Japanese calendars, and the columns that must say the same as the days."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmsync.decisions.calendar import BusinessCalendar, Calendars, Closure
+from crmsync.decisions.frames import INSTANT
+from crmsync.decisions.worktime import business_share, due_column
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+HOURS = ((time(9), time(12)), (time(13), time(18)))
+PLAIN = BusinessCalendar("plain", "Asia/Tokyo", (HOURS,) * 5 + ((), ()), "JP")
+FIRM = BusinessCalendar("firm", "Asia/Tokyo", (HOURS,) * 5 + ((), ()), "JP", (Closure("年末年始", (None, 12, 29), (None, 1, 3)),))
+BERLIN = BusinessCalendar("berlin", "Europe/Berlin", (((time(8), time(16, 30)),),) * 5 + ((), ()), "DE", language="de")
+ODD = BusinessCalendar("odd", "Asia/Tokyo", ((), ((time(10), time(11)),), (), (), (), ((time(9), time(18)),), ()), None)
+CALENDARS = Calendars("plain", {c.name: c for c in (PLAIN, FIRM, BERLIN, ODD)})
+
+
+def tokyo(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=TOKYO)
+
+
+def due(start: datetime, unit: str, amount: float, calendar: str = "plain") -> pl.DataFrame:
+    schema = {"started_at": INSTANT, "unit": pl.String, "amount": pl.Float64, "calendar": pl.String}
+    rows = [(start.astimezone(UTC), unit, amount, calendar)]
+    return due_column(pl.DataFrame(rows, schema=schema, orient="row"), CALENDARS)
+
+
+@pytest.mark.parametrize(
+    ("start", "unit", "amount", "expected"),
+    [
+        ("2026-05-01T17:00", "clock_hours", 24, "2026-05-02T17:00"),
+        ("2026-05-01T17:00", "clock_days", 1, "2026-05-02T17:00"),
+        ("2026-05-01T17:00", "business_days", 1, "2026-05-07T17:00"),
+        ("2026-05-01T17:00", "business_hours", 24, "2026-05-11T17:00"),
+        ("2026-05-02T15:00", "business_days", 1, "2026-05-08T09:00"),
+        ("2026-05-02T15:00", "business_hours", 1, "2026-05-07T10:00"),
+        ("2026-09-18T17:00", "business_days", 1, "2026-09-24T17:00"),
+        ("2026-03-19T18:30", "business_days", 1, "2026-03-24T09:00"),
+        ("2026-03-19T18:30", "business_hours", 2, "2026-03-23T11:00"),
+        ("2026-12-28T11:30", "business_days", 1, "2026-12-29T11:30"),
+        ("2026-06-01T12:30", "business_hours", 1, "2026-06-01T14:00"),
+        ("2026-06-01T11:00", "business_hours", 1, "2026-06-01T12:00"),
+        ("2026-06-01T17:00", "business_hours", 1, "2026-06-01T18:00"),
+        ("2026-06-01T17:00", "business_hours", 1.5, "2026-06-02T09:30"),
+    ],
+)
+def test_twenty_four_hours_has_three_meanings_and_each_is_named(start: str, unit: str, amount: float, expected: str) -> None:
+    assert due(tokyo(start), unit, amount)["due_at"][0] == tokyo(expected)
+
+
+def test_company_holidays_lie_over_the_national_ones() -> None:
+    found = due(tokyo("2026-12-28T11:30"), "business_days", 1, "firm")
+    assert found["due_at"][0] == tokyo("2027-01-04T11:30")
+    assert found["arithmetic"][0] == (
+        "2026-12-28T11:30+09:00 + 1 business day = 2027-01-04T11:30+09:00; skipped 2026-12-29 年末年始, 2026-12-30 年末年始, "
+        "2026-12-31 年末年始, 2027-01-01 年末年始, 2027-01-02 年末年始, 2027-01-03 年末年始"
+    )
+
+
+def test_the_arithmetic_names_each_day_that_did_not_count() -> None:
+    assert due(tokyo("2026-05-01T17:00"), "business_days", 1)["arithmetic"][0] == (
+        "2026-05-01T17:00+09:00 + 1 business day = 2026-05-07T17:00+09:00; skipped 2026-05-02 weekend, 2026-05-03 憲法記念日, "
+        "2026-05-04 みどりの日, 2026-05-05 こどもの日, 2026-05-06 振替休日"
+    )
+    assert (
+        due(tokyo("2026-05-01T17:00"), "clock_hours", 24)["arithmetic"][0]
+        == "2026-05-01T17:00+09:00 + 24 clock hours = 2026-05-02T17:00+09:00"
+    )
+
+
+@pytest.mark.parametrize(
+    ("day", "why"), [("2026-05-06", "振替休日"), ("2026-09-22", "国民の休日"), ("2026-06-06", "weekend"), ("2026-06-05", None)]
+)
+def test_substitute_and_citizens_holidays_are_closed(day: str, why: str | None) -> None:
+    assert PLAIN.closed_because(date.fromisoformat(day)) == why
+
+
+def test_a_closure_of_one_year_does_not_come_back() -> None:
+    once = Closure("お盆", (2026, 8, 13), (2026, 8, 15))
+    assert once.covers(date(2026, 8, 14))
+    assert not once.covers(date(2027, 8, 14))
+
+
+def test_business_days_between_count_the_last_and_not_the_first() -> None:
+    assert PLAIN.business_days_between(date(2026, 5, 1), date(2026, 5, 8)) == 2
+    assert PLAIN.business_days_between(date(2026, 5, 8), date(2026, 5, 1)) == 0
+
+
+def test_a_change_of_clocks_abroad_keeps_the_wall_clock() -> None:
+    start = datetime(2026, 3, 27, 15, tzinfo=ZoneInfo("Europe/Berlin"))  # Friday before summer time
+    assert due(start, "business_days", 1, "berlin")["due_at"][0] == datetime(2026, 3, 30, 15, tzinfo=ZoneInfo("Europe/Berlin"))
+
+
+def test_a_calendar_that_never_opens_says_so_instead_of_searching_for_ever() -> None:
+    with pytest.raises(ValueError, match="no business time"):
+        BusinessCalendar("shut", "Asia/Tokyo", ((),) * 7).next_moment(tokyo("2026-06-01T09:00"))
+
+
+INSTANTS = st.datetimes(datetime(2025, 12, 1), datetime(2027, 2, 1)).map(lambda at: at.replace(tzinfo=UTC, second=0, microsecond=0))  # noqa: DTZ001
+NAMES = st.sampled_from(sorted(CALENDARS.by_name))
+
+
+@settings(max_examples=60, deadline=None)
+@given(start=INSTANTS, hours=st.integers(1, 60), days=st.integers(1, 15), name=NAMES)
+def test_columns_say_what_the_days_say(start: datetime, hours: int, days: int, name: str) -> None:
+    calendar = CALENDARS.named(name)
+    assert due(start, "business_hours", hours, name)["due_at"][0] == calendar.add_business_hours(start, hours)[0]
+    assert due(start, "business_days", days, name)["due_at"][0] == calendar.add_business_days(start, days)[0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(start=INSTANTS, amount=st.integers(1, 30), unit=st.sampled_from(["business_hours", "business_days"]), name=NAMES)
+def test_shares_rise_from_start_to_due_and_fall_into_business_time(start: datetime, amount: int, unit: str, name: str) -> None:
+    found = business_share(due(start, unit, amount, name), CALENDARS, (50, 80, 100, 150)).row(0, named=True)
+    steps = [found["at_50"], found["at_80"], found["at_100"], found["at_150"]]
+    assert steps == sorted(steps)
+    assert found["at_100"] <= found["due_at"] <= found["at_150"]
+    calendar = CALENDARS.named(name)
+    for step in steps:
+        assert calendar.is_business_day(calendar.local_day(step - timedelta(microseconds=1)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(start=INSTANTS, hours=st.integers(1, 40), more=st.integers(0, 40))
+def test_a_longer_promise_is_never_due_sooner(start: datetime, hours: int, more: int) -> None:
+    assert PLAIN.add_business_hours(start, hours)[0] <= PLAIN.add_business_hours(start, hours + more)[0]
+
+
+def test_many_rows_keep_their_order_and_their_own_calendar() -> None:
+    schema = {"started_at": INSTANT, "unit": pl.String, "amount": pl.Float64, "calendar": pl.String}
+    rows = [
+        (tokyo("2026-12-28T11:30").astimezone(UTC), "business_days", 1.0, "firm"),
+        (tokyo("2026-05-01T17:00").astimezone(UTC), "clock_hours", 24.0, None),
+        (tokyo("2026-12-28T11:30").astimezone(UTC), "business_days", 1.0, "plain"),
+        (tokyo("2026-05-01T17:00").astimezone(UTC), "business_hours", 24.0, "unheard of"),
+    ]
+    found = due_column(pl.DataFrame(rows, schema=schema, orient="row"), CALENDARS)
+    wanted = ["2027-01-04T11:30", "2026-05-02T17:00", "2026-12-29T11:30", "2026-05-11T17:00"]
+    assert found["due_at"].to_list() == [tokyo(text) for text in wanted]
