@@ -14,7 +14,7 @@ import pytest
 from crmsync.config.vocabulary import load_vocabulary
 from crmsync.decisions.frames import PERSONS
 from crmsync.identity.companies import companies_frame
-from crmsync.identity.persons import persons_frame
+from crmsync.identity.persons import persons_frame, says_the_same
 from crmsync.identity.vocabulary import Vocabulary
 from crmsync.model.entities import CompanySeen, PersonSeen
 
@@ -92,6 +92,12 @@ def test_our_own_writes_make_no_record_fresher(words: Vocabulary) -> None:
     stale = seen("hs/contacts/1", day=9, role="ma", title="主任", fresh_at=START)
     fresh = seen("sf/Lead/1", day=1, title="課長", fresh_at=START + timedelta(days=1))
     assert the_one(words, stale, fresh)["title"] == "課長"
+
+
+def test_a_version_that_only_our_write_made_says_the_same() -> None:
+    before = seen("sf/Lead/1", title="課長", owner="sf/User/1")
+    assert says_the_same(before, before | {"modified_at": START + timedelta(days=1), "owner": "sf/User/2"})
+    assert not says_the_same(before, before | {"title": "部長"})
 
 
 def test_family_and_given_name_come_from_one_record(words: Vocabulary) -> None:

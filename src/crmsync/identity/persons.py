@@ -50,20 +50,31 @@ CHOICES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "opted_out": ("any", ("opted_out",)),
     "bounced": ("any", ("bounced",)),
 }
+_SAID = tuple(name for _, columns in CHOICES.values() for name in columns if name != "sales_status_at")
 _BLANK = pl.lit(None, dtype=pl.String)
 
 
-def persons_frame(records: pl.DataFrame, companies: pl.DataFrame, users: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+def persons_frame(records: pl.DataFrame, companies: pl.DataFrame, _users: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
     """The persons, sorted by `person_id`, with every column of the core's PERSONS that records can say; `owner_edit`,
-    `owner_edit_at` and `account_owner` need more than records and are left out, as is anything about `users`.
+    `owner_edit_at` and `account_owner` need more than records and are left out. The users are not needed yet.
 
     `records` has PersonSeen's columns with refs as "connection/object/id", and `person_id`, `role` ("sfa" | "ma" | "both").
-    Where a column `fresh_at` is there, it stands for `modified_at`: when a person last changed the record, our own writes aside.
+    Where a column `fresh_at` is there, it stands for `modified_at`: since when the record says what it says (`says_the_same`).
+    Without it our own write to one CRM makes that CRM's record the freshest, and an edit in the other one is overruled.
     `companies` is what `companies_frame` gave."""
-    del users  # who the owner is, is decided from links and bases; the argument keeps the shell's call in one shape
     chosen = _chosen(_ranked(records))
     joined = _with_company(chosen, companies, vocabulary)
     return _finished(joined, vocabulary).sort("person_id")
+
+
+def says_the_same(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
+    """Whether two versions of a record say the same of the person. A new version that does is no fresher than the old one: it
+    was touched by our own write, or by something that means nothing here. Refs may be refs or their texts."""
+    return all(_text_of(before.get(name)) == _text_of(now.get(name)) for name in _SAID)
+
+
+def _text_of(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _ranked(records: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from crmsync.identity.folding import fold, script
@@ -95,12 +96,19 @@ class Link:
         return cls(row["record"], row["person_id"], row["rule"], evidence, row.get("revoked_at") is not None)
 
 
+@lru_cache(maxsize=65_536)
+def _told_by(name: tuple[str, str]) -> tuple[str, frozenset[str], str]:
+    """What a complete name is told apart by: its script, its parts, and its letters in order."""
+    return (script("".join(name)), frozenset(name), "".join(sorted("".join(name))))
+
+
 def clearly_different(one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Whether two (family, given) names, folded, are of two people. Both must be complete and in one script, and differ in both
     parts, also when written the other way round: 田中 may marry, and Tanaka may be 田中."""
-    if not all(one) or not all(other) or script("".join(one)) != script("".join(other)):
+    if not (one[0] and one[1] and other[0] and other[1]):
         return False
-    return not set(one) & set(other) and "".join(sorted("".join(one))) != "".join(sorted("".join(other)))
+    (script_one, parts_one, letters_one), (script_other, parts_other, letters_other) = _told_by(one), _told_by(other)
+    return script_one == script_other and parts_one.isdisjoint(parts_other) and letters_one != letters_other
 
 
 def suffix(key: str) -> str:

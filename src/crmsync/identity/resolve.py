@@ -193,8 +193,10 @@ class _Work:
         return True
 
     def _neighbourhood(self) -> dict[str, RecordKeys]:
+        """Everything that the batch touches. Each address, name and person is followed once, however many records share it."""
         found: dict[str, RecordKeys] = {}
         waiting = list(self.batch)
+        followed: set[tuple[str, str]] = set()
         while waiting:
             key = waiting.pop()
             record = self.batch.get(key) or self.known.records.get(key)
@@ -202,7 +204,11 @@ class _Work:
                 continue
             found[key] = record
             self._take_in(key)
-            waiting.extend(self._near(key))
+            for term in self._terms(key):
+                if term not in followed:
+                    followed.add(term)
+                    waiting.extend(self._behind(*term))
+            waiting.extend(target for name in self.same_as[key] for target in self._named(key, name))
         return found
 
     def _take_in(self, key: str) -> None:
@@ -211,17 +217,20 @@ class _Work:
         if key not in self.same_as:
             self.same_as[key] = merged_same_as(evidence.same_as, self.known.records[key].same_as)
 
-    def _near(self, key: str) -> Iterable[str]:
-        for email in self.emails[key]:
-            yield from self.known.by_email.get(email, ())
-            yield from self.addressed.get(email, ())
-        for name in self.same_as[key]:
-            yield from self._named(key, name)
-        yield from self.known.naming.get(suffix(key), ())
-        yield from self.namers.get(suffix(key), ())
+    def _terms(self, key: str) -> Iterable[tuple[str, str]]:
+        """What leads from a record to others: its addresses, its person, and its id where others name it."""
+        yield from (("email", email) for email in self.emails[key])
+        yield ("named", suffix(key))
         person = self.known.person_of(key)
         if person:
-            yield from self.known.records_of.get(person, ())
+            yield ("person", person)
+
+    def _behind(self, kind: str, term: str) -> Iterable[str]:
+        if kind == "email":
+            return self.known.by_email.get(term, set()) | self.addressed.get(term, set())
+        if kind == "named":
+            return self.known.naming.get(term, set()) | self.namers.get(term, set())
+        return self.known.records_of[term]
 
     def _named(self, key: str, name: str) -> list[str]:
         """The records that a name may mean: it itself, or where the connection is open, that id in any other connection."""
@@ -315,9 +324,10 @@ class _Work:
     def _tied(self, group: Sequence[str]) -> dict[str, str]:
         """Record → the first record of the group that it names or that names it."""
         found: dict[str, set[str]] = {}
+        inside = set(group)
         for key in group:
             for other in (target for name in self.same_as[key] for target in self._named(key, name)):
-                if other in group and other != key:
+                if other in inside and other != key:
                     found.setdefault(key, set()).add(other)
                     found.setdefault(other, set()).add(key)
         return {key: min(others) for key, others in found.items()}

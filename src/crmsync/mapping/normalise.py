@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from crmsync.mapping.codecs import ANY_CONNECTION, Reading, Unfit, decode
+from crmsync.mapping.codecs import Reading, Unfit, decode
 from crmsync.mapping.conditions import holds, is_past, lookup_in, word
 from crmsync.mapping.times import instant
 from crmsync.mapping.values import Condition, EntityMapping, ObjectMapping
@@ -134,7 +134,7 @@ def _values(entity: EntityMapping, ref: RecordRef, reading: Reading, now: dateti
     for read in entity.fields:
         if values.get(read.target) is not None and read.target not in MERGED:
             continue
-        if not holds(read.when, reading.find, now):
+        if read.when.questions and not holds(read.when, reading.find, now):
             continue
         try:
             value = decode(read, reading)
@@ -163,8 +163,3 @@ def _complete(kind: str, values: dict[str, Any], record: RawRecord, ref: RecordR
         winner = (RecordRef(ref.connection, ref.object, record.replaced_by),) if record.replaced_by else ()
         links = _merged(values.get("links"), winner)
         values["links"] = tuple(link for link in links if link != ref)
-
-
-def is_open_ended(ref: RecordRef) -> bool:
-    """Whether the ref names a record of another CRM without saying in which connection it is."""
-    return ref.connection == ANY_CONNECTION
