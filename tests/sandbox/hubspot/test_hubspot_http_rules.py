@@ -169,6 +169,21 @@ def test_a_clash_inside_one_batch_writes_nothing(served: Serve) -> None:
     assert list(started.portal.rows("contacts")) == []
 
 
+def test_a_refused_row_leaves_its_email_to_the_next(served: Serve) -> None:
+    started = served()
+    rows = [
+        {"objectWriteTraceId": "1", "properties": {"email": "same@b.co", "crmsync_key": "no contact has this"}},
+        {"objectWriteTraceId": "2", "properties": {"email": "same@b.co"}},
+        {"objectWriteTraceId": "3", "properties": {"email": "SAME@b.co"}},
+    ]
+    body = started.post("/crm/v3/objects/contacts/batch/create", {"inputs": rows}).json()
+    assert [row["objectWriteTraceId"] for row in body["results"]] == ["2"]
+    assert [(row["category"], row["context"]["objectWriteTraceId"]) for row in body["errors"]] == [
+        ("VALIDATION_ERROR", ["1"]),
+        ("CONFLICT", ["3"]),
+    ]
+
+
 def test_an_upsert_by_email_knows_no_partial_success(served: Serve) -> None:
     started = served()
     rows = [
@@ -350,6 +365,14 @@ def test_a_scripted_limit_speaks_the_vendors_words(served: Serve, detail: str, p
     replies = [started.http.get("/crm/v3/owners") for _ in range(2)]
     assert [reply.status_code for reply in replies] == [429, 200]
     assert replies[0].json()["policyName"] == policy
+
+
+def test_a_script_can_spoil_one_row_of_a_batch(served: Serve) -> None:
+    started = served(faults=Faults([Fault(FaultKind.IN_APP, route="/batch/create", calls=(1,), detail="row:1")]))
+    rows = [{"objectWriteTraceId": str(n), "properties": {"email": f"p{n}@b.co"}} for n in range(3)]
+    reply = started.post("/crm/v3/objects/contacts/batch/create", {"inputs": rows})
+    assert (reply.status_code, [row["context"] for row in reply.json()["errors"]]) == (207, [{"objectWriteTraceId": ["1"]}])
+    assert sorted(row["email"] for row in started.portal.rows("contacts")) == ["p0@b.co", "p2@b.co"]
 
 
 def test_a_lost_answer_leaves_the_write_done(served: Serve) -> None:

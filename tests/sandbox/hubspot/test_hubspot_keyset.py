@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from crmsync.sandbox.clock import VirtualClock
 from crmsync.sandbox.hubspot.config import PortalConfig, Search
 from crmsync.sandbox.hubspot.errors import PortalError
+from crmsync.sandbox.hubspot.index import SearchIndex
 from crmsync.sandbox.hubspot.portal import Portal
 from crmsync.sandbox.hubspot.query import read_query
 from crmsync.sandbox.hubspot.search import Found, run
@@ -118,6 +119,18 @@ def test_a_search_lags_behind_creations_changes_and_archiving() -> None:
     clock.advance(timedelta(seconds=5))
     seen.append(search(portal, {}).total)
     assert seen == [0, 1, 1, 0, 1, 0]
+
+
+def test_an_older_state_that_becomes_visible_later_changes_nothing() -> None:
+    index = SearchIndex("modified", ("email",))
+    index.offer(0, 5, 7, version=1, values={"modified": "1", "email": "old@b.co"})
+    index.offer(0, 3, 7, version=2, values={"modified": "2", "email": "new@b.co"})
+    index.catch_up(10)
+    assert (index.rows[7]["email"], index.holding("email", ["old@b.co"]), index.holding("email", ["new@b.co"])) == (
+        "new@b.co",
+        [],
+        [7],
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from crmsync.sandbox.faults import CannedAnswer, Dialect, Fault, FaultKind, FaultMiddleware, Faults, http_date
+from crmsync.sandbox.faults import HANDED_ON, CannedAnswer, Dialect, Fault, FaultKind, FaultMiddleware, Faults, http_date
 from crmsync.sandbox.hubspot.api.exchange import Reply, Request
 from crmsync.sandbox.hubspot.api.routes import Match, match
 from crmsync.sandbox.hubspot.errors import PortalError, not_found
@@ -91,11 +91,18 @@ class _App:
             query=parse_qs(query.decode("latin-1"), keep_blank_values=True),
             raw=body,
             base_url=f"{scope.get('scheme', 'http')}://{host}",
+            spoilt_row=_spoilt_row(scope.get(HANDED_ON)),
         )
 
     def _render(self, body: Any) -> bytes:
         content = orjson.dumps(body)
         return content if self._portal.config.milliseconds else _without_milliseconds(content)
+
+
+def _spoilt_row(fault: Fault | None) -> int | None:
+    """`row:2` in a fault left to the app spoils the third input of a batch write."""
+    word, _, place = fault.detail.partition(":") if fault is not None else ("", "", "")
+    return int(place) if word == "row" else None
 
 
 def _without_milliseconds(content: bytes) -> bytes:

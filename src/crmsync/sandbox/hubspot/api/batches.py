@@ -141,14 +141,14 @@ def _write(request: Request, kind: ObjectType, inputs: Sequence[Row], draft: Dra
     claims: Claims = {}
     outcomes: list[_Outcome] = []
     errors: list[dict[str, Any]] = []
-    for row in inputs:
-        before = dict(claims)
+    for place, row in enumerate(inputs):
         try:
+            if place == request.spoilt_row:
+                raise PortalError(400, "VALIDATION_ERROR", "This row was refused by the sandbox's script.")
             outcomes.append(draft(row, claims))
         except PortalError as error:
             if not partial:
                 raise _whole(error) from error
-            claims = before
             errors.append(error.as_row({"objectWriteTraceId": [str(row["objectWriteTraceId"])]}))
     results = [_commit(request, kind, outcome) for outcome in outcomes]
     return batch(request.portal, status, _shuffled(results), errors)

@@ -25,6 +25,8 @@ class Request:
     query: Mapping[str, Sequence[str]]
     raw: bytes
     base_url: str
+    spoilt_row: int | None = None
+    """By script: the input of a batch write that the portal shall refuse for no reason of its own."""
 
     @property
     def dated(self) -> bool:
