@@ -133,7 +133,8 @@ def test_all_or_none_leaves_nothing_behind(place: Any) -> None:
     assert items[0]["errors"][0]["statusCode"] == "ALL_OR_NONE_OPERATION_ROLLED_BACK"
     assert place.org.get("Lead", old)["Email"] == "old@example.jp"
     assert client.query("SELECT Id FROM Lead WHERE Email = 'old@example.jp'")["totalSize"] == 1
-    assert client.query("SELECT Id FROM Lead WHERE SystemModstamp = 2026-04-01T00:00:00Z")["totalSize"] == 1
+    by_time = "ORDER BY SystemModstamp, Id"
+    assert client.query(f"SELECT Id FROM Lead WHERE SystemModstamp = 2026-04-01T00:00:00Z {by_time}")["totalSize"] == 1
     assert client.query("SELECT Id FROM Lead WHERE SystemModstamp > 2026-04-01T00:00:00Z")["totalSize"] == 0
 
 

@@ -93,6 +93,20 @@ def test_instants_are_written_bare_and_days_are_no_instants(people: Org) -> None
     assert refused(people, "SELECT Id FROM Lead WHERE SystemModstamp > 2026-13-01T00:00:00Z").startswith("MALFORMED_QUERY")
 
 
+def test_two_spans_of_time_are_both_searched(people: Org) -> None:
+    spans = "SystemModstamp < 2026-04-01T01:00:00Z OR SystemModstamp >= 2026-04-01T02:00:00Z"
+    assert names(people, spans, "ORDER BY SystemModstamp") == ["Abe", "Chiba"]
+    spans = "(Id != null AND SystemModstamp = 2026-04-01T00:00:00Z) OR SystemModstamp > 2026-04-01T01:30:00Z"
+    assert names(people, spans, "ORDER BY SystemModstamp") == ["Abe", "Chiba"]
+
+
+def test_a_place_in_a_tie_may_include_its_own_row(org: Org) -> None:
+    ids = [org.insert("Lead", {"LastName": f"L{number}", "Company": "C"}) for number in range(5)]
+    place = f"((SystemModstamp = {START_DAY} AND Id >= '{ids[2]}') OR SystemModstamp > {START_DAY})"
+    assert names(org, place, "ORDER BY SystemModstamp, Id") == ["L2", "L3", "L4"]
+    assert names(org, place.replace(">= '", "> '"), "ORDER BY SystemModstamp, Id") == ["L3", "L4"]
+
+
 def test_today_is_the_orgs_day(people: Org) -> None:
     people.clock.advance_to(people.clock.now().replace(hour=14, minute=59))
     assert names(people, "CreatedDate = TODAY") == ["Abe", "baba", "Chiba"]

@@ -17,25 +17,27 @@ _PEOPLE = ("OwnerId", "CreatedById", "LastModifiedById", "MasterRecordId")
 
 @dataclass(slots=True)
 class TimeIndex:
-    """Ids in the order of their stamps. A row that moves is appended again; its old place is skipped, and swept in time."""
+    """Ids in the order of their stamps, ties in the order of ids: just as a keyset walks them.
+
+    A row that moves is entered again; its old place is skipped, and swept in time.
+    """
 
     column: str
     stamps: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
 
     def add(self, stamp: str, id: str) -> None:
-        if self.stamps and stamp < self.stamps[-1]:
-            place = bisect_right(self.stamps, stamp)
-            self.stamps.insert(place, stamp)
-            self.ids.insert(place, id)
-        else:
-            self.stamps.append(stamp)
-            self.ids.append(id)
+        place = bisect_right(self.stamps, stamp)
+        if place and self.stamps[place - 1] == stamp and self.ids[place - 1] > id:
+            place = bisect_left(self.ids, id, bisect_left(self.stamps, stamp), place)
+        self.stamps.insert(place, stamp)
+        self.ids.insert(place, id)
 
-    def between(self, rows: dict[str, Row], low: str | None, high: str | None) -> Iterator[str]:
-        """Ids stamped from `low` to `high`, both included, oldest first; ties in the order of writing."""
-        first = 0 if low is None else bisect_left(self.stamps, low)
-        last = len(self.stamps) if high is None else bisect_right(self.stamps, high)
+    def between(self, rows: dict[str, Row], low: str | None, high: str | None, first_id: str | None = None) -> Iterator[str]:
+        """Ids stamped from `low` to `high`, both included, in order; of those stamped `low` only from `first_id` on."""
+        first, last = self._window(low, high)
+        if low is not None and first_id is not None:
+            first = bisect_left(self.ids, first_id, first, bisect_right(self.stamps, low))
         for place in range(first, last):
             row = rows.get(self.ids[place])
             if row is not None and row[self.column] == self.stamps[place]:
@@ -43,8 +45,12 @@ class TimeIndex:
 
     def width(self, low: str | None, high: str | None) -> int:
         """How many entries, stale ones included, lie in the window."""
+        first, last = self._window(low, high)
+        return last - first
+
+    def _window(self, low: str | None, high: str | None) -> tuple[int, int]:
         first = 0 if low is None else bisect_left(self.stamps, low)
-        return (len(self.stamps) if high is None else bisect_right(self.stamps, high)) - first
+        return first, len(self.stamps) if high is None else bisect_right(self.stamps, high)
 
     def sweep(self, rows: dict[str, Row]) -> None:
         """Drop stale entries once they outnumber the rows."""

@@ -25,12 +25,17 @@ Subquery = Callable[[Query], list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Where the rows that pass must lie: among `ids`, stamped from `low` to `high`, from `first_id` on. None bounds nothing."""
+    """Where the rows that pass must lie: among `ids`, stamped from `low` to `high`, from `first_id` on. None bounds nothing.
+
+    `after` is a keyset's place, stamp and id: nothing before it passes. `exclusive` says that `low` itself does not pass.
+    """
 
     ids: frozenset[str] | None = None
     low: str | None = None
     high: str | None = None
     first_id: str | None = None
+    after: tuple[str, str] | None = None
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ def _all_of(parts: list[Compiled]) -> Compiled:
             max((hint.low for hint in hints if hint.low is not None), default=None),
             min((hint.high for hint in hints if hint.high is not None), default=None),
             max((hint.first_id for hint in hints if hint.first_id is not None), default=None),
+            max((hint.after for hint in hints if hint.after is not None), default=None),
         ),
     )
 
@@ -93,8 +99,21 @@ def _any_of(parts: list[Compiled]) -> Compiled:
             _widest(min, [hint.low for hint in hints]),
             _widest(max, [hint.high for hint in hints]),
             _widest(min, [hint.first_id for hint in hints]),
+            _keyset(parts),
         ),
     )
+
+
+def _keyset(parts: list[Compiled]) -> tuple[str, str] | None:
+    """The place in `(T = s AND Id > x) OR T > s`, which lets a page begin where the last one ended, inside a tie too."""
+    hints = [part.hint for part in parts]
+    for tie in hints:
+        if tie.first_id is None or tie.low is None or tie.low != tie.high:
+            continue
+        beyond = [other for other in hints if other is not tie]
+        if beyond and all(other.exclusive and other.low == tie.low for other in beyond):
+            return tie.low, tie.first_id
+    return None
 
 
 def _widest(pick: Callable[[Iterable[str]], str], bounds: list[str | None]) -> str | None:
@@ -127,7 +146,8 @@ def _hint(setting: Setting, column: Column, operator: str, value: Any) -> Hint:
     if name == "Id":
         return _id_hint(operator, value)
     if name == table.by_time.column:
-        return Hint(low=value if operator in ("=", ">", ">=") else None, high=value if operator in ("=", "<", "<=") else None)
+        low = value if operator in ("=", ">", ">=") else None
+        return Hint(low=low, high=value if operator in ("=", "<", "<=") else None, exclusive=operator == ">")
     found = table.lookup(name, value) if operator == "=" and isinstance(value, str) else None
     return Hint() if found is None else Hint(ids=frozenset(found))
 

@@ -119,6 +119,8 @@ def _ordered(org: Org, table: Table, compiled: Compiled, orders: list[Sorting], 
     if not orders or (_asks_by(orders, "Id") and not use_time and not table.unseen):
         return rows
     if by_time and use_time and not table.unseen:
+        if len(orders) == 1 or (len(orders) == 2 and _asks_by(orders[1:], "Id")):
+            return rows
         column = table.by_time.column
         ties = groupby(rows, key=lambda row: row[column])
         return chain.from_iterable(_sort(list(tied), orders[1:]) for _, tied in ties)
@@ -133,7 +135,8 @@ def _candidates(table: Table, hint: Hint, *, use_time: bool) -> Iterable[str]:
     if hint.ids is not None:
         found: Iterable[str] = sorted(row_id for row_id in hint.ids if row_id in table.rows)
     elif use_time:
-        found = table.by_time.between(table.rows, hint.low, hint.high)
+        first_id = hint.after[1] if hint.after is not None and hint.after[0] == hint.low else None
+        found = table.by_time.between(table.rows, hint.low, hint.high, first_id)
     else:
         found = table.ids_from(hint.first_id, above=False)
     if table.unseen:
