@@ -138,6 +138,7 @@ class WorldConfig:
     mailing_days: int = 14  # days between mailings; 0: none
     vendor_limits: bool = False
     page_view_events: bool = True
+    provisioned: bool = True  # whether the fields that crmsync writes exist from the start
 
     @property
     def begins_at(self) -> datetime:

@@ -93,9 +93,9 @@ def build_sandbox(config: WorldConfig) -> Sandbox:
     """Make and populate a sandbox that is not served: for tests in one process."""
     clock = VirtualClock(config.begins_at)
     daily = OrgConfig().daily_api_requests if config.vendor_limits else _UNLIMITED_DAY
-    org = Org(clock, OrgConfig(seed=config.seed, daily_api_requests=daily))
+    org = Org(clock, OrgConfig(seed=config.seed, daily_api_requests=daily, provisioned=config.provisioned))
     limits = Limits(enforced=config.vendor_limits)
-    portal = Portal(clock, PortalConfig(enterprise=config.page_view_events, limits=limits))
+    portal = Portal(clock, PortalConfig(enterprise=config.page_view_events, limits=limits, provisioned=config.provisioned))
     world = World(config, clock, org, portal)
     world.populate()
     return Sandbox(config, clock, org, portal, world, Faults(seed=config.seed))

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 from crmsync.sandbox.clock import VirtualClock
 from crmsync.sandbox.world.person import Case, Person
@@ -31,10 +32,15 @@ class Desk(ABC):
 
     system: str
 
-    def __init__(self, clock: VirtualClock, truth: Truth) -> None:
+    def __init__(self, clock: VirtualClock, truth: Truth, *, is_stock: bool = False) -> None:
         self._clock = clock
+        self._is_stock = is_stock
         self.truth = truth
         self.reps: dict[str, str] = {}
+
+    def fillable(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What the CRM has a field for: where crmsync's own were never set up, nobody can fill them in."""
+        return {name: value for name, value in values.items() if not (self._is_stock and name.startswith("crmsync_"))}
 
     # ------------------------------------------------------------------------------------------------ ours towards them
 

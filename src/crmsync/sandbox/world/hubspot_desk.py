@@ -40,8 +40,8 @@ class HubSpotDesk(Desk):
 
     system = "hubspot"
 
-    def __init__(self, portal: Portal, clock: VirtualClock, truth: Truth) -> None:
-        super().__init__(clock, truth)
+    def __init__(self, portal: Portal, clock: VirtualClock, truth: Truth, *, is_stock: bool = False) -> None:
+        super().__init__(clock, truth, is_stock=is_stock)
         self._portal = portal
         self._rep_of: dict[str, str] = {}
         self._companies: dict[int, str] = {}
@@ -99,7 +99,7 @@ class HubSpotDesk(Desk):
                 "crmsync_corporate_number": company.corporate_number or "",
             }
             self._companies[company.index] = self._portal.create(
-                "companies", {name: value for name, value in values.items() if value}
+                "companies", {name: value for name, value in self.fillable(values).items() if value}
             )
         return self._companies[company.index]
 
@@ -236,7 +236,7 @@ class HubSpotDesk(Desk):
         self._change(person, rep, {"crmsync_acknowledged_at": stamp(self._clock.now())})
 
     def _change(self, person: Person, by: Rep, values: Mapping[str, str]) -> None:
-        self._portal.update("contacts", person.hubspot[0], dict(values), by=self.reps[by.rep_id])
+        self._portal.update("contacts", person.hubspot[0], self.fillable(values), by=self.reps[by.rep_id])
 
     # --------------------------------------------------------------------------------------------------- opportunities
 
@@ -271,7 +271,7 @@ class HubSpotDesk(Desk):
         self._deal(case, rep, {"dealstage": "closedlost", "closedate": stamp(self._clock.now()), "closed_lost_reason": reason})
 
     def _deal(self, case: Case, rep: Rep, values: Mapping[str, str]) -> None:
-        self._portal.update("deals", case.id, dict(values), by=self.reps[rep.rep_id])
+        self._portal.update("deals", case.id, self.fillable(values), by=self.reps[rep.rep_id])
 
 
 def _call(direction: str, disposition: str, talk: str) -> dict[str, str]:

@@ -30,8 +30,8 @@ class SalesforceDesk(Desk):
 
     system = "salesforce"
 
-    def __init__(self, org: Org, clock: VirtualClock, truth: Truth) -> None:
-        super().__init__(clock, truth)
+    def __init__(self, org: Org, clock: VirtualClock, truth: Truth, *, is_stock: bool = False) -> None:
+        super().__init__(clock, truth, is_stock=is_stock)
         self._org = org
         self._rep_of: dict[str, str] = {}
         self._members: set[tuple[str, str]] = set()
@@ -65,7 +65,8 @@ class SalesforceDesk(Desk):
             "OwnerId": self.reps[owner.rep_id] if owner else self.queue,
             "crmsync_hubspot_id__c": hubspot_id,
         }
-        lead = self._org.insert("Lead", {name: value for name, value in fields.items() if value is not None})
+        known = {name: value for name, value in self.fillable(fields).items() if value is not None}
+        lead = self._org.insert("Lead", known)
         person.leads.append(lead)
         self.owns(person, "Lead", lead)
         return lead
@@ -212,7 +213,7 @@ class SalesforceDesk(Desk):
         return {} if person.contact else {"Status": status}
 
     def _change(self, person: Person, by: Rep | None, fields: Mapping[str, Any]) -> None:
-        self._org.update(*person.salesforce_record, dict(fields), by=self.reps[by.rep_id] if by else None)
+        self._org.update(*person.salesforce_record, self.fillable(fields), by=self.reps[by.rep_id] if by else None)
 
     # --------------------------------------------------------------------------------------------------- opportunities
 
@@ -244,7 +245,7 @@ class SalesforceDesk(Desk):
                 "NumberOfEmployees": company.employees,
             }
             about |= {"BillingState": company.prefecture, "crmsync_corporate_number__c": company.corporate_number}
-            self._org.update("Account", made.account_id, about, by=user)
+            self._org.update("Account", made.account_id, self.fillable(about), by=user)
         self.truth.end_record(self.system, "Lead", lead, self._clock.now())
         self.owns(person, "Contact", made.contact_id)
         self.note(person, "converted", rep.rep_id, made.contact_id)
@@ -266,12 +267,12 @@ class SalesforceDesk(Desk):
             "crmsync_contract_end__c": contract_end.isoformat(),
             "crmsync_promised__c": promised,
         }
-        self._org.update("Opportunity", case.id, fields, by=self.reps[rep.rep_id])
+        self._org.update("Opportunity", case.id, self.fillable(fields), by=self.reps[rep.rep_id])
 
     def _lose_case(self, case: Case, rep: Rep, reason: str) -> None:
         day = day_of(self._clock.now()).isoformat()
         fields = {"StageName": "Closed Lost", "CloseDate": day, "crmsync_lost_reason__c": reason}
-        self._org.update("Opportunity", case.id, fields, by=self.reps[rep.rep_id])
+        self._org.update("Opportunity", case.id, self.fillable(fields), by=self.reps[rep.rep_id])
 
 
 def _attributes(human: Human) -> dict[str, Any]:

@@ -28,8 +28,8 @@ class World:
         self.config = config
         self.clock = clock
         self.truth = Truth()
-        salesforce = SalesforceDesk(org, clock, self.truth) if org else None
-        hubspot = HubSpotDesk(portal, clock, self.truth) if portal else None
+        salesforce = SalesforceDesk(org, clock, self.truth, is_stock=not config.provisioned) if org else None
+        hubspot = HubSpotDesk(portal, clock, self.truth, is_stock=not config.provisioned) if portal else None
         self._scene = Scene(config, clock, self.truth, salesforce, hubspot)
 
     @property
