@@ -176,6 +176,9 @@ def test_the_status_is_reset_at_the_hand_over_and_then_left_to_the_rep(case: Any
     person = case.person("p1").touched("pricing_page").status("working", at=case.now - timedelta(days=3))
     case.decide()
     assert case.desired("p1")["sales_status"] == "new"
+    person.status("new", at=case.now + timedelta(minutes=1))  # our own write, read back
+    case.decide(hours=1)
+    assert case.desired("p1")["sales_status"] == "new"
     person.status("working", at=case.now + timedelta(hours=1))
     case.decide(hours=2)
     assert case.desired("p1")["sales_status"] is None

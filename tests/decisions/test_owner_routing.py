@@ -168,6 +168,12 @@ def test_an_old_edit_does_not_follow_into_the_next_department(case: Any) -> None
     case.check("p1", phase="sql", owner="fs1@x.jp", gaps=[])
 
 
+def test_who_marketing_had_named_before_the_hand_over_is_not_its_owner(case: Any) -> None:
+    case.rep("mk@x.jp", "marketing")
+    handed_over(case, owner_edit="mk@x.jp", owner_edit_at=case.now - timedelta(days=1))
+    case.check("p1", owner="is1@x.jp", owner_because="round_robin", gaps=[])
+
+
 def test_an_inactive_rep_set_by_hand_does_not_become_the_owner(case: Any) -> None:
     case.rep("gone@x.jp", "inside_sales", is_active=False)
     handed_over(case)
