@@ -21,9 +21,10 @@ ApproachKind = Literal["call", "email", "meeting"]
 
 @dataclass(frozen=True, slots=True)
 class PersonSeen:
-    """A Salesforce Lead or Contact, a HubSpot contact. `owner` is the vendor's user id as a ref of the users' object;
+    """A Salesforce Lead or Contact, a HubSpot contact. `owner` is the vendor's user id, as a ref of its users;
     `links` are ids of other records that the CRM itself says are the same person (converted contact, sync id fields,
-    merge winner). `sales_status_at` is when the record first showed this status in an unbroken run, at the best evidence."""
+    merge winner). `sales_status_at` is when the record first showed this status in an unbroken run, at the best evidence; `fresh_at`
+    since when it has said what it says: our own writes make no record fresher. Both are filled from its history."""
 
     ref: RecordRef
     learnt_at: datetime
@@ -60,6 +61,7 @@ class PersonSeen:
     links: tuple[RecordRef, ...] = ()
     is_deleted: bool = False
     is_read_only: bool = False
+    fresh_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,13 @@ class Entities:
                 db.execute(update(table).where(table.c.ref.in_(chunk)).values(is_deleted=True, learnt_at=learnt_at))
             db.execute(update(_USERS).where(_USERS.c.ref.in_(chunk)).values(is_active=False, learnt_at=learnt_at))
 
+    def forget_events(self, db: Connection, refs: Iterable[RecordRef]) -> None:
+        """Drop what earlier versions of these records showed as a touch, an approach or a task: what they show now is saved."""
+        for chunk in chunks(str(ref) for ref in refs):
+            for kind in (Touch, Approach, TaskSeen):
+                table = table_of(TABLES[kind])
+                db.execute(table.delete().where(table.c.ref.in_(chunk)))
+
     def quarantine(self, db: Connection, rejected: Iterable[Rejected], since: datetime) -> None:
         rows = {
             (str(r.ref), r.code, r.field): {

@@ -151,6 +151,7 @@ class PersonRow(SQLModel, table=True):
     links: str = "[]"
     is_deleted: bool = False
     is_read_only: bool = False
+    fresh_at: datetime | None = instant()
 
 
 class CompanyRow(SQLModel, table=True):

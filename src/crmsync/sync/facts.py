@@ -64,7 +64,7 @@ def _persons(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) -> 
         .with_columns(pl.col("ref").str.split("/").list.first().alias("connection"))
         .join(roles, on="connection", how="left")
     )
-    companies = companies_frame(workspace.store.entities.frame(CompanySeen), users)
+    companies = companies_frame(workspace.store.entities.frame(CompanySeen), users, workspace.vocabulary)
     persons = persons_frame(records, companies, users, workspace.vocabulary)
     edits = _owner_edits(workspace, records, users)
     return (

@@ -8,10 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from crmsync.identity.persons import says_the_same
 from crmsync.mapping import again_at
 from crmsync.mapping import normalise as read_meaning
 from crmsync.model.entities import Entity, PersonSeen, Rejected
 from crmsync.model.records import RecordRef
+from crmsync.store.entities import entity_row
 from crmsync.store.staging import StagedRecord
 from crmsync.sync.workspace import Connection, Workspace
 
@@ -41,11 +43,13 @@ def _page(workspace: Workspace, connection: Connection, versions: Sequence[Stage
     for version in versions:
         mapping = connection.mappings.get(version.record.object)
         if mapping is not None:
-            results = read_meaning(mapping, version.record, connection.name, version.learnt_at)
+            peers = {other.crm: other.name for other in workspace.connections if other.name != connection.name}
+            results = read_meaning(mapping, version.record, connection.name, version.learnt_at, peers=peers)
             read.add(version, results)
             read.later[version.ref] = (version.seq, again_at(mapping, version.record, version.learnt_at))
     with store.transaction() as db:
-        store.entities.save(db, read.entities.values())
+        store.entities.forget_events(db, read.fitted)
+        store.entities.save(db, (entity for shown in read.entities.values() for entity in shown.values()))
         store.entities.mark_deleted(db, read.deleted, versions[-1].learnt_at)
         store.entities.release_from_quarantine(db, read.fitted)
         store.entities.quarantine(db, read.rejected.values(), versions[-1].learnt_at)
@@ -57,39 +61,46 @@ def _page(workspace: Workspace, connection: Connection, versions: Sequence[Stage
 class _Reading:
     """One page being read, versions in the order in which they were learnt; later ones replace earlier ones."""
 
-    def __init__(self, known: Mapping[str, dict[str, Any]]) -> None:
-        self.status: dict[str, tuple[str | None, datetime | None]] = {
-            ref: (row["sales_status"], row["sales_status_at"]) for ref, row in known.items()
-        }
-        self.entities: dict[tuple[type, str, str], Entity] = {}
+    def __init__(self, known: Mapping[str, Mapping[str, Any]]) -> None:
+        self.before: dict[str, Mapping[str, Any]] = dict(known)
+        self.entities: dict[RecordRef, dict[tuple[type, str], Entity]] = {}
         self.rejected: dict[tuple[str, str], Rejected] = {}
         self.deleted: set[RecordRef] = set()
         self.fitted: set[RecordRef] = set()
         self.later: dict[RecordRef, tuple[int, datetime | None]] = {}
 
     def add(self, version: StagedRecord, results: Sequence[Entity | Rejected]) -> None:
-        ref, record = version.ref, version.record
-        if record.is_deleted:
+        """What this version shows stands for the record from now on. Where part of it does not fit, what an earlier version
+        showed in that place stays."""
+        ref = version.ref
+        if version.record.is_deleted:
             self.deleted.add(ref)
             return
         self.deleted.discard(ref)
         bad = [r for r in results if isinstance(r, Rejected)]
-        for rejection in bad:
-            self.rejected[(str(rejection.ref), rejection.field)] = rejection
-        if not bad:
+        self.rejected.update({(str(rejection.ref), rejection.field): rejection for rejection in bad})
+        if bad:
+            self.fitted.discard(ref)
+        else:
             self.fitted.add(ref)
+            self.entities[ref] = {}
+        shown = self.entities.setdefault(ref, {})
         for entity in results:
             if not isinstance(entity, Rejected):
-                self._keep(entity)
-
-    def _keep(self, entity: Entity) -> None:
-        if isinstance(entity, PersonSeen):
-            entity = self._dated(entity)
-        self.entities[(type(entity), str(entity.ref), str(getattr(entity, "kind", "")))] = entity
+                dated = self._dated(entity) if isinstance(entity, PersonSeen) else entity
+                shown[(type(dated), str(getattr(dated, "kind", "")))] = dated
 
     def _dated(self, person: PersonSeen) -> PersonSeen:
-        """Date the sales status: unchanged since an earlier version, it keeps that version's time."""
-        before, since = self.status.get(str(person.ref), (None, None))
-        at = since if before == person.sales_status and since is not None else person.modified_at
-        self.status[str(person.ref)] = (person.sales_status, at)
-        return replace(person, sales_status_at=at if person.sales_status else None)
+        """Since when the record says what it says, and since when it shows this sales status. A version that says the same as
+        the one before (our own write made it, or something that means nothing here) is no fresher."""
+        before = self.before.get(str(person.ref), {})
+        row = entity_row(person)
+        status_at = before.get("sales_status_at") if before.get("sales_status") == person.sales_status else None
+        fresh_at = before.get("fresh_at") if before and says_the_same(before, row) else None
+        dated = replace(
+            person,
+            sales_status_at=(status_at or person.modified_at) if person.sales_status else None,
+            fresh_at=fresh_at or person.modified_at,
+        )
+        self.before[str(person.ref)] = entity_row(dated)
+        return dated

@@ -66,6 +66,7 @@ hs_calculated_merged_vids string c Merged vids
 hs_email_domain string r Email domain
 hs_email_optout bool r Unsubscribed from all email
 hs_email_bounce number r Marketing emails bounced
+hs_email_hard_bounce_reason_enum string r Email hard bounce reason
 hs_email_open number r Marketing emails opened
 hs_email_click number r Marketing emails clicked
 hs_email_delivered number r Marketing emails delivered

@@ -174,7 +174,8 @@ class HubSpotDesk(Desk):
         kind, objects = object_type("contacts"), self._portal.objects
         with self._portal.lock:
             contact = objects.the(kind, person.hubspot[0])
-            objects.refresh(kind, contact, {"hs_email_bounce": "1"}, touches=True, source=Source("EMAIL"))
+            seen = {"hs_email_bounce": "1", "hs_email_hard_bounce_reason_enum": "UNKNOWN_USER"}
+            objects.refresh(kind, contact, seen, touches=True, source=Source("EMAIL"))
 
     def merge_twin(self, person: Person, by: Rep) -> None:
         """The duplicate contact goes into the main one; the portal gives the result a new id."""
