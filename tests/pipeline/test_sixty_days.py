@@ -135,7 +135,7 @@ def test_every_inquiry_that_meets_the_definition_became_mql_in_that_cycle_and_no
             became = any(move["source"] == "inquiry" and move["target"] == "mql" and move["actor"] == "crmsync" for move in here)
             left_by_people = any(move["actor"] == "crm-user" for move in here)
             if expected != became and not left_by_people:
-                wrong.append((key, person, at.isoformat(), "should have" if expected else "should not have", played.truth.people[key].kind))
+                wrong.append((key, person, at.isoformat(), "should have" if expected else "should not have"))
     assert wrong == []
     handed = played.moves().filter((pl.col("target") == "mql") & (pl.col("source") == "inquiry"))
     assert handed.height >= 20
@@ -160,9 +160,7 @@ def _around(moves: list[dict], at: datetime) -> tuple[str | None, list[dict]]:
 
 def test_everyone_in_play_has_an_active_owner_of_the_right_department(played: Played) -> None:
     active = {
-        rep["rep_id"]: rep["department"]
-        for rep in played.cycles[-1].prepared.decided.facts.reps.to_dicts()
-        if rep["is_active"]
+        rep["rep_id"]: rep["department"] for rep in played.cycles[-1].prepared.decided.facts.reps.to_dicts() if rep["is_active"]
     }
     in_play = [state for state in played.states().values() if state["phase"] in IN_PLAY]
     assert in_play
@@ -172,7 +170,9 @@ def test_everyone_in_play_has_an_active_owner_of_the_right_department(played: Pl
 def test_everyone_in_play_has_exactly_one_open_task_unless_a_rep_closed_it(played: Played) -> None:
     open_tasks = Counter(key.split(":")[0] for key, is_open in _tasks(played) if is_open)
     closed_by_hand = {
-        played.person_of[act.person] for act in played.truth.all_acts if act.kind == "closed_task" and act.person in played.person_of
+        played.person_of[act.person]
+        for act in played.truth.all_acts
+        if act.kind == "closed_task" and act.person in played.person_of
     }
     for person, state in played.states().items():
         if state["phase"] in IN_PLAY:

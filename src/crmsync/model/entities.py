@@ -23,8 +23,8 @@ ApproachKind = Literal["call", "email", "meeting"]
 class PersonSeen:
     """A Salesforce Lead or Contact, a HubSpot contact. `owner` is the vendor's user id, as a ref of its users;
     `links` are ids of other records that the CRM itself says are the same person (converted contact, sync id fields,
-    merge winner). `sales_status_at` is when the record first showed this status in an unbroken run, at the best evidence; `fresh_at`
-    since when it has said what it says: our own writes make no record fresher. Both are filled from its history."""
+    merge winner). `sales_status_at` is when the record first showed this status in an unbroken run, at the best evidence;
+    `fresh_at` since when it has said what it says: our own writes make no record fresher. Both come from its history."""
 
     ref: RecordRef
     learnt_at: datetime
