@@ -78,3 +78,19 @@ def test_limits_are_the_vendors_only_when_asked_for() -> None:
     assert relaxed.portal.config.enterprise
     assert relaxed.urls == {}
     relaxed.close()
+
+
+def test_faults_are_scripted_over_http_strike_and_are_taken_back(served: Sandbox) -> None:
+    steering = served.urls["hubspot"] + "/__sim/faults"
+    owners = served.urls["hubspot"] + "/crm/v3/owners"
+    headers = {"Authorization": f"Bearer {served.credentials.hubspot_token}"}
+    script = [{"kind": "answer", "route": "^/crm/v3/owners", "calls": [1], "status": 503, "body": "{}"}]
+    assert httpx.post(steering, json={"faults": script}).json() == {"added": 1}
+    assert [httpx.get(owners, headers=headers).status_code for _ in range(2)] == [503, 200]
+    assert httpx.get(steering).json()["strikes"] == [{"kind": "answer", "method": "GET", "path": "/crm/v3/owners", "call": 1}]
+    assert httpx.delete(steering).status_code == 200
+
+
+@pytest.mark.parametrize("body", ["", "{}", '{"faults": [{"kind": "earthquake"}]}', '{"faults": [{"kind": "answer", "when": 1}]}'])
+def test_what_is_no_fault_is_refused(served: Sandbox, body: str) -> None:
+    assert httpx.post(served.urls["salesforce"] + "/__sim/faults", content=body).status_code == 400

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from crmsync.sandbox.clock import VirtualClock
-from crmsync.sandbox.faults import Faults
+from crmsync.sandbox.faults import Fault, FaultKind, Faults
 from crmsync.sandbox.hubspot.config import Credentials as PortalCredentials
 from crmsync.sandbox.hubspot.config import Limits, PortalConfig
 from crmsync.sandbox.hubspot.portal import Portal
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the server pulls in uvicorn, which a world without ports do
 
     from crmsync.sandbox.server import RunningSandbox, Tls
 
-CLOCK_PATH, TRUTH_PATH = "/__sim/clock", "/__sim/truth"
+CLOCK_PATH, TRUTH_PATH, FAULTS_PATH = "/__sim/clock", "/__sim/truth", "/__sim/faults"
 _UNLIMITED_DAY = 1_000_000_000
 
 
@@ -125,11 +125,12 @@ def open_sandbox(
 
 
 def steered(app: ASGIApp, sandbox: Sandbox) -> ASGIApp:
-    """The app with the sandbox's own endpoints before it: GET and POST /__sim/clock, GET /__sim/truth. No login needed."""
+    """The app with the sandbox's own endpoints before it, which need no login: GET and POST /__sim/clock, GET /__sim/truth,
+    and GET, POST and DELETE /__sim/faults (what struck, what shall strike, no more of it)."""
     from starlette.concurrency import run_in_threadpool
 
     async def steer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in (CLOCK_PATH, TRUTH_PATH):
+        if scope["type"] != "http" or scope["path"] not in (CLOCK_PATH, TRUTH_PATH, FAULTS_PATH):
             await app(scope, receive, send)
             return
         body = await _body(receive)
@@ -154,8 +155,37 @@ def _answer(sandbox: Sandbox, method: str, path: str, body: bytes) -> tuple[int,
                 return 400, {"error": "advance_to_must_be_an_iso_instant_with_zone"}
             sandbox.advance_to(at)
             return 200, {"now": sandbox.clock.now().isoformat()}
+        case _, "/__sim/faults":
+            return _fault_answer(sandbox.faults, method, body)
         case _:
             return 405, {"error": "method_not_allowed"}
+
+
+def _fault_answer(faults: Faults, method: str, body: bytes) -> tuple[int, object]:
+    if method == "GET":
+        struck = [{"kind": s.fault.kind, "method": s.method, "path": s.path, "call": s.call} for s in faults.strikes]
+        return 200, {"strikes": struck}
+    if method == "DELETE":
+        faults.clear()
+        return 200, {}
+    if method != "POST":
+        return 405, {"error": "method_not_allowed"}
+    try:
+        script = [_fault(entry) for entry in json.loads(body)["faults"]]
+    except (ValueError, KeyError, TypeError) as error:
+        return 400, {"error": "faults_must_be_a_list_of_faults", "detail": str(error)}
+    for fault in script:
+        faults.add(fault)
+    return 200, {"added": len(script)}
+
+
+def _fault(entry: dict[str, Any]) -> Fault:
+    """One fault as JSON: the fields of `Fault`, the body as text."""
+    values = dict(entry)
+    values["kind"] = FaultKind(values["kind"])
+    values["body"] = str(values.get("body", "")).encode()
+    values["calls"] = tuple(values.get("calls", ()))
+    return Fault(**values)
 
 
 def _instant(body: bytes) -> datetime | None:
