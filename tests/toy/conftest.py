@@ -6,7 +6,6 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,10 @@ HERE = Path(__file__).parent
 PLUGIN = HERE / "plugin"
 sys.path.insert(0, str(HERE))
 
-from tiny_crm import TinyCrm, application  # noqa: E402 - found only now
+from tiny_crm import BEGINS, TinyCrm, application  # noqa: E402 - found only now
 
 from crmsync.sandbox.clock import VirtualClock  # noqa: E402
 from crmsync.sandbox.server import serve  # noqa: E402
-
-BEGINS = datetime(2016, 4, 11, 0, 30, tzinfo=UTC)
-"""Monday 11 April 2016, 9:30 in Tokyo: ten years behind the clock of any machine that runs this."""
 
 
 @dataclass(frozen=True)

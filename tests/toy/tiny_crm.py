@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
@@ -14,6 +14,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from crmsync.sandbox.clock import VirtualClock
+
+BEGINS = datetime(2016, 4, 11, 0, 30, tzinfo=UTC)
+"""Monday 11 April 2016, 9:30 in Tokyo: years behind the clock of any machine that runs this."""
 
 TOKEN = "open-sesame"  # the tiny CRM's only credential
 FIELDS: Mapping[str, tuple[str, ...]] = {
