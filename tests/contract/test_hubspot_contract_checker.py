@@ -18,6 +18,11 @@ SEARCH = {
     "limit": 200,
     "after": "0",
 }
+LINK = {
+    "from": {"id": "1"},
+    "to": {"id": "2"},
+    "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 279}],
+}
 READ = {"inputs": [{"id": "1"}], "properties": ["email"], "propertiesWithHistory": []}
 TIMES = {"createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00Z"}
 RECORD = {"id": "1", "properties": {"email": None}, "archived": False, **TIMES}
@@ -44,6 +49,14 @@ def contract() -> HubSpotContract:
         ),
         ("PATCH", "/crm/v3/objects/contacts/a@b.co", {"idProperty": "email"}, {"properties": {"city": "Kobe"}}),
         ("POST", "/crm/v4/associations/contacts/companies/batch/read", {}, {"inputs": [{"id": "1", "after": "2"}]}),
+        ("POST", "/crm/v4/associations/contacts/companies/batch/create", {}, {"inputs": [LINK]}),
+        ("POST", "/crm/associations/2026-03/0-27/0-1/batch/archive", {}, {"inputs": [{"from": {"id": "1"}, "to": [{"id": "2"}]}]}),
+        (
+            "POST",
+            "/crm/associations/2026-09/0-27/0-1/batch/associate/default",
+            {},
+            {"inputs": [{"from": {"id": "1"}, "to": {"id": "2"}}]},
+        ),
         ("GET", "/crm/v4/objects/contacts/1/associations/companies", {"limit": "500"}, None),
         ("PATCH", "/crm/properties/2026-09/contacts/mood", {}, {"label": "Mood"}),
         ("GET", "/crm/v3/owners/", {"limit": "500", "archived": "true"}, None),
@@ -107,6 +120,27 @@ def test_what_is_right_passes(contract: HubSpotContract, method: str, path: str,
         ),
         ("PATCH", "/crm/v3/objects/contacts/1", {}, {"properties": {"city": None}}, "body.properties.city: str expected"),
         ("PATCH", "/crm/v3/objects/contacts/1", {}, {"properties": {}, "idProperty": "email"}, "unknown key `idProperty`"),
+        (
+            "POST",
+            "/crm/v4/associations/contacts/companies/batch/create",
+            {},
+            {"inputs": [{name: value for name, value in LINK.items() if name != "from"}]},
+            "required `from` is missing",
+        ),
+        (
+            "POST",
+            "/crm/v4/associations/contacts/companies/batch/create",
+            {},
+            {"inputs": [{**LINK, "from": {"id": 1}}]},
+            "body.inputs[0].from.id: str expected",
+        ),
+        (
+            "POST",
+            "/crm/v4/associations/contacts/companies/batch/create",
+            {},
+            {"inputs": [{**LINK, "form": {"id": "1"}}]},
+            "unknown key `form`",
+        ),
         ("PUT", "/crm/lists/2026-09/5/memberships/add", {}, [1], "body[0]: str expected"),
         ("PUT", "/crm/lists/2026-09/5/memberships/add", {}, {"ids": []}, "a list expected"),
         (

@@ -70,6 +70,10 @@ _PROPERTY = _fields(
     "dataSensitivity:str modificationMetadata:ModificationMetadata createdAt:datetime updatedAt:datetime",
 )
 _BATCH_OF_PROPERTIES = _fields("status:str results:List[Property] startedAt:datetime completedAt:datetime")
+_RESERVED = "ReservedKeywords"
+_RESERVED_FIELDS = {"from": Field("PublicObjectID", required=True)}
+"""`from` is a word of Python: the vendor's client keeps it in a base type of its own (…ReservedKeywords), which the extraction
+names but did not carry. All three such types are inputs of associations, where it is the near record (associations guide)."""
 _SUPPLEMENT = {
     "PublicObjectID": _ID,
     "AssociationSpec": _fields(
@@ -259,7 +263,8 @@ def _check_extra(method: str, path: str, given: Mapping[str, Sequence[str]], bod
 
 def _shape(row: Mapping[str, Any]) -> Shape:
     fields = {name: Field(field["type"], field["required"]) for name, field in row.get("fields", {}).items()}
-    return Shape(fields, row.get("alias", ""))
+    lost = _RESERVED_FIELDS if any(base.endswith(_RESERVED) for base in row.get("bases", ())) else {}
+    return Shape({**lost, **fields}, row.get("alias", ""))
 
 
 def _endpoint(row: Mapping[str, str]) -> Endpoint:
