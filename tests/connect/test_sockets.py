@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import random
 import socket
 import ssl
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from crmsync.connect.build import Transport, open_client
-from crmsync.connect.calls import AnswerLost, Call
+from crmsync.connect.calls import AnswerLost, Call, CallRejected
 from crmsync.connect.client import ApiClient
 from crmsync.connect.retry import RetryPolicy
 from crmsync.errors import FixConfig, RetryLater, StopConnector
@@ -136,3 +138,42 @@ def test_a_proxy_from_the_environment_carries_everything(httpserver: HTTPServer,
     httpserver.expect_request("/x").respond_with_json({"via": "proxy"})
     with connect("http://crm.invalid", env=True, read_seconds=5) as client:
         assert client.send_json(Call("GET", "/x")) == {"via": "proxy"}
+
+
+def test_a_download_that_breaks_off_is_fetched_anew_and_seen_whole() -> None:
+    broken = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nX-Part: one\r\n\r\n1,2"
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nX-Part: two\r\n\r\n1,2\n3,4\n5"
+    with raw_server(broken, whole) as url, connect(url) as client, client.download(Call("GET", "/x")) as got:
+        assert (got.headers["X-Part"], got.file.read()) == ("two", b"1,2\n3,4\n5")
+
+
+def test_a_compressed_download_is_kept_uncompressed(httpserver: HTTPServer) -> None:
+    text = b"id,name\n" * 100_000
+    httpserver.expect_request("/x").respond_with_data(gzip.compress(text), headers={"Content-Encoding": "gzip"})
+    with connect(httpserver.url_for(""), read_seconds=5) as client, client.download(Call("GET", "/x")) as got:
+        assert got.file.read() == text
+
+
+def test_a_download_that_is_refused_says_why(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/x").respond_with_data("no such job", status=404)
+    with connect(httpserver.url_for("")) as client:
+        with pytest.raises(CallRejected) as caught, client.download(Call("GET", "/x")):
+            pass
+        assert (caught.value.status, caught.value.message) == (404, "no such job")
+
+
+def test_a_download_does_not_pass_through_memory(httpserver: HTTPServer) -> None:
+    size = 16 << 20
+    body = gzip.compress(random.Random(1).randbytes(size), 1)
+    httpserver.expect_request("/x").respond_with_handler(
+        lambda _request: Response(
+            (body[at : at + 65536] for at in range(0, len(body), 65536)), headers={"Content-Encoding": "gzip"}
+        )
+    )
+    tracemalloc.start()
+    try:
+        with connect(httpserver.url_for(""), read_seconds=5) as client, client.download(Call("GET", "/x")) as got:
+            assert got.file.seek(0, 2) == size
+        assert tracemalloc.get_traced_memory()[1] < size / 4
+    finally:
+        tracemalloc.stop()

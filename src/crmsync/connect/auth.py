@@ -88,6 +88,8 @@ class TokenFlow(httpx.Auth):
         token = yield from self._current(request)
         self._sign(request, token)
         response = yield request
+        if response.is_success:
+            return  # not read here: it may be as long as a whole object's rows
         response.read()
         if self._is_expired(response):
             token = yield from self._renewed(request, token)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import httpx
 import orjson
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from crmsync.connect.bridges import Pool
 
-__all__ = ["ApiClient", "Call", "Usage", "Verdict"]
+__all__ = ["ApiClient", "Call", "Download", "Usage", "Verdict"]
 
 _log = structlog.get_logger("crmsync.connect")
 
@@ -43,6 +45,14 @@ class Usage:
     by_lane: Mapping[str, int] = field(default_factory=dict)
     left: Mapping[str, int] = field(default_factory=dict)
     waited_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An answer whose body lies in a file, whole and uncompressed, at its beginning."""
+
+    headers: Mapping[str, str]
+    file: IO[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,29 @@ class ApiClient:
         where the call may be."""
         return self._run(call, json_of).value
 
+    @contextmanager
+    def download(self, call: Call) -> Iterator[Download]:
+        """As `send`, with the body streamed to a temporary file that lives as long as the context: memory stays small however
+        large the answer, and a body that breaks off is fetched anew before anything of it is seen."""
+        with tempfile.TemporaryFile() as file:
+
+            def keep(response: httpx.Response) -> None:
+                file.seek(0)
+                file.truncate()
+                for part in response.iter_bytes():
+                    file.write(part)
+                file.seek(0)
+
+            response = self._run(call, keep, is_streamed=True).response
+            assert response is not None  # noqa: S101 - an outcome without a response never leaves _run
+            yield Download(response.headers, file)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass while the CRM works on something; counted like any other wait."""
+        self._pause(seconds)
+        with self._lock:
+            self._usage = replace(self._usage, waited_seconds=self._usage.waited_seconds + seconds)
+
     def server_time(self) -> datetime:
         """The CRM's clock as of its last answer (UTC, whole seconds). Raises StopConnector before there was one."""
         if self._server_time is None:
@@ -154,7 +187,7 @@ class ApiClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _run(self, call: Call, read: Callable[[httpx.Response], Any]) -> _Outcome:
+    def _run(self, call: Call, read: Callable[[httpx.Response], Any], *, is_streamed: bool = False) -> _Outcome:
         numbers = itertools.count(1)
         retrying = Retrying(
             sleep=self._pause,
@@ -162,7 +195,7 @@ class ApiClient:
             wait=self._wait,
             retry=retry_if_result(lambda outcome: isinstance(outcome.next, Wait)),
         )
-        outcome: _Outcome = retrying(lambda: self._attempt(call, read, next(numbers)))
+        outcome: _Outcome = retrying(lambda: self._attempt(call, read, next(numbers), is_streamed=is_streamed))
         lenient = call.is_lenient and outcome.verdict.kind == "reject"
         return outcome if outcome.verdict.kind == "ok" or lenient else self._refuse(call, outcome)
 
@@ -172,24 +205,34 @@ class ApiClient:
             return 0.0
         return self._draw(outcome.next.at_least_seconds, outcome.next.at_most_seconds)
 
-    def _attempt(self, call: Call, read: Callable[[httpx.Response], Any], number: int) -> _Outcome:
+    def _attempt(self, call: Call, read: Callable[[httpx.Response], Any], number: int, *, is_streamed: bool) -> _Outcome:
         self._breaker.check()
         waited = self._budget.take(call.lane)
         self._count(call.lane, is_retry=number > 1, waited_seconds=waited)
-        met = self._exchange(self._build(call), None if call.is_anonymous else self._auth, read)
+        met = self._exchange(self._build(call), None if call.is_anonymous else self._auth, read, is_streamed=is_streamed)
         self._tell_breaker(met.verdict, met.response)
         outcome = replace(met, next=decide_retry(met.verdict, number, call, self.policy))
         if outcome.verdict.kind != "ok":
             self._report(call, outcome, number)
         return outcome
 
-    def _exchange(self, request: httpx.Request, auth: httpx.Auth | None, read: Callable[[httpx.Response], Any]) -> _Outcome:
+    def _exchange(
+        self, request: httpx.Request, auth: httpx.Auth | None, read: Callable[[httpx.Response], Any], *, is_streamed: bool
+    ) -> _Outcome:
         try:
-            response = self._http.send(request, auth=auth)
+            response = self._http.send(request, auth=auth, stream=is_streamed)
+            try:
+                return self._understood(response, read)
+            finally:
+                response.close()
         except TokenRefused as refusal:
             return _Outcome(refusal.verdict, error=refusal)
         except httpx.RequestError as failure:
             return _Outcome(classify_failure(failure, request), error=failure)
+
+    def _understood(self, response: httpx.Response, read: Callable[[httpx.Response], Any]) -> _Outcome:
+        if not response.is_success:
+            response.read()  # what a streamed refusal says is short
         verdict = self._classify(response)
         if verdict.kind != "ok":
             return _Outcome(verdict, response)
