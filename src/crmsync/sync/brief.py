@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from crmsync.messages import Language, catalogue, name_of, say
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # %b speaks the server's language
+_UNITS = ("business_hour", "business_day", "clock_hour", "clock_day")
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)[+-]\d\d:\d\d")
+_DAY = re.compile(r"(\d{4}-\d\d-\d\d)( [^,]*)")
 _WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 
 
@@ -30,7 +35,7 @@ def body(
         last_touch=last_touch,
         last_touch_at=moment(score.get("last_touch_at"), zone, language),
         due=moment(task["due_at"], zone, language),
-        arithmetic=task["arithmetic"] or "—",
+        arithmetic=arithmetic(task["arithmetic"], language),
         say=say(_known("task.say", kind), language, last_touch=last_touch),
     )
 
@@ -45,7 +50,32 @@ def moment(at: datetime | None, zone: str, language: Language) -> str:
     if at is None:
         return "—"
     local = at.astimezone(ZoneInfo(zone))
-    day = _WEEKDAYS[language][local.weekday()]
+    return f"{day_of(local.date(), language)} {local:%H:%M}"
+
+
+def day_of(day: date, language: Language) -> str:
+    """A day as its reader writes it: 2026年5月7日(木), Thu 7 May 2026."""
+    weekday = _WEEKDAYS[language][day.weekday()]
     if language == "ja":
-        return f"{local.year}年{local.month}月{local.day}日({day}) {local:%H:%M}"
-    return f"{day} {local.day} {local:%b %Y %H:%M}"
+        return f"{day.year}年{day.month}月{day.day}日({weekday})"
+    return f"{weekday} {day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def arithmetic(text: str | None, language: Language) -> str:
+    """How a due time came about ("2026-04-30T17:00+09:00 + 1 business day = …; skipped 2026-05-03 憲法記念日"), as its reader
+    writes it. A weekend says no more than its weekday does."""
+    if not text:
+        return "—"
+    told = _INSTANT.sub(lambda found: f"{_short_day(found[1], language)} {found[2]}", text)
+    told = _DAY.sub(lambda found: _short_day(found[1], language) + ("" if found[2] == " weekend" else found[2]), told)
+    if language == "en":  # what the core prints already
+        return told
+    for unit in _UNITS:
+        told = re.sub(rf"{unit.replace('_', ' ')}s?\b", say(f"brief.{unit}", language), told)
+    return told.replace("; skipped ", say("brief.skipped", language))
+
+
+def _short_day(iso: str, language: Language) -> str:
+    day = date.fromisoformat(iso)
+    weekday = _WEEKDAYS[language][day.weekday()]
+    return f"{day.month}/{day.day}({weekday})" if language == "ja" else f"{weekday} {day.day} {_MONTHS[day.month - 1]}"

@@ -88,6 +88,8 @@ def _candidates(workspace: Workspace, decided: Decided, connections: Iterable[Co
     store = workspace.store
     known = set(decided.desired["person_id"])
     persons = {*store.decided.changed(decided.desired), *store.decided.unplanned(), *store.outbox.unfinished_persons()}
+    # Whoever's task had no place is looked at again each time: so the gap stays open until it has one.
+    persons.update(store.decided.gaps().filter(pl.col("gap") == "clock_without_task")["person_id"])
     owners = dict(store.identity.links().filter(pl.col("revoked_at").is_null()).select("record", "person_id").iter_rows())
     clocks = dict(decided.decisions.clocks.select("clock_id", "person_id").iter_rows())
     through: dict[str, int] = {}

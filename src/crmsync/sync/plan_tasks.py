@@ -12,7 +12,7 @@ import polars as pl
 from crmsync.mapping import ObjectMapping, render
 from crmsync.messages import Language
 from crmsync.model.changes import Association, Change
-from crmsync.model.records import ObjectSchema, RecordRef
+from crmsync.model.records import ObjectSchema, RawRecord, RecordRef
 from crmsync.planning.tasks import TaskTarget, diff_task
 from crmsync.sync import brief
 from crmsync.sync.decide import Decided
@@ -81,6 +81,7 @@ class _Desk:
         self.users = users
         self.placed = workspace.store.outbox.placed_tasks(wanted["clock_id"])
         self.seen = tasks_seen(workspace)
+        self.raw = _raw(workspace, self.seen, wanted)
         self.records: dict[str, list[PersonRecord]] = {}
         for record in records:
             self.records.setdefault(record.person_id, []).append(record)
@@ -102,6 +103,8 @@ class _Desk:
         if found is None:
             return None
         connection, record = found
+        if not _can_carry_tasks(connection):
+            return None
         new = RecordRef(connection.name, str(connection.connector.capabilities.task_object), "")
         return Placement(clock_id, self._found(clock_id) or new, record.ref)
 
@@ -126,8 +129,8 @@ class _Desk:
         seen = self.seen.get(task["clock_id"])
         current: Mapping[str, Any] | None = None
         if seen is not None:
-            raw = self.workspace.store.staging.latest(place.ref.connection, place.ref.object, [place.ref.id])
-            current = raw[place.ref.id].fields if place.ref.id in raw else {}
+            raw = self.raw.get(place.ref)
+            current = raw.fields if raw else {}
         elif place.ref.id:
             current = self.placed[task["clock_id"]]["body"]
         associated = mapping.tasks is not None and place.person_ref.object in mapping.tasks.person_associations
@@ -180,6 +183,27 @@ class _Desk:
         languages = [name for name in rep.get("languages") or () if name in ("ja", "en")]
         calendar = self.workspace.definitions.calendars.named(rep.get("calendar"))
         return (languages[0] if languages else self.workspace.language), calendar.time_zone
+
+
+def _raw(workspace: Workspace, seen: Mapping[str, Mapping[str, Any]], wanted: pl.DataFrame) -> dict[RecordRef, RawRecord]:
+    """The newest version of every task that a CRM shows, object by object."""
+    ids: dict[tuple[str, str], set[str]] = {}
+    for clock_id in wanted["clock_id"]:
+        if clock_id in seen:
+            ref = RecordRef.parse(seen[clock_id]["ref"])
+            ids.setdefault((ref.connection, ref.object), set()).add(ref.id)
+    return {
+        RecordRef(connection, object_, id_): record
+        for (connection, object_), mine in ids.items()
+        for id_, record in workspace.store.staging.latest(connection, object_, sorted(mine)).items()
+    }
+
+
+def _can_carry_tasks(connection: Connection) -> bool:
+    """Whether the CRM's tasks have the field by which we find ours again; without it a task would be made anew each time."""
+    object_ = str(connection.connector.capabilities.task_object)
+    mapping, schema = connection.mappings.get(object_), connection.schemas.get(object_)
+    return mapping is not None and mapping.tasks is not None and schema is not None and mapping.tasks.upsert_by in schema.fields
 
 
 def _rows(frame: pl.DataFrame, ids: pl.Series) -> dict[str, dict[str, Any]]:
