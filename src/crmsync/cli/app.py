@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+
+from crmsync.cli.asked import Asked
 
 app = typer.Typer(
     name="crmsync",
@@ -34,7 +37,12 @@ Language = Annotated[Optional[str], typer.Option("--language", "-l", help="ja or
 
 
 @app.callback(invoke_without_command=True)
-def _main(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done (ids, counts).")] = False,
+) -> None:
+    if verbose:
+        os.environ["CRMSYNC_LOG_LEVEL"] = "info"
     if version:
         from crmsync import __version__
 
@@ -50,7 +58,7 @@ def init(
     """Write a commented configuration that runs against the sandbox, ready to be pointed at real CRMs."""
     from crmsync.cli.commands.init import execute
 
-    raise typer.Exit(execute(directory, language or "ja"))
+    raise typer.Exit(execute(Asked(language=language), directory))
 
 
 @app.command()
@@ -58,7 +66,7 @@ def check(config: Config = Path(), json: Json = False, language: Language = None
     """Read the whole configuration and report every problem with file, line, column and remedy."""
     from crmsync.cli.commands.check import execute
 
-    raise typer.Exit(execute(config, json, language))
+    raise typer.Exit(execute(Asked(config, None, json, language)))
 
 
 @app.command()
@@ -66,7 +74,7 @@ def pull(config: Config = Path(), now: Now = None, json: Json = False, language:
     """Bring the local model up to date. Writes to no CRM."""
     from crmsync.cli.commands.cycle import pull as execute
 
-    raise typer.Exit(execute(config, now, json, language))
+    raise typer.Exit(execute(Asked(config, now, json, language)))
 
 
 @app.command()
@@ -74,7 +82,7 @@ def plan(config: Config = Path(), now: Now = None, json: Json = False, language:
     """Pull, decide, and show every change that `apply` would make. Writes to no CRM."""
     from crmsync.cli.commands.cycle import plan as execute
 
-    raise typer.Exit(execute(config, now, json, language))
+    raise typer.Exit(execute(Asked(config, now, json, language)))
 
 
 @app.command()
@@ -91,7 +99,7 @@ def apply(
     """Write exactly what the last plan showed; refuse if what is known has changed since."""
     from crmsync.cli.commands.cycle import apply as execute
 
-    raise typer.Exit(execute(config, digest, now, json, language))
+    raise typer.Exit(execute(Asked(config, now, json, language), digest))
 
 
 @app.command()
@@ -99,7 +107,7 @@ def run(config: Config = Path(), now: Now = None, json: Json = False, language: 
     """One whole cycle: pull, decide, plan, apply, record."""
     from crmsync.cli.commands.cycle import run as execute
 
-    raise typer.Exit(execute(config, now, json, language))
+    raise typer.Exit(execute(Asked(config, now, json, language)))
 
 
 @app.command()
@@ -107,7 +115,7 @@ def start(config: Config = Path(), language: Language = None) -> None:
     """Run cycles on schedule until told to stop (SIGTERM ends after the cycle at hand)."""
     from crmsync.cli.commands.start import execute
 
-    raise typer.Exit(execute(config, language))
+    raise typer.Exit(execute(Asked(config, language=language)))
 
 
 @app.command()
@@ -121,7 +129,7 @@ def explain(
     """One person from first touch to now: what was known, decided, written, and why."""
     from crmsync.cli.commands.explain import execute
 
-    raise typer.Exit(execute(person, config, now, json, language))
+    raise typer.Exit(execute(Asked(config, now, json, language), person))
 
 
 @app.command()
@@ -142,7 +150,7 @@ def figures(
     """The chain of figures with its bottleneck, and the SLA board."""
     from crmsync.cli.commands.figures import execute
 
-    raise typer.Exit(execute(config, since, until, now, json, language))
+    raise typer.Exit(execute(Asked(config, now, json, language), since, until))
 
 
 @app.command()
@@ -150,7 +158,7 @@ def gaps(config: Config = Path(), json: Json = False, language: Language = None)
     """Every baton that is about to be dropped: what is missing, since when, and who must act."""
     from crmsync.cli.commands.gaps import execute
 
-    raise typer.Exit(execute(config, json, language))
+    raise typer.Exit(execute(Asked(config, None, json, language)))
 
 
 @app.command()
@@ -168,7 +176,7 @@ def demo(
     """Play some weeks on a virtual clock: a HubSpot and a Salesforce over HTTP, decided and written back."""
     from crmsync.cli.commands.demo import execute
 
-    raise typer.Exit(execute(days, people, seed, directory, json, language))
+    raise typer.Exit(execute(Asked(as_json=json, language=language), days, people, seed, directory))
 
 
 @sandbox.command()
@@ -182,8 +190,11 @@ def serve(
     start_at: Annotated[Optional[str], typer.Option("--now", metavar="INSTANT", help="Where its clock stands.")] = None,  # noqa: UP045
     vendor_limits: Annotated[bool, typer.Option(help="Enforce the vendors' rate limits.")] = False,
     stock: Annotated[bool, typer.Option(help="Without crmsync's custom fields: an org and a portal as delivered.")] = False,
+    language: Language = None,
 ) -> None:
     """Serve a Salesforce and a HubSpot on this machine until interrupted."""
-    from crmsync.cli.commands.serve import execute
+    from crmsync.cli.commands.serve import Wanted, execute
 
-    raise typer.Exit(execute(people, seed, (salesforce_port, hubspot_port), (tls_cert, tls_key), start_at, vendor_limits, stock))
+    ports = {"salesforce": salesforce_port, "hubspot": hubspot_port}
+    wanted = Wanted(people, seed, ports, tls_cert, tls_key, vendor_limits, stock)
+    raise typer.Exit(execute(Asked(now=start_at, language=language), wanted))

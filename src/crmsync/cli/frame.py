@@ -1,120 +1,89 @@
-"""What every command shares: opening the workspace, the instant, and turning errors into messages and exit codes."""
+"""What every command shares: opening the workspace, and turning errors into words and exit codes."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import orjson
-import structlog
 
+from crmsync.cli.asked import Asked
+from crmsync.cli.logs import log_to_standard_error
 from crmsync.errors import CrmsyncError, FixConfig
-from crmsync.messages import LANGUAGES, Language, say
+from crmsync.messages import Language, say
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from crmsync.sync.workspace import Workspace
 
 FINE, FAILED, WRONG = 0, 1, 2
 P = ParamSpec("P")
 
 
-def answers(command: Callable[P, int]) -> Callable[P, int]:
-    """A command whose errors become a message and an exit code. Bugs stay tracebacks."""
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A command at work: the wired application, and the language it answers in."""
+
+    workspace: Workspace
+    words: Language
+
+
+def answers(command: Callable[Concatenate[Asked, P], int]) -> Callable[Concatenate[Asked, P], int]:
+    """A command whose errors become words and an exit code. Bugs stay tracebacks."""
 
     @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> int:
-        quiet_logs()
+    def run(asked: Asked, /, *args: P.args, **kwargs: P.kwargs) -> int:
+        log_to_standard_error()
         try:
-            return command(*args, **kwargs)
+            return command(asked, *args, **kwargs)
         except FixConfig as error:
-            show_problems(error)
+            complain(error, asked.complaints())
             return WRONG
         except CrmsyncError as error:
-            complain(error)
+            complain(error, asked.complaints())
             return FAILED
 
     return run
 
 
-def show_problems(error: FixConfig) -> None:
-    """file:line:column, what is wrong, what to do: one line each on standard error, in both languages."""
-    for problem in error.problems:
-        place = f"{problem.file}:{problem.line}:{problem.column}"
-        for language in LANGUAGES:
-            sys.stderr.write(f"{place}: {say(problem.code, language, **problem.params)}\n")
-    for language in LANGUAGES:
-        sys.stderr.write(say(error.code, language, **error.params) + "\n")
-
-
-def complain(error: CrmsyncError, language: Language | None = None) -> None:
-    """An error that someone can act on, on standard error."""
-    for chosen in (language,) if language else LANGUAGES:
-        sys.stderr.write(say(error.code, chosen, **error.params) + "\n")
-
-
-def instant(text: str | None) -> tuple[datetime, bool]:
-    """(the instant of this command, whether it is a rehearsal). Raises FixConfig where --now is no instant with a zone."""
-    if text is None:
-        from crmsync.bootstrap import wall_clock
-
-        return wall_clock(), False
-    return parse_instant(text), True
-
-
-def parse_instant(text: str) -> datetime:
-    """An ISO 8601 instant with its zone. Raises FixConfig for anything else."""
-    from crmsync.errors import Problem
-
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise FixConfig([Problem("--now", 1, 1, "cli.bad_instant", {"value": text})])
-    return at.astimezone(UTC)
-
-
-def chosen_language(text: str | None, default: Language) -> Language:
-    """The language asked for. Raises FixConfig for one that is not spoken."""
-    from crmsync.errors import Problem
-
-    if text is None:
-        return default
-    for language in LANGUAGES:
-        if text == language:
-            return language
-    raise FixConfig([Problem("--language", 1, 1, "cli.bad_language", {"value": text})])
+def complain(error: CrmsyncError, languages: tuple[Language, ...]) -> None:
+    """An error that someone can act on, on standard error: for a configuration every problem as file:line:column, what is
+    wrong and what to do."""
+    problems = error.problems if isinstance(error, FixConfig) else ()
+    lines = [
+        f"{problem.file}:{problem.line}:{problem.column}: {say(problem.code, language, **problem.params)}"
+        for problem in problems
+        for language in languages
+    ]
+    lines += [say(error.code, language, **error.params) for language in languages]
+    sys.stderr.write("\n".join(lines) + "\n")
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output; instants as ISO 8601 in UTC."""
+    """One JSON document on standard output; instants as ISO 8601 in UTC. Its shapes are in docs/json.md."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
     sys.stdout.write(orjson.dumps(value, option=options, default=str).decode() + "\n")
 
 
-def quiet_logs() -> None:
-    """Logs go to standard error, one line per event, so that standard output stays what was asked for."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.LogfmtRenderer(key_order=["level", "event"], sort_keys=True),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+def terminal(*, on_error: bool = False) -> Console:
+    """Where people read. What stands in a CRM is printed as it is: a name in brackets is no markup."""
+    from rich.console import Console
+
+    return Console(stderr=on_error, markup=False, emoji=False, highlight=False)
 
 
 @contextmanager
-def workspace(config: Path) -> Iterator[Workspace]:
-    """The wired application of a configuration directory, closed afterwards."""
+def session(asked: Asked) -> Iterator[Session]:
+    """The application that the configuration describes, closed afterwards."""
     from crmsync.bootstrap import open_workspace
 
-    opened = open_workspace(config)
+    opened = open_workspace(asked.config)
     try:
-        yield opened
+        yield Session(opened, asked.words(opened.language))
     finally:
         opened.close()

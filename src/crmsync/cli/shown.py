@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,7 @@ MOST_CHANGES_SHOWN = 200
 
 def table(title: str, *columns: str, language: Language) -> Table:
     """An empty table whose headers come from the catalogue (`column.<name>`). Numbers stand right."""
-    made = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    made = Table(title=title, title_justify="left", header_style="bold", pad_edge=False, box=box.SIMPLE_HEAD)
     for column in columns:
         name, _, kind = column.partition(":")
         made.add_column(say(f"column.{name}", language), justify="right" if kind == "number" else "left")
@@ -84,7 +85,7 @@ def _value(value: Any) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
+def plan_json(plan: Plan, workspace: Workspace, stopped: Iterable[Failure] = ()) -> dict[str, Any]:
     return {
         "digest": plan.digest,
         "now": plan.now,
@@ -92,6 +93,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "refused": [
             {"record": str(r.ref), "field": r.field, "current": r.current, "desired": r.desired, "why": r.why} for r in plan.refused
         ],
+        "missing_fields": missing_json(workspace),
+        "failures": [failure_json(failure) for failure in stopped],
     }
 
 
@@ -138,6 +141,7 @@ def cycle_json(cycle: Cycle, workspace: Workspace) -> dict[str, Any]:
         "moves": moves.group_by("source", "target").len("count").sort("source", "target").to_dicts(),
         "outcomes": cycle.applied.outcomes,
         "gaps": workspace.store.decided.gaps().height,
+        "missing_fields": missing_json(workspace),
         "failures": [failure_json(f) for f in (*cycle.pulled.failures, *cycle.applied.failures)],
     }
 
@@ -151,3 +155,20 @@ def failures(stopped: Iterable[Failure], language: Language) -> None:
     for failure in stopped:
         reason = say(failure.code, language, **failure.params)
         sys.stderr.write(say("cli.stopped", language, connection=failure.connection, reason=reason) + "\n")
+
+
+def missing_json(workspace: Workspace) -> list[dict[str, Any]]:
+    """What the mappings write to and the CRMs do not have, by connection and object."""
+    return [
+        {"connection": connection.name, "object": object_, "fields": missing}
+        for connection in workspace.connections
+        for object_, mapping in sorted(connection.mappings.items())
+        if object_ in connection.schemas
+        and (missing := sorted({write.field for write in mapping.writes} - set(connection.schemas[object_].fields)))
+    ]
+
+
+def missing_fields(workspace: Workspace, language: Language) -> None:
+    """A CRM that was never set up for crmsync works, with less in it: one line per object, on standard error."""
+    for found in missing_json(workspace):
+        sys.stderr.write(say("cli.missing_fields", language, **{**found, "fields": ", ".join(found["fields"])}) + "\n")

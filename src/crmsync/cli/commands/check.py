@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from rich.console import Console
-
-from crmsync.bootstrap import read_configuration
-from crmsync.cli.frame import FINE, WRONG, answers, chosen_language, print_json
+from crmsync.bootstrap import Configuration, read_configuration
+from crmsync.cli.asked import Asked
+from crmsync.cli.frame import FINE, WRONG, answers, print_json, terminal
 from crmsync.errors import FixConfig, Problem
 from crmsync.messages import LANGUAGES, say
 
 
 @answers
-def execute(config: Path, as_json: bool, language: str | None) -> int:
+def execute(asked: Asked) -> int:
     try:
-        read = read_configuration(config)
+        read = read_configuration(asked.config)
     except FixConfig as error:
-        if not as_json:
+        if not asked.as_json:
             raise
-        print_json({"ok": False, "problems": [_problem(p) for p in error.problems]})
+        print_json({"ok": False, "problems": [_problem(p) for p in error.problems], "counts": None})
         return WRONG
-    counts = {
+    counts = _counts(read)
+    if asked.as_json:
+        print_json({"ok": True, "problems": [], "counts": counts})
+    else:
+        terminal().print(say("cli.check_fine", asked.words(read.settings.language), **counts))
+    return FINE
+
+
+def _counts(read: Configuration) -> dict[str, int]:
+    return {
         "connections": len(read.settings.connections),
         "rules": len(read.definitions.scoring.names),
         "reps": len(read.team.reps),
         "mappings": sum(len(mappings) for mappings in read.mappings.values()),
     }
-    if as_json:
-        print_json({"ok": True, "problems": [], **counts})
-    else:
-        Console().print(say("cli.check_fine", chosen_language(language, read.settings.language), **counts))
-    return FINE
 
 
 def _problem(problem: Problem) -> dict[str, object]:

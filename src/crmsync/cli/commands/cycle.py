@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from datetime import datetime
 
-from rich.console import Console
-
-from crmsync.cli.frame import FAILED, FINE, answers, chosen_language, instant, print_json, workspace
-from crmsync.cli.shown import cycle_json, cycle_table, failures, plan_json, plan_table, pulled_json, pulled_table
+from crmsync.cli.asked import Asked
+from crmsync.cli.frame import FAILED, FINE, Session, answers, print_json, session, terminal
+from crmsync.cli.shown import cycle_json, cycle_table, failures, missing_fields, plan_json, plan_table, pulled_json, pulled_table
 from crmsync.cli.watch import watching
 from crmsync.errors import StopConnector
-from crmsync.messages import Language, say
+from crmsync.messages import say
 from crmsync.sync import pipeline
 from crmsync.sync.workspace import Moment
 
@@ -19,76 +17,87 @@ PLAN_SHOWN = "plan_shown"
 
 
 @answers
-def pull(config: Path, now: str | None, as_json: bool, language: str | None) -> int:
-    at, is_rehearsal = instant(now)
-    with workspace(config) as opened:
-        words = chosen_language(language, opened.language)
-        with watching(opened, quiet=as_json) as progress:
-            pulled = pipeline.learn(opened, Moment(at, is_rehearsal), progress)
-        if as_json:
-            print_json(pulled_json(pulled, opened))
+def pull(asked: Asked) -> int:
+    moment = asked.moment()
+    with session(asked) as at_work:
+        with watching(at_work.workspace, quiet=asked.as_json) as progress:
+            pulled = pipeline.learn(at_work.workspace, moment, progress)
+        if asked.as_json:
+            print_json(pulled_json(pulled, at_work.workspace))
         else:
-            _say_rehearsal(at, is_rehearsal, words)
-            Console().print(pulled_table(pulled, opened, words))
-            failures(pulled.failures, words)
+            _say_rehearsal(moment, at_work)
+            terminal().print(pulled_table(pulled, at_work.workspace, at_work.words))
+            failures(pulled.failures, at_work.words)
         return FAILED if pulled.failures else FINE
 
 
 @answers
-def plan(config: Path, now: str | None, as_json: bool, language: str | None) -> int:
-    at, is_rehearsal = instant(now)
-    moment = Moment(at, is_rehearsal)
-    with workspace(config) as opened:
-        words = chosen_language(language, opened.language)
-        with watching(opened, quiet=as_json) as progress:
-            pulled = pipeline.learn(opened, moment, progress)
-            prepared = pipeline.prepare(opened, moment)
-        opened.store.runs.set_meta(PLAN_SHOWN, f"{prepared.plan.digest} {at.isoformat()}")
-        if as_json:
-            print_json(plan_json(prepared.plan))
+def plan(asked: Asked) -> int:
+    moment = asked.moment()
+    with session(asked) as at_work:
+        workspace = at_work.workspace
+        with watching(workspace, quiet=asked.as_json) as progress:
+            pulled = pipeline.learn(workspace, moment, progress)
+            prepared = pipeline.prepare(workspace, moment)
+        _remember(at_work, prepared.plan.digest, moment)
+        if asked.as_json:
+            print_json(plan_json(prepared.plan, workspace, pulled.failures))
         else:
-            _say_rehearsal(at, is_rehearsal, words)
-            plan_table(Console(), prepared.plan, words)
-            failures(pulled.failures, words)
+            _say_rehearsal(moment, at_work)
+            plan_table(terminal(), prepared.plan, at_work.words)
+            missing_fields(workspace, at_work.words)
+            failures(pulled.failures, at_work.words)
         return FAILED if pulled.failures else FINE
 
 
 @answers
-def apply(config: Path, digest: str | None, now: str | None, as_json: bool, language: str | None) -> int:
-    with workspace(config) as opened:
-        words = chosen_language(language, opened.language)
-        shown = (opened.store.runs.meta(PLAN_SHOWN) or " ").split(" ")
-        if not (digest or shown[0]):
+def apply(asked: Asked, digest: str | None) -> int:
+    with session(asked) as at_work:
+        shown_digest, shown_moment = _remembered(at_work)
+        wanted = digest or shown_digest
+        if wanted is None:
             raise StopConnector("cli.no_plan")
-        same_plan = digest is None or digest == shown[0]
-        at, is_rehearsal = instant(now or (shown[1] if same_plan and shown[1] else None))
-        moment = Moment(at, is_rehearsal if now else False)
-        with watching(opened, quiet=as_json) as progress:
-            cycle = pipeline.apply_plan(opened, moment, digest or shown[0], progress)
-        return _finish(cycle, opened, as_json, words)
+        # The plan that was shown is made again at its own instant: another one would be another plan.
+        is_shown = asked.now is None and wanted == shown_digest and shown_moment is not None
+        moment = shown_moment if is_shown and shown_moment else asked.moment()
+        with watching(at_work.workspace, quiet=asked.as_json) as progress:
+            cycle = pipeline.apply_plan(at_work.workspace, moment, wanted, progress)
+        return _finish(cycle, at_work, moment, as_json=asked.as_json)
 
 
 @answers
-def run(config: Path, now: str | None, as_json: bool, language: str | None) -> int:
-    at, is_rehearsal = instant(now)
-    with workspace(config) as opened:
-        words = chosen_language(language, opened.language)
-        with watching(opened, quiet=as_json) as progress:
-            cycle = pipeline.run_cycle(opened, Moment(at, is_rehearsal), progress)
-        if not as_json:
-            _say_rehearsal(at, is_rehearsal, words)
-        return _finish(cycle, opened, as_json, words)
+def run(asked: Asked) -> int:
+    moment = asked.moment()
+    with session(asked) as at_work:
+        with watching(at_work.workspace, quiet=asked.as_json) as progress:
+            cycle = pipeline.run_cycle(at_work.workspace, moment, progress)
+        return _finish(cycle, at_work, moment, as_json=asked.as_json)
 
 
-def _finish(cycle: pipeline.Cycle, opened: Any, as_json: bool, words: Language) -> int:
+def _remember(at_work: Session, digest: str, moment: Moment) -> None:
+    rehearsal = " rehearsal" if moment.is_rehearsal else ""
+    at_work.workspace.store.runs.set_meta(PLAN_SHOWN, f"{digest} {moment.now.isoformat()}{rehearsal}")
+
+
+def _remembered(at_work: Session) -> tuple[str | None, Moment | None]:
+    """The digest and the moment of the plan shown last; (None, None) before there was one."""
+    kept = (at_work.workspace.store.runs.meta(PLAN_SHOWN) or "").split()
+    if not kept:
+        return None, None
+    return kept[0], Moment(datetime.fromisoformat(kept[1]), is_rehearsal="rehearsal" in kept[2:])
+
+
+def _finish(cycle: pipeline.Cycle, at_work: Session, moment: Moment, *, as_json: bool) -> int:
     if as_json:
-        print_json(cycle_json(cycle, opened))
+        print_json(cycle_json(cycle, at_work.workspace))
     else:
-        Console().print(cycle_table(cycle, opened, words))
-        failures((*cycle.pulled.failures, *cycle.applied.failures), words)
+        _say_rehearsal(moment, at_work)
+        terminal().print(cycle_table(cycle, at_work.workspace, at_work.words))
+        missing_fields(at_work.workspace, at_work.words)
+        failures((*cycle.pulled.failures, *cycle.applied.failures), at_work.words)
     return FINE if cycle.is_complete and not cycle.applied.outcomes.get("rejected") else FAILED
 
 
-def _say_rehearsal(at: Any, is_rehearsal: bool, words: Language) -> None:
-    if is_rehearsal:
-        Console(stderr=True).print(say("cli.rehearsal", words, now=at.isoformat()))
+def _say_rehearsal(moment: Moment, at_work: Session) -> None:
+    if moment.is_rehearsal:
+        terminal(on_error=True).print(say("cli.rehearsal", at_work.words, now=moment.now.isoformat()))

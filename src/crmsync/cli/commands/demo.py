@@ -7,100 +7,125 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from rich.console import Console
 from rich.progress import Progress
 
+from crmsync.cli.asked import Asked
 from crmsync.cli.commands import explain as explaining
 from crmsync.cli.commands import figures as figuring
-from crmsync.cli.frame import FAILED, FINE, answers, chosen_language, print_json, quiet_logs
+from crmsync.cli.commands import gaps as gapping
+from crmsync.cli.frame import FAILED, FINE, answers, print_json, terminal
 from crmsync.demo.play import Play, begin, cycles, instants
-from crmsync.messages import Language, name_of, say
+from crmsync.demo.told import worth_telling
+from crmsync.messages import Language, say
 from crmsync.sandbox.world.config import WorldConfig
-from crmsync.sync.explain import explain
-from crmsync.sync.review import review
+from crmsync.sync.brief import moment
+from crmsync.sync.explain import Explanation, explain
+from crmsync.sync.pipeline import Cycle
+from crmsync.sync.review import Review, review
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the play came to. `now` is the instant of the last cycle, `seconds` are real ones."""
+
+    days: int
+    now: datetime
+    cycles: int = 0
+    written: int = 0
+    calls: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+
+    def count(self, cycle: Cycle) -> None:
+        self.cycles += 1
+        self.written += cycle.applied.written
+        self.failures += len(cycle.pulled.failures) + len(cycle.applied.failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the demo ends with. `story` is None where nobody was handed over."""
+
+    found: Review
+    gaps: list[dict[str, Any]]
+    story: Explanation | None
 
 
 @answers
-def execute(days: int, people: int, seed: int, directory: Path | None, as_json: bool, language: str | None) -> int:
-    words = chosen_language(language, "ja")
-    quiet_logs()
-    console = Console(stderr=as_json)
+def execute(asked: Asked, days: int, people: int, seed: int, directory: Path | None) -> int:
+    words = asked.words("ja")
+    console = terminal(on_error=asked.as_json)
     with _place(directory) as place:
         console.print(say("demo.begin", words, people=people))
         started = time.monotonic()
         play = begin(WorldConfig(seed=seed, population=people), place, days, words)
         try:
             totals = _watch(play, console, days, words)
-            totals["seconds"] = time.monotonic() - started
-            _end(console, play, totals, as_json, words)
+            totals.seconds = time.monotonic() - started
+            ending = _ending(play, totals.now)
+            if asked.as_json:
+                print_json(_json(totals, ending))
+            else:
+                _show(console, play, totals, ending, words)
         finally:
             play.close()
-        if directory is not None:
-            console.print(say("demo.kept", words, directory=directory))
-    console.print(say("demo.next", words))
-    return FINE if not totals["failures"] else FAILED
+        if directory is not None and ending.story is not None:
+            hint = {"directory": directory, "person": ending.story.person["person_id"], "now": f"{totals.now:%Y-%m-%dT%H:%MZ}"}
+            console.print(say("demo.kept", words, **hint), soft_wrap=True)
+    console.print(say("demo.next", words), soft_wrap=True)
+    return FINE if not totals.failures else FAILED
 
 
-def _watch(play: Play, console: Console, days: int, words: Language) -> dict[str, Any]:
+def _watch(play: Play, console: Console, days: int, words: Language) -> Totals:
     """Play with a bar, and count."""
-    totals: dict[str, Any] = {"days": days, "cycles": 0, "written": 0, "failures": 0, "now": play.begins}
+    totals = Totals(days, play.begins)
     console.print(say("demo.playing", words, days=days))
-
-    def count(cycle: Any) -> None:
-        totals["cycles"] += 1
-        totals["written"] += cycle.applied.written
-        totals["failures"] += len(cycle.pulled.failures) + len(cycle.applied.failures)
-
+    zone = play.workspace.definitions.targets.time_zone
     with Progress(console=console, transient=True) as bars:
         bar = bars.add_task("", total=len(list(instants(play.begins, play.ends))))
-        for at in cycles(play, count):
-            totals["now"] = at
-            bars.update(bar, advance=1, description=f"{at:%Y-%m-%d %H:%M}")
-    totals["calls"] = sum(c.client.usage.calls for c in play.workspace.connections)
+        for at in cycles(play, totals.count):
+            totals.now = at
+            bars.update(bar, advance=1, description=moment(at, zone, words))
+    totals.calls = sum(connection.client.usage.calls for connection in play.workspace.connections)
     return totals
 
 
-def _end(console: Console, play: Play, totals: dict[str, Any], as_json: bool, words: Language) -> None:
+def _ending(play: Play, now: datetime) -> Ending:
+    person = worth_telling(play.workspace, play.begins, now)
+    return Ending(
+        found=review(play.workspace, play.begins.date(), None, now),
+        gaps=gapping.open_gaps(play.workspace),
+        story=explain(play.workspace, person, now) if person else None,
+    )
+
+
+def _json(totals: Totals, ending: Ending) -> dict[str, Any]:
+    return {
+        "totals": dataclasses.asdict(totals),
+        **figuring.figures_json(ending.found),
+        "gaps": ending.gaps,
+        "explained": dataclasses.asdict(ending.story) if ending.story else None,
+    }
+
+
+def _show(console: Console, play: Play, totals: Totals, ending: Ending, words: Language) -> None:
     """The chain with its bottleneck, the SLA board, the gaps, and one lead's story."""
-    now = totals["now"]
-    found = review(play.workspace, play.begins.date(), None, now)
-    gaps = play.workspace.store.decided.gaps()
-    person = _typical(play, now)
-    story = explain(play.workspace, person, now) if person else None
-    if as_json:
-        print_json(
-            {
-                "totals": totals,
-                "chain": dataclasses.asdict(found.chain),
-                "sla": found.board.to_dicts(),
-                "gaps": gaps.drop("closed_at").to_dicts(),
-                "explained": dataclasses.asdict(story) if story else None,
-            }
-        )
-        return
-    console.print(say("demo.done", words, **totals))
-    figuring.show(console, found, words)
-    if gaps.is_empty():
-        console.print(say("cli.gaps_none", words))
-    for gap in gaps.iter_rows(named=True):
-        console.print(f"{name_of('gap', gap['gap'], words)}  {gap['person_id']}  {gap['detail']}")
-    if story:
-        console.print(say("demo.one", words))
-        explaining.show(console, play.workspace, story, words)
-
-
-def _typical(play: Play, now: datetime) -> str | None:
-    """Someone handed over by the machine during the play and accepted since, else handed over: the story worth telling."""
-    moves = play.workspace.store.decided.moves().filter((pl.col("at") > play.begins) & (pl.col("at") <= now))
-    handed = moves.filter((pl.col("target") == "mql") & (pl.col("actor") == "crmsync"))
-    accepted = moves.filter(pl.col("target") == "sql").join(handed.select("person_id"), on="person_id", how="semi")
-    told = accepted if accepted.height else handed
-    return None if told.is_empty() else str(told.sort("at", "person_id")["person_id"][0])
+    zone = play.workspace.definitions.targets.time_zone
+    console.print(say("demo.done", words, **dataclasses.asdict(totals)))
+    console.print()
+    figuring.show(console, ending.found, zone, words)
+    gapping.show(console, ending.gaps, zone, words)
+    if ending.story:
+        console.print()
+        console.rule(say("demo.one", words), align="left")
+        explaining.show(console, ending.story, play.workspace.definitions, words)
+    console.print()
 
 
 @contextmanager

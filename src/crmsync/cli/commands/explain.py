@@ -3,126 +3,213 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
-from crmsync.cli.frame import FINE, answers, chosen_language, instant, print_json, workspace
+from crmsync.cli.asked import Asked
+from crmsync.cli.frame import FINE, answers, print_json, session, terminal
 from crmsync.cli.shown import table
+from crmsync.decisions.definitions import Definitions
 from crmsync.errors import StopConnector
 from crmsync.messages import Language, name_of, say
-from crmsync.sync.brief import moment
+from crmsync.sync.brief import arithmetic, moment
 from crmsync.sync.explain import Explanation, explain, find_person
-from crmsync.sync.workspace import Workspace
 
-# A visitor can have thousands of page views; --json shows them all.
-MOST_EVENTS_SHOWN = 25
+# A visitor can have thousands of page views: the first and the last are shown, --json shows them all.
+MOST_FIRST, MOST_LAST = 8, 22
+# Longer values (the brief of a task, the reasons) are named; --json shows them.
+LONGEST_VALUE = 40
+_FIGURES = ("score", "fit", "interest")
+_TEXTS = ("reason", "description", "body", "summary")
 
 
 @answers
-def execute(person: str, config: Path, now: str | None, as_json: bool, language: str | None) -> int:
-    at, _ = instant(now)
-    with workspace(config) as opened:
-        words = chosen_language(language, opened.language)
-        person_id = find_person(opened, person)
+def execute(asked: Asked, person: str) -> int:
+    now = asked.moment().now
+    with session(asked) as at_work:
+        person_id = find_person(at_work.workspace, person)
         if person_id is None:
             raise StopConnector("cli.no_person", value=person)
-        story = explain(opened, person_id, at)
-        if as_json:
+        story = explain(at_work.workspace, person_id, now)
+        if asked.as_json:
             print_json(dataclasses.asdict(story))
         else:
-            show(Console(), opened, story, words)
+            show(terminal(), story, at_work.workspace.definitions, at_work.words)
     return FINE
 
 
-def show(console: Console, opened: Workspace, story: Explanation, words: Language) -> None:
+def show(console: Console, story: Explanation, definitions: Definitions, words: Language) -> None:
     """The story on a terminal: who, where they stand, why, how they got there, what was written."""
-    zone = opened.definitions.targets.time_zone
-    _headline(console, story, words)
-    _reasons(console, story, words)
-    _moves(console, story, zone, words)
-    _events(console, story, zone, words)
-    _clocks(console, story, zone, words)
-    _writes(console, story, zone, words)
+    _Teller(console, story, definitions, words).tell()
 
 
-def _headline(console: Console, story: Explanation, words: Language) -> None:
-    person, state = story.person, story.state
-    console.print(
-        Text(f"{person.get('name') or '—'}  {person.get('title') or ''}  {person.get('company_name') or '—'}", style="bold")
-    )
-    console.print(
-        say(
-            "explain.stands",
-            words,
-            phase=name_of("phase", state.get("phase"), words),
-            temperature=name_of("temperature", state.get("temperature"), words),
-            owner=state.get("owner") or "—",
-            cycle=state.get("cycle") or 0,
-        )
-    )
-    for record in story.records:
-        console.print(Text(say("explain.record", words, record=record["record"], rule=record["rule"]), style="dim"))
-    failed = (story.decision.get("qualification") or {}).get("failed") or []
-    for conjunct in failed:
-        console.print(say("explain.why_not", words, condition=conjunct))
-    for gap in story.gaps:
-        console.print(Text(name_of("gap", gap["gap"], words), style="red"))
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Teller:
+    """One story being told: where, in which language, and in whose time zone."""
+
+    console: Console
+    story: Explanation
+    definitions: Definitions
+    words: Language
+
+    def tell(self) -> None:
+        self._headline()
+        self._reasons()
+        self._moves()
+        self._events()
+        self._clocks()
+        self._writes()
+
+    def _at(self, at: Any) -> str:
+        return moment(at, self.definitions.targets.time_zone, self.words)
+
+    def _say(self, code: str, **params: Any) -> str:
+        return say(f"explain.{code}", self.words, **params)
+
+    def _title(self, name: str) -> None:
+        self.console.print(Text("\n" + say(f"title.{name}", self.words), style="bold"))
+
+    def _headline(self) -> None:
+        person, state, words = self.story.person, self.story.state, self.words
+        known = (person.get("name"), person.get("title"), person.get("company_name"), person.get("email"))
+        self.console.print(Text("  ".join(part for part in known if part) or "—", style="bold"))
+        phase, temperature = (name_of(group, state.get(group), words) for group in ("phase", "temperature"))
+        self.console.print(self._say("stands", phase=phase, temperature=temperature, cycle=state.get("cycle") or 0))
+        if state.get("owner"):
+            because = name_of("owner_because", state.get("owner_because"), words)
+            self.console.print(self._say("owner", owner=state["owner"], because=because))
+        for record in self.story.records:
+            rule = name_of("link", record["rule"], words)
+            self.console.print(Text(self._say("record", record=record["record"], rule=rule), style="dim"))
+        verdict = self.story.decision.get("qualification") or {}
+        for conjunct in verdict.get("failed") or []:
+            self.console.print(self._say("why_not", condition=conjunct))
+        if verdict.get("waiting_because"):
+            self.console.print(self._say("waits", because=name_of("waiting", verdict["waiting_because"], words)))
+        for gap in self.story.gaps:
+            self.console.print(Text(name_of("gap", gap["gap"], words), style="red"))
+
+    def _reasons(self) -> None:
+        reasons, score = self.story.decision.get("reasons") or [], self.story.decision.get("score") or {}
+        if not reasons:
+            return
+        titles = _titles(self.definitions, self.words)
+        shown = table(say("title.reasons", self.words), "rule", "points:number", "evidence", language=self.words)
+        for reason in sorted(reasons, key=lambda r: (-abs(r["points"]), r["rule"])):
+            evidence = self._at(_instant(reason["evidence_at"])) if reason.get("evidence_at") else _short(reason["evidence"])
+            shown.add_row(titles.get(reason["rule"], reason["rule"]), f"{reason['points']:+g}", evidence)
+        shown.add_row(self._say("total"), f"{score.get('score') or 0:g}", score.get("definition") or "")
+        self.console.print()
+        self.console.print(shown)
+
+    def _moves(self) -> None:
+        if not self.story.moves:
+            return
+        self._title("moves")
+        for move in self.story.moves:
+            source, target = (name_of("phase", move[key], self.words) for key in ("source", "target"))
+            because, actor = name_of("transition", move["because"], self.words), name_of("actor", move["actor"], self.words)
+            self.console.print(
+                self._say("move", at=self._at(move["at"]), source=source, target=target, because=because, actor=actor)
+            )
+        self.console.print()
+
+    def _events(self) -> None:
+        if not self.story.events:
+            return
+        shown = table(say("title.touches", self.words), "at", "what", "detail", language=self.words)
+        for event in _ends(self.story.events):
+            if event is None:
+                shown.add_row("", self._say("more", count=len(self.story.events) - MOST_FIRST - MOST_LAST), "")
+            else:
+                style = "cyan" if event["side"] == "approach" else ""
+                what = Text(name_of(event["side"], event["kind"], self.words), style=style)
+                shown.add_row(self._at(event["at"]), what, _short(event["detail"]))
+        self.console.print(shown)
+
+    def _clocks(self) -> None:
+        """A line for each clock, and one for its arithmetic: a column would be too narrow for either."""
+        if not self.story.clocks:
+            return
+        self._title("clocks")
+        for clock in self.story.clocks:
+            name = name_of("clock", clock["kind"], self.words) + (f" – {clock['owner']}" if clock["owner"] else "")
+            line = self._say("clock", clock=name, due=self._at(clock["due_at"]), outcome=self._outcome(clock))
+            self.console.print(Text(line, style="red" if clock["breached_at"] else ""))
+            self.console.print(Padding(Text(arithmetic(clock["arithmetic"], self.words), style="dim"), (0, 0, 0, 4)))
+
+    def _outcome(self, clock: Mapping[str, Any]) -> str:
+        ended = None
+        if clock["met_at"]:
+            ended = self._say("met", at=self._at(clock["met_at"]), by=self._act(clock["met_by"]))
+        elif clock["cancelled_at"]:
+            ended = self._say("cancelled", at=self._at(clock["cancelled_at"]))
+        elif clock["reassigned_at"]:
+            ended = self._say("reassigned", at=self._at(clock["reassigned_at"]))
+        if clock["breached_at"]:
+            return self._say("breached_then", then=ended) if ended else self._say("breached")
+        return ended or self._say("running")
+
+    def _act(self, met_by: str | None) -> str:
+        """What met a clock: the reason of a move, or the record of an approach."""
+        return name_of("transition", met_by, self.words)
+
+    def _writes(self) -> None:
+        """A line for each record and moment, and what was written there below it."""
+        if not self.story.writes:
+            return
+        self._title("written")
+        for (at, record, state), fields in groupby(self.story.writes, key=lambda w: (w["at"], w["record"], w["state"])):
+            outcome = Text(name_of("outcome", state, self.words), style="green" if state == "written" else "red")
+            self.console.print(Text(f"{self._at(at)}  {record}  ").append_text(outcome))
+            self.console.print(Padding(Text("; ".join(self._diffs(list(fields))), style="dim"), (0, 0, 0, 4)))
+
+    def _diffs(self, fields: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        texts = [write["field"] for write in fields if _is_text(write)]
+        figures = [write["field"] for write in fields if _is_figure(write)]
+        for write in fields:
+            if write["field"] not in (*texts, *figures):
+                code = "set" if write["current"] in (None, "") else "changed"
+                yield self._say(code, **{name: _short(write[name]) for name in ("field", "current", "desired")})
+        if figures:
+            yield self._say("scores", fields=", ".join(figures))
+        if texts:
+            yield self._say("texts", fields=", ".join(texts))
 
 
-def _reasons(console: Console, story: Explanation, words: Language) -> None:
-    reasons = story.decision.get("reasons") or []
-    if not reasons:
-        return
-    shown = table(say("title.reasons", words), "rule", "points:number", "evidence", language=words)
-    for reason in reasons:
-        shown.add_row(reason["rule"], f"{reason['points']:+g}", _short(reason.get("evidence")))
-    score = story.decision.get("score") or {}
-    shown.add_row("=", f"{score.get('score') or 0:g}", "")
-    console.print(shown)
+def _titles(definitions: Definitions, words: Language) -> dict[str, str]:
+    """Rule → what the definitions call it in this language."""
+    scoring = definitions.scoring
+    titles = {rule.name: rule.title for rule in scoring.fit} | {rule.name: rule.title for rule in scoring.interest}
+    return {name: getattr(title, words) for name, title in titles.items()}
 
 
-def _moves(console: Console, story: Explanation, zone: str, words: Language) -> None:
-    columns = ("at", "source", "desired", "because", "actor", "evidence")
-    shown = table(say("title.moves", words), *columns, language=words)
-    for move in story.moves:
-        source, target = (name_of("phase", move[key], words) for key in ("source", "target"))
-        because = name_of("move", move["because"], words)
-        shown.add_row(moment(move["at"], zone, words), source, target, because, move["actor"], _short(move["evidence"]))
-    console.print(shown)
+def _instant(value: Any) -> Any:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-def _events(console: Console, story: Explanation, zone: str, words: Language) -> None:
-    shown = table(say("title.touches", words), "at", "what", "detail", language=words)
-    for event in story.events[-MOST_EVENTS_SHOWN:]:
-        name = name_of(event["side"], event["kind"], words)
-        style = "cyan" if event["side"] == "approach" else ""
-        shown.add_row(moment(event["at"], zone, words), Text(name, style=style), _short(event["detail"]))
-    console.print(shown)
+def _ends(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any] | None]:
+    """All events, or the first and the last with a None between them."""
+    if len(events) <= MOST_FIRST + MOST_LAST:
+        return list(events)
+    return [*events[:MOST_FIRST], None, *events[-MOST_LAST:]]
 
 
-def _clocks(console: Console, story: Explanation, zone: str, words: Language) -> None:
-    if not story.clocks:
-        return
-    shown = table(say("title.clocks", words), "clock", "owner", "due", "met", "breached", "detail", language=words)
-    for clock in story.clocks:
-        times = (moment(clock[name], zone, words) for name in ("due_at", "met_at", "breached_at"))
-        shown.add_row(name_of("clock", clock["kind"], words), clock["owner"] or "—", *times, clock["arithmetic"] or "")
-    console.print(shown)
+def _is_text(write: Mapping[str, Any]) -> bool:
+    field = str(write["field"]).lower()
+    return any(word in field for word in _TEXTS) or len(str(write["desired"] or "")) > LONGEST_VALUE
 
 
-def _writes(console: Console, story: Explanation, zone: str, words: Language) -> None:
-    if not story.writes:
-        return
-    shown = table(say("title.written", words), "at", "record", "field", "current", "desired", "state", language=words)
-    for write in story.writes[-MOST_EVENTS_SHOWN:]:
-        values = (_short(write[name]) for name in ("current", "desired"))
-        shown.add_row(moment(write["at"], zone, words), write["record"], write["field"], *values, write["state"])
-    console.print(shown)
+def _is_figure(write: Mapping[str, Any]) -> bool:
+    return str(write["field"]).lower().removeprefix("crmsync_").removesuffix("__c") in _FIGURES
 
 
 def _short(value: Any) -> str:
     text = "" if value is None else str(value).replace("\n", " ⏎ ")
-    return text if len(text) <= 48 else text[:47] + "…"
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

@@ -3,63 +3,69 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
-from pathlib import Path
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
+import polars as pl
 from rich.console import Console
 
-from crmsync.cli.frame import FINE, answers, chosen_language, instant, print_json, workspace
+from crmsync.cli.asked import Asked
+from crmsync.cli.frame import FINE, answers, print_json, session, terminal
 from crmsync.cli.shown import table
 from crmsync.figures.chain import Chain
-from crmsync.messages import Language, name_of, say
+from crmsync.messages import Language, catalogue, name_of, say
+from crmsync.sync.brief import day_of
 from crmsync.sync.review import Review, review
 
 
 @answers
-def execute(
-    config: Path, since: datetime | None, until: datetime | None, now: str | None, as_json: bool, language: str | None
-) -> int:
-    at, _ = instant(now)
-    with workspace(config) as opened:
-        words = chosen_language(language, opened.language)
-        found = review(opened, since.date() if since else None, until.date() if until else None, at)
-    if as_json:
-        print_json({"chain": dataclasses.asdict(found.chain), "sla": found.board.to_dicts()})
-    else:
-        show(Console(), found, words)
+def execute(asked: Asked, since: datetime | None, until: datetime | None) -> int:
+    now = asked.moment().now
+    with session(asked) as at_work:
+        found = review(at_work.workspace, since.date() if since else None, until.date() if until else None, now)
+        if asked.as_json:
+            print_json(figures_json(found))
+        else:
+            show(terminal(), found, at_work.workspace.definitions.targets.time_zone, at_work.words)
     return FINE
 
 
-def show(console: Console, found: Review, words: Language) -> None:
-    """Both tables and the sentence that names the bottleneck."""
-    _chain(console, found.chain, words)
-    shown = table(
-        say("title.sla", words),
-        "clock",
-        "records:number",
-        "met:number",
-        "breached:number",
-        "running:number",
-        "kept:number",
-        language=words,
-    )
-    for row in found.board.iter_rows(named=True):
-        counts = (f"{row[name]:,}" for name in ("started", "met", "breached", "running"))
+def figures_json(found: Review) -> dict[str, Any]:
+    return {"chain": dataclasses.asdict(found.chain), "sla": found.board.to_dicts()}
+
+
+def show(console: Console, found: Review, zone: str, words: Language) -> None:
+    """Both tables and the sentence that names the bottleneck. Days are those of `zone`."""
+    _chain(console, found.chain, zone, words)
+    columns = ("clock", "started:number", "met:number", "breached:number", "running:number", "cancelled:number", "kept:number")
+    shown = table(say("title.sla", words), *columns, language=words)
+    for row in _in_order(found.board).iter_rows(named=True):
+        counts = (f"{row[name]:,}" for name in ("started", "met", "breached", "running", "cancelled"))
         shown.add_row(name_of("clock", row["kind"], words), *counts, percent(row["kept"]))
     console.print(shown)
 
 
-def _chain(console: Console, found: Chain, words: Language) -> None:
-    since, until = (f"{at:%Y-%m-%d %H:%M}" for at in (found.period.since, found.period.until))
-    columns = ("step", "count:number", "target:number", "rate:number", "per_point:number")
-    shown = table(say("title.chain", words, since=since, until=until), *columns, language=words)
+def _in_order(board: pl.DataFrame) -> pl.DataFrame:
+    """The clocks as a lead meets them; those that only this configuration has come last."""
+    usual = [code.removeprefix("clock.") for code in catalogue() if code.startswith("clock.")]
+    places = pl.col("kind").replace_strict({kind: place for place, kind in enumerate(usual)}, default=len(usual))
+    return board.sort(places, "kind")
+
+
+def _chain(console: Console, found: Chain, zone: str, words: Language) -> None:
+    local = ZoneInfo(zone)
+    since = found.period.since.astimezone(local).date()
+    last = found.period.until.astimezone(local).date() - timedelta(days=1)
+    title = say("title.chain", words, since=day_of(since, words), until=day_of(last, words))
+    shown = table(title, "step", "count:number", "target:number", "rate:number", "per_point:number", language=words)
     for step in found.steps:
         target = "—" if step.target is None else f"{step.target:,.1f}"
         points = "—" if step.wins_per_point is None else f"{step.wins_per_point:+.2f}"
         shown.add_row(name_of("step", step.name, words), f"{step.count:,}", target, percent(step.rate), points)
     console.print(shown)
     if found.bottleneck:
-        console.print(say("figures.bottleneck", words, step=name_of("step", found.bottleneck, words)))
+        console.print(say("figures.bottleneck", words, step=name_of("step", found.bottleneck, words)), style="bold")
     console.print(say("figures.recycled", words, recycled=found.recycled, came_back=found.came_back, won=found.came_back_won))
 
 

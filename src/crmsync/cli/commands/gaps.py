@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 
-from crmsync.cli.frame import FINE, answers, chosen_language, print_json, workspace
+from crmsync.cli.asked import Asked
+from crmsync.cli.frame import FINE, answers, print_json, session, terminal
 from crmsync.cli.shown import table
-from crmsync.messages import name_of, say
+from crmsync.messages import Language, name_of, say
+from crmsync.sync.brief import moment
+from crmsync.sync.workspace import Workspace
 
 
 @answers
-def execute(config: Path, as_json: bool, language: str | None) -> int:
-    with workspace(config) as opened:
-        words = chosen_language(language, opened.language)
-        gaps = opened.store.decided.gaps().drop("closed_at").to_dicts()
-    if as_json:
-        print_json({"gaps": gaps})
-        return FINE
+def execute(asked: Asked) -> int:
+    with session(asked) as at_work:
+        found = open_gaps(at_work.workspace)
+        if asked.as_json:
+            print_json({"gaps": found})
+        else:
+            show(terminal(), found, at_work.workspace.definitions.targets.time_zone, at_work.words)
+    return FINE
+
+
+def open_gaps(workspace: Workspace) -> list[dict[str, Any]]:
+    """Every open gap, oldest first: gap, person_id, department, detail, opened_at."""
+    return workspace.store.decided.gaps().drop("closed_at").to_dicts()
+
+
+def show(console: Console, gaps: Sequence[Mapping[str, Any]], zone: str, words: Language) -> None:
+    """One row per gap in words, or the sentence that says there is none."""
     if not gaps:
-        Console().print(say("cli.gaps_none", words))
-        return FINE
-    shown = table(say("title.gaps", words), "gap", "person", "department", "since", "detail", language=words)
+        console.print(say("cli.gaps_none", words))
+        return
+    shown = table(say("title.gaps", words), "gap", "person", "department", "since", language=words)
     for gap in gaps:
         department = name_of("department", gap["department"], words)
-        since = gap["opened_at"].isoformat(timespec="minutes")
-        shown.add_row(name_of("gap", gap["gap"], words), gap["person_id"], department, since, gap["detail"])
-    Console().print(shown)
-    return FINE
+        what = name_of("gap", gap["gap"], words) + (f" ({gap['detail']})" if gap["detail"] else "")
+        shown.add_row(what, gap["person_id"], department, moment(gap["opened_at"], zone, words))
+    console.print(shown)

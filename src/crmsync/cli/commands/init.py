@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from rich.console import Console
-
 from crmsync.bootstrap import shipped
-from crmsync.cli.frame import FINE, answers, chosen_language
+from crmsync.cli.asked import Asked
+from crmsync.cli.frame import FINE, answers, terminal
 from crmsync.demo.configuration import write_configuration
 from crmsync.errors import FixConfig, Problem
 from crmsync.messages import say
@@ -16,11 +16,11 @@ from crmsync.sandbox.world.roster import roster
 
 
 @answers
-def execute(directory: Path, language: str) -> int:
-    words = chosen_language(language, "ja")
+def execute(asked: Asked, directory: Path) -> int:
+    words = asked.words("en" if os.environ.get("CRMSYNC_LANGUAGE") == "en" else "ja")
     try:
         write_configuration(directory, shipped("rules"), roster(WorldConfig()), words)
     except FileExistsError as error:
         raise FixConfig([Problem(str(directory), 1, 1, "cli.init_exists", {"directory": str(directory)})]) from error
-    Console(soft_wrap=True).print(say("cli.init_done", words, directory=directory))
+    terminal().print(say("cli.init_done", words, directory=directory), soft_wrap=True)
     return FINE

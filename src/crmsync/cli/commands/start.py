@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-from crmsync.cli.frame import FINE, answers, chosen_language, workspace
+from crmsync.cli.asked import Asked
+from crmsync.cli.frame import FINE, answers, session, terminal
+from crmsync.cli.logs import log_to_standard_error
 from crmsync.messages import say
 
 
 @answers
-def execute(config: Path, language: str | None) -> int:
-    from crmsync.bootstrap import wall_clock
+def execute(asked: Asked) -> int:
+    from crmsync import bootstrap
     from crmsync.schedule.local import serve
 
-    with workspace(config) as opened:
-        words = chosen_language(language, opened.language)
-        sys.stderr.write(say("cli.started", words) + "\n")
-        serve(opened, wall_clock)
-        sys.stderr.write(say("cli.stopped_cleanly", words) + "\n")
+    log_to_standard_error("info")  # a service says what it does; nobody watches its tables
+    with session(asked) as at_work:
+        console = terminal(on_error=True)
+        console.print(say("cli.started", at_work.words), soft_wrap=True)
+        serve(at_work.workspace, bootstrap.wall_clock)
+        console.print(say("cli.stopped_cleanly", at_work.words), soft_wrap=True)
     return FINE
