@@ -88,6 +88,8 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class ProvisionStep:
+    """What became of a need. `message` says what an admin has to do where the state is "missing" or "refused"."""
+
     need: Need
     state: str  # "present" | "missing" | "created" | "refused"
     message: str = ""
