@@ -163,7 +163,7 @@ class Activity:
 
     def list(self, number: str) -> RecordList:
         """Raises PortalError 404."""
-        found = self.lists.get(int(number)) if number.isdigit() else None
+        found = self.lists.get(int(number)) if number.isdecimal() else None
         if found is None:
             raise not_found(f"List {number} does not exist")
         return found

@@ -70,6 +70,8 @@ def with_options(definition: Definition, options: Iterable[Option]) -> Definitio
 
 def _options(rows: Iterable[Mapping[str, Any]]) -> tuple[Option, ...]:
     ordered = sorted(rows, key=lambda row: row.get("displayOrder", 0) if row.get("displayOrder", 0) >= 0 else 1_000_000)
+    if any(not isinstance(row.get(name), str) for row in ordered for name in ("value", "label")):
+        raise invalid("Property options need a `value` and a `label`")
     found = tuple(
         Option(str(r["value"]), str(r["label"]), bool(r.get("hidden", False)), str(r.get("description", ""))) for r in ordered
     )

@@ -90,7 +90,7 @@ class Objects:
 
     def _number(self, kind: ObjectType, key: str, id_property: str) -> int | None:
         if id_property in ("", "hs_object_id"):
-            return int(key) if key.isdigit() and key.isascii() else None
+            return int(key) if key.isdecimal() and key.isascii() else None
         if id_property not in self.unique_names(kind):
             raise invalid(f"Unable to perform read by non-unique property {id_property}")
         return self.records[kind.name].holder(id_property, key)

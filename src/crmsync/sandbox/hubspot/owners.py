@@ -46,7 +46,7 @@ class Owners:
         self._next_user = _FIRST_USER_ID
 
     def __contains__(self, owner_id: str) -> bool:
-        return owner_id.isdigit() and int(owner_id) in self._by_id
+        return owner_id.isdecimal() and int(owner_id) in self._by_id
 
     def add(self, number: int, email: str, first: str, last: str, now: str, *, kind: str = "PERSON", active: bool = True) -> Owner:
         owner = Owner(number, self._next_user, email.lower(), first, last, kind, now, now, not active)
@@ -55,7 +55,7 @@ class Owners:
         return owner
 
     def get(self, owner_id: str) -> Owner | None:
-        return self._by_id.get(int(owner_id)) if owner_id.isdigit() else None
+        return self._by_id.get(int(owner_id)) if owner_id.isdecimal() else None
 
     def by_user(self, user_id: str) -> Owner | None:
         return next((owner for owner in self._by_id.values() if str(owner.user_id) == user_id), None)

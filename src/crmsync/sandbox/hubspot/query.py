@@ -51,13 +51,13 @@ def read_query(body: Mapping[str, Any], cap: int) -> Query:
     text = str(body.get("query") or "")
     if len(text) > _MAX_TEXT:
         raise invalid(f"The query is longer than {_MAX_TEXT} characters.")
-    sort, descending = _sort(body.get("sorts") or ())
+    sort, descending = _sort(_list(body, "sorts"))
     limit, after = _whole(body.get("limit"), 10, "limit"), _whole(body.get("after"), 0, "after")
     if not 0 <= limit <= MAX_PAGE:
         raise invalid(f"The limit must be between 0 and {MAX_PAGE}.")
     if after + limit > cap:
         raise invalid(f"The maximum number of results that a search can reach is {cap}. Narrow the filters.")
-    return Query(groups, text, sort, descending, tuple(map(str, body.get("properties") or ())), limit, after)
+    return Query(groups, text, sort, descending, tuple(map(str, _list(body, "properties"))), limit, after)
 
 
 def _rows(body: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
@@ -67,11 +67,18 @@ def _rows(body: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
     return rows
 
 
+def _list(body: Mapping[str, Any], key: str) -> Sequence[Any]:
+    found = body.get(key) or []
+    if not isinstance(found, list):
+        raise invalid(f"Invalid input JSON: {key} must be a list")
+    return found
+
+
 def _filter(row: Mapping[str, Any]) -> Filter:
     operator, name = str(row.get("operator", "")), str(row.get("propertyName", ""))
     if operator not in OPERATORS or not name:
         raise invalid(f"Invalid filter: property {name!r} with operator {operator!r}")
-    values = tuple(map(_plain, row.get("values") or ()))
+    values = tuple(map(_plain, _list(row, "values")))
     if operator in _WITH_VALUES and not values:
         raise invalid(f"Operator {operator} needs `values`")
     if operator in _WITH_VALUE and row.get("value") is None:

@@ -76,7 +76,7 @@ def _without_floor(query: Query) -> tuple[tuple[tuple[Filter, ...], ...], int]:
         return query.groups, -1
     rest, floor = [], -1
     for condition in query.groups[0]:
-        if condition.property == "hs_object_id" and condition.operator in ("GT", "GTE") and condition.value.isdigit():
+        if condition.property == "hs_object_id" and condition.operator in ("GT", "GTE") and condition.value.isdecimal():
             floor = max(floor, int(condition.value) - (condition.operator == "GTE"))
         else:
             rest.append(condition)
@@ -120,7 +120,7 @@ def _candidates(group: tuple[Filter, ...], index: SearchIndex, kind: ObjectType)
         if condition.operator in ("EQ", "IN"):
             wanted = condition.values if condition.operator == "IN" else (condition.value,)
             if condition.property == "hs_object_id":
-                return sorted({int(value) for value in wanted if value.isdigit()})
+                return sorted({int(value) for value in wanted if value.isdecimal()})
             held = index.holding(condition.property, wanted)
             if held is not None:
                 return held
@@ -244,9 +244,10 @@ def _key(definition: Definition, value: str) -> Key | None:
     match definition.type:
         case "number":
             try:
-                return Decimal(value)
+                number = Decimal(value)
             except InvalidOperation:
                 return None
+            return number if number.is_finite() else None
         case "datetime":
             at = instant(value)
             return None if at is None else iso(at)

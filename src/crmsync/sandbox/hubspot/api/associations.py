@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crmsync.sandbox.hubspot.api.exchange import Reply, Request, batch, inputs_of, text_of
+from crmsync.sandbox.hubspot.api.exchange import Reply, Request, batch, inputs_of, object_of, rows_of, text_of
 from crmsync.sandbox.hubspot.api.objects import kind_from
 from crmsync.sandbox.hubspot.associations import USER, VENDOR, Kind, Links
 from crmsync.sandbox.hubspot.errors import PortalError, invalid
@@ -22,7 +22,7 @@ def _ends(request: Request) -> tuple[ObjectType, ObjectType]:
 def _page(links: Links, after: str, most: int) -> tuple[list[tuple[int, set[Kind]]], str]:
     """Up to `most` links behind `after` (the id of the last one shown), and the next `after` or ""."""
     rows = sorted(links.items())
-    start = next((place for place, (other, _) in enumerate(rows) if other > int(after)), len(rows)) if after.isdigit() else 0
+    start = next((place for place, (other, _) in enumerate(rows) if other > int(after)), len(rows)) if after.isdecimal() else 0
     page = rows[start : start + most]
     return page, str(page[-1][0]) if start + most < len(rows) else ""
 
@@ -39,7 +39,7 @@ def read(request: Request) -> Reply:
     results, without = [], []
     for row in inputs_of(request.json(), _MOST_READ):
         key = text_of(row.get("id"), "id")
-        links = book.of(near, int(key), far) if key.isdigit() else {}
+        links = book.of(near, int(key), far) if key.isdecimal() else {}
         if not links:
             without.append(key)
             continue
@@ -56,7 +56,7 @@ def read_v3(request: Request) -> Reply:
     book, results, without = request.portal.objects.associations, [], []
     for row in inputs_of(request.json(), _MOST_READ):
         key = text_of(row.get("id"), "id")
-        links = book.of(near, int(key), far) if key.isdigit() else {}
+        links = book.of(near, int(key), far) if key.isdecimal() else {}
         if links:
             results.append({"from": {"id": key}, "to": [{"id": str(other), "type": _plain(near, far)} for other in links]})
         else:
@@ -101,7 +101,7 @@ def create(request: Request) -> Reply:
     book = request.portal.objects.associations
     checked = []
     for row in inputs_of(request.json(), _MOST_WRITTEN):
-        kinds = [kind_from(given) for given in row.get("types") or ()]
+        kinds = [kind_from(given) for given in rows_of(row, "types")]
         if not kinds:
             raise invalid("An association needs `types`")
         if any(kind not in book.kinds(near, far) for kind in kinds):
@@ -182,7 +182,7 @@ def _archived(request: Request) -> Reply:
 
 def delete_one(request: Request) -> Reply:
     near, far = _ends(request)
-    if request.params["id"].isdigit() and request.params["toId"].isdigit():
+    if request.params["id"].isdecimal() and request.params["toId"].isdecimal():
         _unlink(request, near, int(request.params["id"]), far, int(request.params["toId"]))
     return Reply(204)
 
@@ -195,13 +195,13 @@ def _unlink(request: Request, near: ObjectType, number: int, far: ObjectType, ot
 def archive(request: Request) -> Reply:
     near, far = _ends(request)
     rows = inputs_of(request.json(), _MOST_WRITTEN)
-    if len({str((row.get("from") or {}).get("id")) for row in rows}) > _MOST_ARCHIVED:
+    if len({str(object_of(row, "from").get("id")) for row in rows}) > _MOST_ARCHIVED:
         raise invalid(f"At most {_MOST_ARCHIVED} different `from` records can be given")
     for row in rows:
-        number = text_of((row.get("from") or {}).get("id"), "from.id")
-        for target in row.get("to") or ():
+        number = text_of(object_of(row, "from").get("id"), "from.id")
+        for target in rows_of(row, "to"):
             other = text_of(target.get("id"), "to.id")
-            if number.isdigit() and other.isdigit():
+            if number.isdecimal() and other.isdecimal():
                 _unlink(request, near, int(number), far, int(other))
     return _archived(request)
 
@@ -210,7 +210,7 @@ def archive_labels(request: Request) -> Reply:
     near, far = _ends(request)
     for row in inputs_of(request.json(), _MOST_WRITTEN):
         number, other = _pair_of(request, row, near, far)
-        kinds = [kind_from(given) for given in row.get("types") or ()]
+        kinds = [kind_from(given) for given in rows_of(row, "types")]
         request.portal.objects.associations.unlink_kinds(near, number, far, other, kinds)
         after_link(request.portal.objects, near, number, far, other)
     return _archived(request)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crmsync.sandbox.hubspot.api.exchange import Reply, Request, batch, inputs_of, text_of
+from crmsync.sandbox.hubspot.api.exchange import Reply, Request, batch, inputs_of, rows_of, text_of, texts_of
 from crmsync.sandbox.hubspot.api.objects import far_types, kind_of, links_of, properties_of
 from crmsync.sandbox.hubspot.api.shapes import MAX_HISTORY_PAGE, shown, written
 from crmsync.sandbox.hubspot.errors import PortalError, invalid, not_found
@@ -28,9 +28,9 @@ def _shuffled(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def read(request: Request) -> Reply:
     portal, kind, body = request.portal, kind_of(request), request.json()
-    names, history = body.get("properties") or (), body.get("propertiesWithHistory") or ()
+    names, history = texts_of(body, "properties"), texts_of(body, "propertiesWithHistory")
     most = MAX_HISTORY_PAGE if history else _MOST
-    if history and len(body.get("inputs") or ()) > most:
+    if history and len(rows_of(body, "inputs")) > most:
         raise invalid(f"The maximum number of inputs supported in a batch request for property histories is {most}.")
     found: dict[int, Record] = {}
     missing: list[str] = []
@@ -49,7 +49,7 @@ def read(request: Request) -> Reply:
 
 def _look_up(request: Request, kind: ObjectType, key: str, id_property: str) -> Record | None:
     if request.flag("archived"):
-        return request.portal.objects.records[kind.name].find_archived(int(key)) if key.isdigit() else None
+        return request.portal.objects.records[kind.name].find_archived(int(key)) if key.isdecimal() else None
     return request.portal.objects.find(kind, key, id_property, follow_merges=bool(id_property))
 
 
@@ -123,7 +123,7 @@ def _upserted(request: Request, kind: ObjectType, row: Row, claims: Claims) -> _
 
 def _bound(request: Request) -> bool:
     """Admins' rules bind writes from 2026-09 on."""
-    return request.version[0].isdigit() and request.version >= "2026-09"
+    return request.version[0].isdecimal() and request.version >= "2026-09"
 
 
 def _refuse_doubles(inputs: Sequence[Row]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +32,7 @@ class Request:
     @property
     def dated(self) -> bool:
         """Whether the path carries a date rather than a v-number."""
-        return self.version[0].isdigit()
+        return self.version[0].isdecimal()
 
     @property
     def binds_rules(self) -> bool:
@@ -55,7 +56,7 @@ class Request:
         text = self.one(name)
         if not text:
             return default
-        if not text.isdigit() or int(text) > most:
+        if not text.isdecimal() or int(text) > most:
             raise invalid(f"{name} must be a whole number of at most {most}")
         return int(text)
 
@@ -96,9 +97,9 @@ class Reply:
 
 def inputs_of(body: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
     """The `inputs` of a batch. Raises PortalError 400 when they are no list of objects, or more than `most`."""
-    inputs = body.get("inputs")
-    if not isinstance(inputs, list) or not all(isinstance(row, dict) for row in inputs):
-        raise invalid("Invalid input JSON: `inputs` must be a list of objects")
+    if "inputs" not in body:
+        raise invalid("Invalid input JSON: `inputs` must be given")
+    inputs = rows_of(body, "inputs")
     if len(inputs) > most:
         raise invalid(f"The maximum number of inputs supported in a batch request is {most}. Found {len(inputs)}.")
     return inputs
@@ -111,6 +112,40 @@ def batch(portal: Portal, status: int, results: Sequence[Any], errors: Sequence[
     if errors:
         body |= {"numErrors": len(errors), "errors": list(errors)}
     return Reply(207 if errors else status, body)
+
+
+def rows_of(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """A list of objects in a body, empty when it is not given. Raises PortalError 400 when it is something else."""
+    rows = body.get(name) or []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise invalid(f"Invalid input JSON: `{name}` must be a list of objects")
+    return rows
+
+
+def texts_of(body: Mapping[str, Any], name: str) -> list[str]:
+    """A list of texts (or numbers) in a body, empty when it is not given. Raises PortalError 400 when it is something else."""
+    texts = body.get(name) or []
+    if not isinstance(texts, list):
+        raise invalid(f"Invalid input JSON: `{name}` must be a list")
+    return [text_of(text, name) for text in texts]
+
+
+def object_of(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An object in a body, empty when it is not given. Raises PortalError 400 when it is something else."""
+    found = body.get(name) or {}
+    if not isinstance(found, dict):
+        raise invalid(f"Invalid input JSON: `{name}` must be an object")
+    return found
+
+
+def number_of(body: Mapping[str, Any], name: str, default: int) -> int:
+    """A whole number in a body, given as number or text. Raises PortalError 400 when it is none."""
+    value = body.get(name)
+    if value is None or value == "":
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, str)) or not re.fullmatch(r"-?[0-9]{1,15}", str(value)):
+        raise invalid(f"Invalid input JSON: `{name}` must be a whole number")
+    return int(value)
 
 
 def text_of(value: Any, name: str) -> str:

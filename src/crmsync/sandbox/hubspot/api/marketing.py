@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crmsync.sandbox.hubspot.activity import Event, RecordList
-from crmsync.sandbox.hubspot.api.exchange import Reply, Request
+from crmsync.sandbox.hubspot.api.exchange import Reply, Request, number_of, texts_of
 from crmsync.sandbox.hubspot.errors import PortalError, invalid, not_found
 from crmsync.sandbox.hubspot.times import instant, iso
 from crmsync.sandbox.hubspot.types import object_type
@@ -17,7 +17,9 @@ _EVENT_TYPES = ("e_visited_page",)
 
 def search_lists(request: Request) -> Reply:
     body = request.json()
-    offset, count = int(body.get("offset") or 0), min(int(body.get("count") or 20), 500)
+    offset, count = number_of(body, "offset", 0), min(number_of(body, "count", 20), 500)
+    if offset < 0 or count < 0:
+        raise invalid("offset and count must not be negative")
     if offset >= _SEARCH_CAP:
         raise invalid(f"offset must be below {_SEARCH_CAP}")
     found = [listed for listed in request.portal.activity.lists.values() if _wanted(listed, body)]
@@ -32,11 +34,11 @@ def search_lists(request: Request) -> Reply:
 
 
 def _wanted(listed: RecordList, body: dict[str, Any]) -> bool:
-    ids, kinds = body.get("listIds") or (), body.get("processingTypes") or ()
+    ids, kinds = texts_of(body, "listIds"), texts_of(body, "processingTypes")
     type_id = body.get("objectTypeId")
     return (
         str(body.get("query") or "").lower() in listed.name.lower()
-        and (not ids or str(listed.id) in map(str, ids))
+        and (not ids or str(listed.id) in ids)
         and (not kinds or listed.processing in kinds)
         and (not type_id or listed.kind.type_id == type_id)
     )
@@ -77,7 +79,7 @@ def members_by_joining(request: Request) -> Reply:
 
 def _member_page(request: Request, listed: RecordList, order: list[int], limit: int) -> Reply:
     after = request.one("after")
-    start = order.index(int(after)) + 1 if after.isdigit() and int(after) in listed.members else 0
+    start = order.index(int(after)) + 1 if after.isdecimal() and int(after) in listed.members else 0
     page = order[start : start + limit]
     results = [{"recordId": str(number), "membershipTimestamp": listed.members[number]} for number in page]
     paging = request.next_page(str(page[-1])) if start + limit < len(order) else {}
@@ -93,10 +95,10 @@ def _ids(body: Any) -> list[str]:
 def _changed(request: Request, add: list[str], remove: list[str]) -> Reply:
     listed = request.portal.activity.list(request.params["id"])
     records = request.portal.objects.records[listed.kind.name]
-    known = {key: records.find(int(key), follow_merges=True) for key in add if key.isdigit()}
+    known = {key: records.find(int(key), follow_merges=True) for key in add if key.isdecimal()}
     missing = [key for key in add if known.get(key) is None]
     wanted = [record.id for record in known.values() if record is not None]
-    gone = [int(key) for key in remove if key.isdigit()]
+    gone = [int(key) for key in remove if key.isdecimal()]
     added, removed = listed.change(wanted, gone, request.portal.now())
     # "recordsIdsAdded" is the vendor's own spelling
     body = {"recordsIdsAdded": list(map(str, added)), "recordIdsRemoved": list(map(str, removed)), "recordIdsMissing": missing}
@@ -113,14 +115,14 @@ def remove_members(request: Request) -> Reply:
 
 def change_members(request: Request) -> Reply:
     body = request.json()
-    return _changed(request, _ids(body.get("recordIdsToAdd") or []), _ids(body.get("recordIdsToRemove") or []))
+    return _changed(request, texts_of(body, "recordIdsToAdd"), texts_of(body, "recordIdsToRemove"))
 
 
 def list_forms(request: Request) -> Reply:
     """Without `formTypes` only forms of the kind `hubspot` are shown."""
     kinds = request.many("formTypes") or ("hubspot",)
     forms = [form for form in request.portal.activity.forms.values() if "all" in kinds or form.kind in kinds]
-    limit, start = request.whole("limit", 20, 500), int(request.one("after") or "0") if request.one("after", "0").isdigit() else 0
+    limit, start = request.whole("limit", 20, 500), int(request.one("after") or "0") if request.one("after", "0").isdecimal() else 0
     page = forms[start : start + limit]
     paging = request.next_page(str(start + limit)) if start + limit < len(forms) else {}
     return Reply(200, {"results": [form.as_json() for form in page], **paging})
@@ -132,7 +134,7 @@ def get_form(request: Request) -> Reply:
 
 def submissions(request: Request) -> Reply:
     limit, after = request.whole("limit", 20, 50), request.one("after", "0")
-    start = int(after) if after.isdigit() else 0
+    start = int(after) if after.isdecimal() else 0
     page, more = request.portal.activity.form(request.params["id"]).page(start, limit)
     paging = request.next_page(str(start + limit)) if more else {}
     return Reply(200, {"results": [entry.as_json() for entry in page], **paging})

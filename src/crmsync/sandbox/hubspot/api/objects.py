@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from crmsync.sandbox.hubspot.api.exchange import Reply, Request, text_of
+from crmsync.sandbox.hubspot.api.exchange import Reply, Request, object_of, rows_of, text_of
 from crmsync.sandbox.hubspot.api.shapes import MAX_HISTORY_PAGE, shown, written
 from crmsync.sandbox.hubspot.associations import Kind
 from crmsync.sandbox.hubspot.errors import PortalError, invalid, not_found
@@ -33,7 +33,7 @@ def list_records(request: Request) -> Reply:
     portal, kind = request.portal, kind_of(request)
     history = request.many("propertiesWithHistory")
     limit = request.whole("limit", 10, MAX_HISTORY_PAGE if history else _MAX_PAGE)
-    after = int(request.one("after", "0")) if request.one("after", "0").isdigit() else -1
+    after = int(request.one("after", "0")) if request.one("after", "0").isdecimal() else -1
     if after < 0:
         raise invalid("after is not a cursor of this list")
     records, more = portal.objects.records[kind.name].page(after, limit, archived=request.flag("archived"))
@@ -70,7 +70,7 @@ def _inline(request: Request, kind: ObjectType, record: Record, far: ObjectType)
 def get_record(request: Request) -> Reply:
     kind, key = kind_of(request), request.params["id"]
     if request.flag("archived"):
-        record = request.portal.objects.records[kind.name].find_archived(int(key)) if key.isdigit() else None
+        record = request.portal.objects.records[kind.name].find_archived(int(key)) if key.isdecimal() else None
         if record is None:
             raise not_found()
     else:
@@ -90,13 +90,13 @@ def properties_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def links_of(kind: ObjectType, row: Mapping[str, Any], far_type: Mapping[int, ObjectType]) -> list[Link]:
     """The `associations` of a creation: the type ids say which object type the other record is of."""
-    return [link for given in row.get("associations") or () for link in _link(kind, given, far_type)]
+    return [link for given in rows_of(row, "associations") for link in _link(kind, given, far_type)]
 
 
 def _link(kind: ObjectType, given: Mapping[str, Any], far_type: Mapping[int, ObjectType]) -> Iterable[Link]:
-    other = text_of((given.get("to") or {}).get("id"), "to.id")
-    kinds = [kind_from(row) for row in given.get("types") or ()]
-    if not kinds or not other.isdigit():
+    other = text_of(object_of(given, "to").get("id"), "to.id")
+    kinds = [kind_from(row) for row in rows_of(given, "types")]
+    if not kinds or not other.isdecimal():
         raise invalid("An association needs `to.id` and `types`")
     far = far_type.get(kinds[0].type_id)
     if far is None:
@@ -158,7 +158,7 @@ def gdpr_delete(request: Request) -> Reply:
     kind, body, portal = kind_of(request), request.json(), request.portal
     key, name = text_of(body.get("objectId"), "objectId"), str(body.get("idProperty", ""))
     record = portal.objects.find(kind, key, name)
-    if record is None and not name and key.isdigit():
+    if record is None and not name and key.isdecimal():
         record = portal.objects.records[kind.name].find_archived(int(key))
     if record is not None:
         portal.objects.purge(kind, record)
@@ -173,7 +173,7 @@ def search(request: Request) -> Reply:
     def associated(word: str, numbers: Iterable[str]) -> set[int]:
         near = object_type(word)
         links = portal.objects.associations
-        return {other for number in numbers if number.isdigit() for other in links.of(near, int(number), kind)}
+        return {other for number in numbers if number.isdecimal() for other in links.of(near, int(number), kind)}
 
     found = run(query, kind, portal.objects.definitions[kind.name], index, associated)
     body: dict[str, Any] = {"total": found.total, "results": []}

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from crmsync.sandbox.hubspot.api.exchange import Reply, Request, batch, inputs_of, text_of
+from crmsync.sandbox.hubspot.api.exchange import Reply, Request, batch, inputs_of, number_of, object_of, rows_of, text_of
 from crmsync.sandbox.hubspot.definitions import Definitions, Group, as_json
 from crmsync.sandbox.hubspot.errors import PortalError, invalid, not_found
 from crmsync.sandbox.hubspot.pipelines import Stage
@@ -32,10 +32,18 @@ def get_property(request: Request) -> Reply:
 
 def _made(request: Request, body: dict[str, Any]) -> dict[str, Any]:
     kind = object_type(request.params["type"])
-    created = _book(request).create(body, request.portal.now())
+    created = _book(request).create(_checked(body), request.portal.now())
     if created.unique:
         request.portal.objects.indexes[kind.name].index_property(created.name)
     return as_json(created)
+
+
+def _checked(body: dict[str, Any]) -> dict[str, Any]:
+    """The body of a property, its options in shape. Raises PortalError 400."""
+    if "options" not in body:
+        return body
+    rows = rows_of(body, "options")
+    return {**body, "options": [{**row, "displayOrder": number_of(row, "displayOrder", -1)} for row in rows]}
 
 
 def create_property(request: Request) -> Reply:
@@ -43,7 +51,8 @@ def create_property(request: Request) -> Reply:
 
 
 def update_property(request: Request) -> Reply:
-    return Reply(200, as_json(_book(request).change(request.params["name"], request.json(), request.portal.now())))
+    body = _checked(request.json())
+    return Reply(200, as_json(_book(request).change(request.params["name"], body, request.portal.now())))
 
 
 def archive_property(request: Request) -> Reply:
@@ -107,14 +116,14 @@ def create_group(request: Request) -> Reply:
     name = str(body.get("name", ""))
     if not name or name in groups:
         raise PortalError(409, "OBJECT_ALREADY_EXISTS", f"Property group '{name}' already exists or has no name.")
-    groups[name] = Group(name, str(body.get("label") or name), int(body.get("displayOrder", -1)))
+    groups[name] = Group(name, str(body.get("label") or name), number_of(body, "displayOrder", -1))
     return Reply(201, _group(groups[name]))
 
 
 def update_group(request: Request) -> Reply:
     group, body = _the_group(request), request.json()
     group.label = str(body.get("label", group.label))
-    group.display_order = int(body.get("displayOrder", group.display_order))
+    group.display_order = number_of(body, "displayOrder", group.display_order)
     return Reply(200, _group(group))
 
 
@@ -139,17 +148,20 @@ def get_pipeline(request: Request) -> Reply:
 def create_pipeline(request: Request) -> Reply:
     body, portal = request.json(), request.portal
     number = str(portal.objects.take_id())
-    rows = body.get("stages") or []
-    stages = [
-        Stage(
-            str(portal.objects.take_id()), str(row["label"]), int(row.get("displayOrder", order)), dict(row.get("metadata") or {})
-        )
-        for order, row in enumerate(rows)
-    ]
+    stages = [_new_stage(portal.objects.take_id(), row, order) for order, row in enumerate(rows_of(body, "stages"))]
     made = portal.objects.pipelines.add(
         object_type(request.params["type"]).name, number, str(body.get("label", "")), stages, portal.now()
     )
     return Reply(201, made.as_json())
+
+
+def _new_stage(number: int, row: dict[str, Any], order: int) -> Stage:
+    metadata = {name: str(value) for name, value in object_of(row, "metadata").items()}
+    try:
+        float(metadata.get("probability", "0"))
+    except ValueError:
+        raise invalid("probability must be a number from 0.0 to 1.0") from None
+    return Stage(str(number), text_of(row.get("label"), "label"), number_of(row, "displayOrder", order), metadata)
 
 
 def update_pipeline(request: Request) -> Reply:
@@ -157,7 +169,7 @@ def update_pipeline(request: Request) -> Reply:
     kind, body = object_type(request.params["type"]), request.json()
     pipeline = request.portal.objects.pipelines.the(kind.name, request.params["id"])
     pipeline.label = str(body.get("label", pipeline.label))
-    pipeline.order = int(body.get("displayOrder", pipeline.order))
+    pipeline.order = number_of(body, "displayOrder", pipeline.order)
     request.portal.touch_pipeline(kind.name, pipeline.id)
     return Reply(200, pipeline.as_json())
 
@@ -178,7 +190,7 @@ def get_stage(request: Request) -> Reply:
 def list_owners(request: Request) -> Reply:
     limit, after = request.whole("limit", 100, 500), request.one("after", "0")
     owners = request.portal.objects.owners.listed(archived=request.flag("archived"), email=request.one("email"))
-    rest = [owner for owner in owners if owner.id > int(after if after.isdigit() else "0")]
+    rest = [owner for owner in owners if owner.id > int(after if after.isdecimal() else "0")]
     page = list(islice(rest, limit))
     paging = request.next_page(str(page[-1].id)) if len(rest) > limit else {}
     return Reply(200, {"results": [owner.as_json() for owner in page], **paging})
