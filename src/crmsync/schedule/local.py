@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import FrameType
 
@@ -14,61 +16,87 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from crmsync.sync.pipeline import run_cycle
+from crmsync.sync.pipeline import Cycle, run_cycle
 from crmsync.sync.workspace import Connection, Moment, Workspace
 
 _log = structlog.get_logger("crmsync.schedule")
 
-
-def serve(workspace: Workspace, clock: Callable[[], datetime], stop: threading.Event | None = None) -> None:
-    """Run until `stop` is set or SIGTERM/SIGINT arrives; the cycle at hand is finished first. `clock` gives aware UTC."""
-    stopping = stop or threading.Event()
-    scheduler = make_scheduler(workspace, clock)
-    with _stopped_by_signals(stopping):
-        scheduler.start()
-        try:
-            stopping.wait()
-        finally:
-            scheduler.shutdown(wait=True)
+Run = Callable[[Connection], Cycle]
 
 
-def make_scheduler(workspace: Workspace, clock: Callable[[], datetime]) -> BackgroundScheduler:
-    """One job per connection. A single worker thread: two cycles never overlap, whichever connections they are for. A job that
-    was missed (a long cycle, a sleeping machine) runs once when it can, not once for every time it was missed."""
-    scheduler = BackgroundScheduler(
-        executors={"default": ThreadPoolExecutor(1)},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        timezone="UTC",
-    )
-    scheduler.add_listener(_report, EVENT_JOB_ERROR)
-    for index, connection in enumerate(workspace.connections):
-        scheduler.add_job(
-            _cycle,
-            "interval",
-            args=(workspace, connection, clock),
-            id=connection.name,
-            minutes=connection.every_minutes,
-            jitter=connection.jitter_seconds or None,
-            # The first round at once, one after the other, so that a restart shows within a minute whether all is well.
-            next_run_time=clock() + timedelta(seconds=index),
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What runs when. `run` does one cycle for a connection; `clock` gives aware UTC; nothing begins once `stopping` is set."""
+
+    connections: tuple[Connection, ...]
+    run: Run
+    clock: Callable[[], datetime]
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def scheduler(self) -> BackgroundScheduler:
+        """One job per connection, not started yet.
+
+        A single worker thread: two cycles never overlap, whichever connections they are for. A job may be at work once and
+        wait once (`max_instances`): what was missed meanwhile, or while the machine slept, is caught up by one run."""
+        scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "max_instances": 2, "misfire_grace_time": None},
+            timezone="UTC",
         )
-    return scheduler
+        scheduler.add_listener(_report, EVENT_JOB_ERROR)
+        for index, connection in enumerate(self.connections):
+            scheduler.add_job(
+                self.cycle,
+                "interval",
+                args=(connection,),
+                id=connection.name,
+                minutes=connection.every_minutes,
+                jitter=connection.jitter_seconds or None,
+                # The first round at once, one after the other, so that a restart shows within a minute whether all is well.
+                next_run_time=self.clock() + timedelta(seconds=index),
+            )
+        return scheduler
+
+    def cycle(self, connection: Connection) -> None:
+        """One cycle, with a line in the log; none where the stop has been asked for while this one waited."""
+        if self.stopping.is_set():
+            return
+        cycle = self.run(connection)
+        _log.info(
+            "cycle_finished",
+            run=cycle.run_id,
+            connection=connection.name,
+            complete=cycle.is_complete,
+            written=cycle.applied.written,
+            rejected=cycle.applied.outcomes.get("rejected", 0),
+        )
+
+    def serve(self) -> None:
+        """Run until `stopping` is set or SIGTERM/SIGINT arrives; the cycle at hand is finished first."""
+        scheduler = self.scheduler()
+        with _stopped_by_signals(self.stopping):
+            scheduler.start()
+            try:
+                self.stopping.wait()
+            finally:
+                self.stopping.set()
+                scheduler.shutdown(wait=True)
 
 
-def _cycle(workspace: Workspace, connection: Connection, clock: Callable[[], datetime]) -> None:
-    cycle = run_cycle(workspace, Moment(clock()), only=connection.name)
-    _log.info(
-        "cycle_finished",
-        run=cycle.run_id,
-        connection=connection.name,
-        complete=cycle.is_complete,
-        written=cycle.applied.written,
-    )
+def serve(workspace: Workspace, clock: Callable[[], datetime], stopping: threading.Event | None = None) -> None:
+    """Cycles for every connection of a workspace, each decided at the instant at which it begins."""
+
+    def run(connection: Connection) -> Cycle:
+        return run_cycle(workspace, Moment(clock()), only=connection.name)
+
+    Schedule(workspace.connections, run, clock, stopping or threading.Event()).serve()
 
 
 def _report(event: JobExecutionEvent) -> None:
-    """A bug in one cycle is reported with its traceback; the schedule goes on."""
-    _log.error("cycle_crashed", connection=event.job_id, error=type(event.exception).__name__, traceback=event.traceback)
+    """A bug in one cycle is reported with where it happened, not with its text, which may quote a record; the schedule goes on."""
+    frames = traceback.extract_tb(event.exception.__traceback__)
+    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-5:]))
+    _log.error("cycle_crashed", connection=event.job_id, error=type(event.exception).__name__, where=where)
 
 
 @contextmanager
