@@ -1,8 +1,8 @@
 """The three-way diff of one record: base (last written, or seen and taken into account), current, desired.
 
     base     current  desired   policy           →
-    any      = d      d         any              nothing; base becomes current
-    any      c        none      any              nothing; what people set is taken into account: base becomes current
+    any      = d      d         any              nothing
+    any      c        none      any              nothing
     any      c        d         crmsync_owns     write
     b        = b      d         newest_wins      write: nobody has touched it since
     none     c        d         newest_wins      write: the first time we say anything here
@@ -11,13 +11,16 @@
     any      c        d         fill_if_blank    nothing
     any      c        d         source_wins      nothing
 
+Only `newest_wins` looks at a base. Where it writes nothing because both agree, or because nothing is wanted, what stands there is
+taken into account: base becomes current.
+
 A difference within a field's tolerance, or of a field that is not written alone, is no reason to write; once a record is written
 for another reason, such fields go along, so that what stands there was true at one moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -53,17 +56,25 @@ class Target:
 class RecordDiff:
     """What to write, what is left alone and why, and which bases now stand at what people set."""
 
+    ref: RecordRef
     change: Change | None
     refused: tuple[Refused, ...]
     accounted: Mapping[str, Any]
 
 
 def diff_record(
-    target: Target, desired: Mapping[str, Any], rules: Mapping[str, FieldRule], same: Same, because: str
+    target: Target,
+    desired: Mapping[str, Any],
+    rules: Mapping[str, FieldRule],
+    same: Same,
+    because: str,
+    unwritable: Iterable[tuple[str, str]] = (),
 ) -> RecordDiff:
     """Compare one record. `desired` has a vendor field only where we want something said; `rules` names every field we may
-    write; `same(field, a, b)` is canonical equality."""
-    diffs, refused, accounted = [], [], {}
+    write; `same(field, a, b)` is canonical equality; `unwritable` are (field, why) of wishes that the CRM cannot hold."""
+    diffs: list[FieldDiff] = []
+    refused = [Refused(target.ref, name, target.current.get(name), None, why) for name, why in unwritable]
+    accounted: dict[str, Any] = {}
     is_due = False
     for name, rule in rules.items():
         current = target.current.get(name)
@@ -78,7 +89,7 @@ def diff_record(
             diffs.append(FieldDiff(name, base, current, desired[name]))
         elif verdict:
             refused.append(Refused(target.ref, name, current, desired[name], verdict))
-    return RecordDiff(_change(target, tuple(diffs) if is_due else (), because), tuple(refused), accounted)
+    return RecordDiff(target.ref, _change(target, tuple(diffs) if is_due else (), because), tuple(refused), accounted)
 
 
 def _verdict(name: str, policy: Policy, target: Target, same: Same) -> str:
@@ -89,7 +100,7 @@ def _verdict(name: str, policy: Policy, target: Target, same: Same) -> str:
         untouched = name not in target.bases or same(name, target.bases[name], current)
         return "write" if untouched else "human_edit"
     if policy == "fill_if_blank":
-        return "write" if current in (None, "") else ""
+        return "write" if same(name, current, None) else ""
     return ""
 
 

@@ -12,8 +12,8 @@ from crmsync.model.changes import Change, Plan, Refused
 
 
 def make_plan(changes: Iterable[Change], refused: Iterable[Refused], now: datetime) -> Plan:
-    """Sort, fold and sign. Of two changes for one record the fields are one change: a CRM refuses the same id twice."""
-    ordered = sorted(_fold(changes), key=lambda c: (c.connection, c.operation, c.object, c.record_id or c.key_value or ""))
+    """Sort and sign. Raises ValueError for two changes of one record: it is diffed once, and a CRM refuses the same id twice."""
+    ordered = sorted(_once_each(changes), key=lambda c: (c.connection, c.operation, c.object, c.record_id or c.key_value or ""))
     kept = sorted(set(refused), key=lambda r: (r.ref, r.field, str(r.desired)))
     return Plan(digest=digest(ordered), now=now, changes=tuple(ordered), refused=tuple(kept))
 
@@ -30,7 +30,7 @@ def change_key(connection: str, object_: str, record: str, values: Mapping[str, 
     return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
 
 
-def _fold(changes: Iterable[Change]) -> list[Change]:
+def _once_each(changes: Iterable[Change]) -> list[Change]:
     by_record: dict[tuple[str, str, str], Change] = {}
     for change in changes:
         identity = (change.connection, change.object, change.record_id or change.key_value or "")

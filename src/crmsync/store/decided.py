@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
 import polars as pl
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, select
 from sqlmodel import SQLModel
 
 from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, ValvePosition, conform
@@ -57,7 +57,8 @@ class Decided:
         return changed
 
     def save_gaps(self, db: Connection, now: datetime, gaps: pl.DataFrame) -> None:
-        """Open the gaps that are new, close those that are gone. A gap keeps the instant at which it was first found."""
+        """Open the gaps that are new, close those that are gone; `gaps` are all there are now. A gap keeps the instant at which
+        it was first found."""
         open_now = {(row["gap"], row["person_id"]): row for row in gaps.to_dicts()}
         still = {(row.gap, row.person_id) for row in db.execute(select(_GAPS).where(_GAPS.c.closed_at.is_(None)))}
         fresh = [{**row, "opened_at": now, "closed_at": None} for key, row in open_now.items() if key not in still]
@@ -69,21 +70,26 @@ class Decided:
                 .values(closed_at=now)
             )
 
-    def merge_person(self, db: Connection, old: str, new: str, now: datetime) -> None:
-        """Two persons turned out to be one: the survivor keeps its state or inherits; the other's clocks end as "merged"."""
-        survivor = db.execute(select(_STATES.c.person_id).where(_STATES.c.person_id == new)).one_or_none()
-        if survivor is None:
-            db.execute(_STATES.update().where(_STATES.c.person_id == old).values(person_id=new))
-            db.execute(_CLOCKS.update().where(_CLOCKS.c.person_id == old).values(person_id=new))
-        else:
-            db.execute(_STATES.delete().where(_STATES.c.person_id == old))
-            db.execute(
-                _CLOCKS.update()
-                .where(_CLOCKS.c.person_id == old, _CLOCKS.c.met_at.is_(None), _CLOCKS.c.cancelled_at.is_(None))
-                .values(cancelled_at=now, cancelled_because="merged")
-            )
+    def phase_of(self, db: Connection, person_id: str) -> str | None:
+        """The phase of a person; None for somebody of whom nothing was decided yet."""
+        return db.execute(select(_STATES.c.phase).where(_STATES.c.person_id == person_id)).scalar_one_or_none()
+
+    def merge_person(self, db: Connection, old: str, new: str, now: datetime, *, old_stands: bool) -> None:
+        """Two persons turned out to be one: `new` keeps its state, or takes that of `old`. The clocks of both are now those of
+        `new`; the running ones of the state that went end as "merged", and their tasks with them."""
+        leaves = new if old_stands else old
+        running = (_CLOCKS.c.met_at.is_(None), _CLOCKS.c.cancelled_at.is_(None))
+        ended = {"cancelled_at": now, "cancelled_because": "merged"}
+        db.execute(_CLOCKS.update().where(_CLOCKS.c.person_id == leaves, *running).values(**ended))
+        db.execute(_CLOCKS.update().where(_CLOCKS.c.person_id == old).values(person_id=new))
+        db.execute(_STATES.delete().where(_STATES.c.person_id == leaves))
+        db.execute(_STATES.update().where(_STATES.c.person_id == old).values(person_id=new))
         db.execute(_DESIRED.delete().where(_DESIRED.c.person_id == old))
-        db.execute(_DESIRED.update().where(_DESIRED.c.person_id == new).values(is_planned=False))
+
+    def replan(self, db: Connection, persons: Iterable[str]) -> None:
+        """Have these persons looked at in the next plan, whether or not what is wanted of them changes."""
+        for chunk in chunks(persons):
+            db.execute(_DESIRED.update().where(_DESIRED.c.person_id.in_(chunk)).values(is_planned=False))
 
     def changed(self, desired: pl.DataFrame) -> list[str]:
         """Persons for whom these desired values differ from the stored ones."""
@@ -100,15 +106,6 @@ class Decided:
     def mark_planned(self, db: Connection, persons: Sequence[str]) -> None:
         for chunk in chunks(persons):
             db.execute(_DESIRED.update().where(_DESIRED.c.person_id.in_(chunk)).values(is_planned=True))
-
-    def desired(self, persons: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """What the CRMs shall show of these persons."""
-        found: dict[str, dict[str, Any]] = {}
-        with self._engine.connect() as db:
-            for chunk in chunks(persons):
-                for row in db.execute(select(_DESIRED).where(_DESIRED.c.person_id.in_(chunk))).mappings():
-                    found[row["person_id"]] = dict(row)
-        return found
 
     def frame(self, table: type[SQLModel], person_id: str | None = None) -> pl.DataFrame:
         """A whole table of this module as a frame, or one person's rows of it."""
@@ -142,10 +139,6 @@ class Decided:
         with self._engine.connect() as db:
             row = db.execute(query).one_or_none()
         return None if row is None else {"at": row.at, "run_id": row.run_id, **orjson.loads(row.body)}
-
-    def count_persons(self) -> int:
-        with self._engine.connect() as db:
-            return int(db.execute(select(func.count()).select_from(_STATES)).scalar_one())
 
 
 def _changed(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:

@@ -47,6 +47,7 @@ TABLES: Mapping[type, type[SQLModel]] = {
 # A user that a CRM no longer shows is inactive; every other entity of a deleted record is marked deleted.
 _MARKED = tuple(table_of(row) for kind, row in TABLES.items() if kind is not UserSeen)
 _USERS = table_of(tables.UserRow)
+_QUARANTINE = table_of(tables.Quarantine)
 
 
 class Entities:
@@ -77,23 +78,19 @@ class Entities:
                 table = table_of(TABLES[kind])
                 db.execute(table.delete().where(table.c.ref.in_(chunk)))
 
-    def quarantine(self, db: Connection, rejected: Iterable[Rejected], since: datetime) -> None:
-        rows = {
-            (str(r.ref), r.code, r.field): {
-                "ref": str(r.ref),
-                "code": r.code,
-                "field": r.field,
-                "value": r.value[:200],
-                "since": since,
-            }
-            for r in rejected
-        }
+    def quarantine(self, db: Connection, read: Iterable[RecordRef], rejected: Iterable[Rejected], now: datetime) -> None:
+        """Of the records that were read, these do not fit; the others leave the quarantine. What did not fit before for the same
+        reason keeps the instant since when it has not."""
+        since: dict[tuple[str, str, str], datetime] = {}
+        for chunk in chunks(sorted(str(ref) for ref in read)):
+            for row in db.execute(select(_QUARANTINE).where(_QUARANTINE.c.ref.in_(chunk))):
+                since[(row.ref, row.code, row.field)] = row.since
+            db.execute(_QUARANTINE.delete().where(_QUARANTINE.c.ref.in_(chunk)))
+        rows = {}
+        for r in rejected:
+            key = (str(r.ref), r.code, r.field)
+            rows[key] = {"ref": key[0], "code": r.code, "field": r.field, "value": r.value[:200], "since": since.get(key, now)}
         upsert(db, tables.Quarantine, list(rows.values()))
-
-    def release_from_quarantine(self, db: Connection, refs: Iterable[RecordRef]) -> None:
-        table = table_of(tables.Quarantine)
-        for chunk in chunks(str(ref) for ref in refs):
-            db.execute(table.delete().where(table.c.ref.in_(chunk)))
 
     def people(self, refs: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Stored person rows by ref."""
@@ -112,6 +109,16 @@ class Entities:
             return [
                 key for chunk in chunks(refs) for key in db.execute(select(table.c.key).where(table.c.ref.in_(chunk))).scalars()
             ]
+
+    def tasks(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Stored task rows by key; of several with one key the last by ref."""
+        table = table_of(tables.TaskRow)
+        found: dict[str, dict[str, Any]] = {}
+        with self._engine.connect() as db:
+            for chunk in chunks(keys):
+                for row in db.execute(select(table).where(table.c.key.in_(chunk)).order_by(table.c.ref)).mappings():
+                    found[row["key"]] = dict(row)
+        return found
 
     def frame(self, kind: type, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Every stored entity of a kind, deleted ones included, sorted by ref."""

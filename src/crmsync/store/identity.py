@@ -13,8 +13,11 @@ from crmsync.store import tables
 from crmsync.store.sql import chunks, read_frame, table_of, upsert
 
 _LINKS = table_of(tables.LinkRow)
+_IS_LIVE = _LINKS.c.revoked_at.is_(None)
 _REVIEWS = table_of(tables.ReviewRow)
 _ALIASES = table_of(tables.AliasRow)
+# What happened to a person: when two turn out to be one, it happened to that one.
+_HISTORY = tuple(table_of(row) for row in (tables.MoveRow, tables.DecisionRow, tables.OutboxRow))
 
 
 class Identity:
@@ -25,6 +28,30 @@ class Identity:
         """record, person_id, rule, evidence, linked_at, revoked_at."""
         with self._engine.connect() as db:
             return read_frame(db, tables.LinkRow)
+
+    def persons_of(self, records: Iterable[str]) -> dict[str, str]:
+        """record → person_id, of those of these records that are linked."""
+        found: dict[str, str] = {}
+        with self._engine.connect() as db:
+            for chunk in chunks(records):
+                query = select(_LINKS.c.record, _LINKS.c.person_id).where(_LINKS.c.record.in_(chunk), _IS_LIVE)
+                found.update((row.record, row.person_id) for row in db.execute(query))
+        return found
+
+    def records_of(self, persons: Iterable[str]) -> dict[str, str]:
+        """record → person_id, of all records of these persons, sorted by record."""
+        found: dict[str, str] = {}
+        with self._engine.connect() as db:
+            for chunk in chunks(persons):
+                query = select(_LINKS.c.record, _LINKS.c.person_id).where(_LINKS.c.person_id.in_(chunk), _IS_LIVE)
+                found.update((row.record, row.person_id) for row in db.execute(query))
+        return dict(sorted(found.items()))
+
+    def persons_in(self, connection: str) -> set[str]:
+        """Everyone with a record in this CRM."""
+        mine = _LINKS.c.record.startswith(f"{connection}/", autoescape=True)
+        with self._engine.connect() as db:
+            return set(db.execute(select(_LINKS.c.person_id).where(mine, _IS_LIVE).distinct()).scalars())
 
     def aliases(self) -> dict[str, str]:
         """Former person id → the id it goes by now."""
@@ -47,7 +74,7 @@ class Identity:
         upsert(db, tables.AliasRow, [{"person_id": old, "current_id": new, "since": at} for old, new in aliases])
         for old, new in aliases:
             db.execute(_ALIASES.update().where(_ALIASES.c.current_id == old).values(current_id=new))
-            for table in (table_of(tables.MoveRow), table_of(tables.DecisionRow)):
+            for table in _HISTORY:
                 db.execute(table.update().where(table.c.person_id == old).values(person_id=new))
 
     def save_reviews(self, db: Connection, reviews: Sequence[tuple[str, Sequence[str], str]], at: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import polars as pl
-from sqlalchemy import Connection, Engine, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, func, select
 
 from crmsync.model.changes import Association, Change, FieldDiff, Receipt
 from crmsync.model.records import RecordRef
@@ -19,7 +19,10 @@ from crmsync.store.sql import chunks, insert_all, read_frame, table_of, upsert
 _OUTBOX = table_of(tables.OutboxRow)
 _BASES = table_of(tables.BaseRow)
 _PLACED = table_of(tables.PlacedTask)
+# It may not have arrived, or not yet.
 OPEN_STATES = ("planned", "sending", "retry", "unknown")
+# What the record holds now cannot be told from what we know of it.
+UNCERTAIN_STATES = ("sending", "unknown", "conflict")
 
 
 class Outbox:
@@ -27,8 +30,7 @@ class Outbox:
         self._engine = engine
 
     def plan(self, db: Connection, run_id: str, changes: Sequence[Change], now: datetime) -> None:
-        """Record what is about to be sent. Earlier changes still open are superseded: this plan was made knowing them."""
-        db.execute(_OUTBOX.update().where(_OUTBOX.c.state.in_(OPEN_STATES)).values(state="superseded", finished_at=now))
+        """Record what is about to be sent."""
         insert_all(
             db,
             tables.OutboxRow,
@@ -38,6 +40,7 @@ class Outbox:
                     "run_id": run_id,
                     "connection": c.connection,
                     "object": c.object,
+                    "target": c.key_value or c.record_id,
                     "record_id": c.record_id,
                     "person_id": c.person_id,
                     "state": "planned",
@@ -47,6 +50,22 @@ class Outbox:
                 for c in changes
             ],
         )
+
+    def settle(
+        self, db: Connection, persons: Iterable[str], connections: Sequence[str], held: Iterable[str], now: datetime
+    ) -> None:
+        """A plan has looked at these persons at these connections anew: what was left undone there is done with, and what was
+        still open is superseded. `held` are the keys of refused wishes that still stand: they stay."""
+        looked_at, kept = set(persons), set(held)
+        query = select(_OUTBOX.c.id, _OUTBOX.c.key, _OUTBOX.c.person_id, _OUTBOX.c.state).where(
+            _OUTBOX.c.is_settled.is_(False), _OUTBOX.c.connection.in_(connections)
+        )
+        done = [row for row in db.execute(query).all() if row.person_id in looked_at and row.key not in kept]
+        if done:
+            superseded = {"state": "superseded", "finished_at": now}
+            for row in done:
+                more = superseded if row.state in OPEN_STATES else {}
+                db.execute(_OUTBOX.update().where(_OUTBOX.c.id == row.id).values(is_settled=True, **more))
 
     def open_changes(self, run_id: str) -> list[Change]:
         """The run's changes that are still to be sent, in plan order."""
@@ -64,11 +83,14 @@ class Outbox:
         """Keep what became of each change."""
         if not receipts:
             return
+        arrived = ("written", "unchanged")
         statement = (
             _OUTBOX.update()
             .where(_OUTBOX.c.run_id == run_id, _OUTBOX.c.key == bindparam("of_key"))
             .values(
                 state=bindparam("outcome"),
+                is_settled=bindparam("has_arrived"),
+                seen_at=bindparam("stamp"),
                 record_id=func.coalesce(bindparam("of_record"), _OUTBOX.c.record_id),
                 finished_at=now,
                 code=bindparam("said_code"),
@@ -76,23 +98,49 @@ class Outbox:
             )
         )
         rows = [
-            {"of_key": r.key, "outcome": r.outcome, "of_record": r.record_id, "said_code": r.code, "said": r.message}
+            {
+                "of_key": r.key,
+                "outcome": r.outcome,
+                "has_arrived": r.outcome in arrived,
+                "stamp": r.modified_at,
+                "of_record": r.record_id,
+                "said_code": r.code,
+                "said": r.message,
+            }
             for r in receipts
         ]
         db.execute(statement, rows)
 
-    def unfinished_persons(self) -> list[str]:
-        """Persons with a change that did not arrive for sure: they are planned again."""
-        query = select(_OUTBOX.c.person_id).where(_OUTBOX.c.state.in_((*OPEN_STATES, "conflict"))).distinct()
+    def unfinished_persons(self, connections: Sequence[str]) -> list[str]:
+        """Persons with a change at these connections that did not arrive for sure: they are planned again."""
+        query = (
+            select(_OUTBOX.c.person_id)
+            .where(_unsettled(*OPEN_STATES, "conflict"), _OUTBOX.c.connection.in_(connections))
+            .distinct()
+        )
         with self._engine.connect() as db:
             return sorted(db.execute(query).scalars())
+
+    def uncertain_records(self, connection: str) -> dict[str, list[str]]:
+        """object → ids of the records of which we do not know what they hold: to be read before they are planned for again."""
+        mine = (_unsettled(*UNCERTAIN_STATES), _OUTBOX.c.connection == connection, _OUTBOX.c.record_id.is_not(None))
+        query = select(_OUTBOX.c.object, _OUTBOX.c.record_id).where(*mine).distinct()
+        found: dict[str, list[str]] = {}
+        with self._engine.connect() as db:
+            for row in db.execute(query.order_by(_OUTBOX.c.object, _OUTBOX.c.record_id)):
+                found.setdefault(row.object, []).append(row.record_id)
+        return found
+
+    def refusals(self) -> dict[str, datetime | None]:
+        """Key of each wish that a CRM refused and nothing has replaced → the stamp of the record as it was refused."""
+        query = select(_OUTBOX.c.key, _OUTBOX.c.seen_at, _OUTBOX.c.body).where(_unsettled("rejected"))
+        with self._engine.connect() as db:
+            return {row.key: row.seen_at or _load(row.body).expected_modified_at for row in db.execute(query)}
 
     def rejected(self) -> pl.DataFrame:
         """Changes that a CRM refused and no later plan has replaced, newest first: the dead letters."""
         with self._engine.connect() as db:
-            frame = read_frame(db, tables.OutboxRow)
-        newest = frame.sort("id").group_by("connection", "object", "record_id", "person_id", maintain_order=True).last()
-        return newest.filter(pl.col("state") == "rejected").sort("id", descending=True)
+            return read_frame(db, tables.OutboxRow, _unsettled("rejected")).sort("id", descending=True)
 
     def history(self, person_id: str) -> list[tuple[Change, Mapping[str, Any]]]:
         """Every change ever intended for a person with its state, oldest first."""
@@ -114,9 +162,10 @@ class Outbox:
 
     def outcomes(self, run_id: str) -> dict[str, int]:
         """How many changes of a run ended in which state."""
+        state = _OUTBOX.c.state
+        query = select(state, func.count()).where(_OUTBOX.c.run_id == run_id).group_by(state).order_by(state)
         with self._engine.connect() as db:
-            frame = read_frame(db, tables.OutboxRow, _OUTBOX.c.run_id == run_id, columns=["id", "state"])
-        return dict(frame.group_by("state").len().sort("state").iter_rows())
+            return {row[0]: int(row[1]) for row in db.execute(query)}
 
     def bases(self, refs: Iterable[RecordRef]) -> dict[tuple[RecordRef, str], Any]:
         """(record, field) → what we last wrote there, or saw and took into account."""
@@ -134,10 +183,10 @@ class Outbox:
                         found[(RecordRef(connection, object_, row.record_id), row.field)] = orjson.loads(row.value)
         return found
 
-    def all_bases(self, fields: Sequence[str]) -> pl.DataFrame:
-        """connection, object, record_id, field, value (JSON), at — of these vendor fields."""
+    def all_bases(self, connection: str, fields: Sequence[str]) -> pl.DataFrame:
+        """connection, object, record_id, field, value (JSON), at: of these vendor fields in one CRM."""
         with self._engine.connect() as db:
-            return read_frame(db, tables.BaseRow, _BASES.c.field.in_(tuple(fields)))
+            return read_frame(db, tables.BaseRow, _BASES.c.connection == connection, _BASES.c.field.in_(tuple(fields)))
 
     def save_bases(self, db: Connection, bases: Mapping[tuple[RecordRef, str], Any], now: datetime) -> None:
         upsert(
@@ -165,6 +214,15 @@ class Outbox:
                     found[row["clock_id"]] = {**row, "body": orjson.loads(row["body"])}
         return found
 
+    def created_tasks(self, clock_ids: Iterable[str]) -> set[str]:
+        """Those of these clocks whose task some CRM has taken."""
+        found: set[str] = set()
+        with self._engine.connect() as db:
+            for chunk in chunks(clock_ids):
+                query = select(_PLACED.c.clock_id).where(_PLACED.c.clock_id.in_(chunk), _PLACED.c.record_id.is_not(None))
+                found.update(db.execute(query).scalars())
+        return found
+
     def place_task(
         self, db: Connection, clock_id: str, ref: RecordRef, person_ref: str, body: Mapping[str, Any], now: datetime
     ) -> None:
@@ -183,6 +241,10 @@ class Outbox:
                 }
             ],
         )
+
+
+def _unsettled(*states: str) -> ColumnElement[bool]:
+    return and_(_OUTBOX.c.is_settled.is_(False), _OUTBOX.c.state.in_(states))
 
 
 def _dump(change: Change) -> bytes:

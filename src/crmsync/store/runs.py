@@ -21,26 +21,14 @@ class Runs:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def begin(self, verb: str, now: datetime, *, is_rehearsal: bool, definitions: str) -> str:
-        """Open a run and return its id: the instant and a running number, sortable and never random."""
-        with self._engine.begin() as db:
-            number = db.execute(select(func.count()).select_from(_RUNS)).scalar_one() + 1
-            run_id = f"{now:%Y%m%dT%H%M%S}-{number:06d}"
-            upsert(
-                db,
-                tables.RunRow,
-                [
-                    {
-                        "run_id": run_id,
-                        "verb": verb,
-                        "now": now,
-                        "is_rehearsal": is_rehearsal,
-                        "state": "running",
-                        "definitions": definitions,
-                        "summary": "{}",
-                    }
-                ],
-            )
+    def begin(self, db: Connection, verb: str, now: datetime, *, is_rehearsal: bool, definitions: str) -> str:
+        """Open a run and return its id: the instant and a running number, sortable and never random. A run that is still open
+        then never came to its end: it is marked as interrupted."""
+        db.execute(_RUNS.update().where(_RUNS.c.state == "running").values(state="interrupted"))
+        number = db.execute(select(func.count()).select_from(_RUNS)).scalar_one() + 1
+        run_id = f"{now:%Y%m%dT%H%M%S}-{number:06d}"
+        row = {"run_id": run_id, "verb": verb, "now": now, "is_rehearsal": is_rehearsal, "state": "running"}
+        upsert(db, tables.RunRow, [{**row, "definitions": definitions, "summary": "{}"}])
         return run_id
 
     def end(self, run_id: str, state: str, summary: Mapping[str, Any]) -> None:
@@ -52,12 +40,6 @@ class Runs:
     def frame(self) -> pl.DataFrame:
         with self._engine.connect() as db:
             return read_frame(db, tables.RunRow)
-
-    def last_cycle_at(self) -> datetime | None:
-        """`now` of the newest finished cycle."""
-        query = select(func.max(_RUNS.c.now)).where(_RUNS.c.state != "running")
-        with self._engine.connect() as db:
-            return db.execute(query).scalar_one_or_none()
 
     def meta(self, name: str) -> str | None:
         with self._engine.connect() as db:

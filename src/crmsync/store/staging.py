@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from crmsync.model.records import RawRecord, RecordRef
 from crmsync.store.sql import chunks, insert_all, table_of, upsert
@@ -21,10 +21,14 @@ _LATEST = table_of(RawLatest)
 _CURSORS = table_of(CursorRow)
 _WATERMARKS = table_of(Watermark)
 
+# How much older than the stored one a version must be to count as a late delivery: HubSpot's search cuts the milliseconds off.
+LATE_BY = timedelta(seconds=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What one page brought: records never seen, records with new content, records that said nothing new."""
+    """What one page brought: records never seen, records with new content, and records that said nothing new (a repetition, or
+    a version older than the one we have)."""
 
     new: int
     changed: int
@@ -68,6 +72,11 @@ class Staging:
                 [{"connection": connection, "object": object_, "body": orjson.dumps(cursor).decode(), "moved_at": learnt_at}],
             )
         return counts
+
+    def stage_read(self, connection: str, records: Sequence[RawRecord], learnt_at: datetime) -> Staged:
+        """Store what is new in records that were read one by one: no cursor covers them."""
+        with self._engine.begin() as db:
+            return _store_versions(db, connection, records, learnt_at, is_ours=False)
 
     def stage_own_writes(self, db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime) -> None:
         """Store the versions that our own confirmed writes made, so that the next plan compares with them even where the CRM's
@@ -150,74 +159,119 @@ class Staging:
 
     def remember_again(self, db: Connection, later: Mapping[RecordRef, tuple[int, datetime | None]]) -> None:
         """Note for each record (version number, when to read it again); None: time changes nothing."""
-        noted = {(row.connection, row.object, row.record_id) for row in db.execute(select(_AGAIN))}
-        rows = []
-        for ref, (seq, at) in later.items():
-            if at is not None:
-                rows.append({"connection": ref.connection, "object": ref.object, "record_id": ref.id, "seq": seq, "at": at})
-            elif (ref.connection, ref.object, ref.id) in noted:
-                mine = (_AGAIN.c.connection == ref.connection, _AGAIN.c.object == ref.object, _AGAIN.c.record_id == ref.id)
+        by_object: dict[tuple[str, str], list[str]] = {}
+        for ref in later:
+            by_object.setdefault((ref.connection, ref.object), []).append(ref.id)
+        for (connection, object_), ids in by_object.items():
+            for chunk in chunks(ids):
+                mine = (_AGAIN.c.connection == connection, _AGAIN.c.object == object_, _AGAIN.c.record_id.in_(chunk))
                 db.execute(_AGAIN.delete().where(*mine))
-        upsert(db, Again, rows)
+        insert_all(
+            db,
+            Again,
+            [
+                {"connection": ref.connection, "object": ref.object, "record_id": ref.id, "seq": seq, "at": at}
+                for ref, (seq, at) in later.items()
+                if at is not None
+            ],
+        )
 
     def latest(self, connection: str, object_: str, ids: Iterable[str]) -> dict[str, RawRecord]:
-        """The newest stored version of each of these records."""
+        """The newest stored version of each of these records, under the newest stamp that its content was seen with."""
         found: dict[str, RawRecord] = {}
         with self._engine.connect() as db:
             for chunk in chunks(ids):
                 query = (
-                    select(_VERSIONS)
+                    select(_VERSIONS, _LATEST.c.modified_at.label("stamp"))
                     .join(_LATEST, _LATEST.c.seq == _VERSIONS.c.seq)
                     .where(_LATEST.c.connection == connection, _LATEST.c.object == object_, _LATEST.c.record_id.in_(chunk))
                 )
-                found.update((row.record_id, _staged(row).record) for row in db.execute(query))
+                for row in db.execute(query):
+                    found[row.record_id] = replace(_staged(row).record, modified_at=row.stamp)
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is stored of a record: the hash of its content and the vendor's newest stamp."""
+
+    content: str
+    modified_at: datetime | None
+
+
 def _store_versions(db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime, *, is_ours: bool) -> Staged:
-    """Append the versions whose content differs from the newest stored one. Repeats within `records` fold to the last."""
-    folded = {(record.object, record.id): record for record in records}
-    known = _known_hashes(db, connection, folded)
+    """Append the versions whose content differs from the newest stored one. Repeats within `records` fold to the newest. A
+    version older than the stored one is no news but a late delivery: a search index that lags shows it after we have read, or
+    written, a newer one."""
+    folded = _newest_of_each(records)
+    known = _known_versions(db, connection, folded)
     seq = db.execute(select(func.coalesce(func.max(_VERSIONS.c.seq), 0))).scalar_one()
-    versions, latest = [], []
-    new = changed = 0
-    for (object_, id_), record in folded.items():
+    versions: list[dict[str, Any]] = []
+    latest: list[dict[str, Any]] = []
+    stamped: list[dict[str, Any]] = []
+    for identity, record in folded.items():
         payload = orjson.dumps(record.fields, option=orjson.OPT_SORT_KEYS)
-        content = _hash(payload, record)
-        before = known.get((object_, id_))
-        if before == content:
+        content, before = _hash(payload, record), known.get(identity)
+        row = {"connection": connection, "object": record.object, "record_id": record.id}
+        if before is not None and _is_late(record.modified_at, before.modified_at):
             continue
-        new, changed = (new + 1, changed) if before is None else (new, changed + 1)
+        if before is not None and before.content == content:
+            if _is_newer(record.modified_at, before.modified_at):
+                stamped.append({"of_object": record.object, "of_record": record.id, "stamp": record.modified_at})
+            continue
         seq += 1
-        identity = {"connection": connection, "object": object_, "record_id": id_, "seq": seq}
-        stamp = {"modified_at": record.modified_at, "is_deleted": record.is_deleted}
-        versions.append(
-            {
-                **identity,
-                **stamp,
-                "learnt_at": learnt_at,
-                "replaced_by": record.replaced_by,
-                "is_ours": is_ours,
-                "payload": payload,
-            }
-        )
-        latest.append({**identity, **stamp, "content_hash": content})
+        stamp = {"seq": seq, "modified_at": record.modified_at, "is_deleted": record.is_deleted}
+        origin = {"learnt_at": learnt_at, "replaced_by": record.replaced_by, "is_ours": is_ours, "payload": payload}
+        versions.append({**row, **stamp, **origin})
+        latest.append({**row, **stamp, "content_hash": content})
     insert_all(db, RawVersion, versions)
     upsert(db, RawLatest, latest)
-    return Staged(new, changed, len(folded) - new - changed)
+    _restamp(db, connection, stamped)
+    new = sum((row["object"], row["record_id"]) not in known for row in latest)
+    return Staged(new, len(latest) - new, len(folded) - len(latest))
 
 
-def _known_hashes(db: Connection, connection: str, records: Mapping[tuple[str, str], RawRecord]) -> dict[tuple[str, str], str]:
+def _newest_of_each(records: Sequence[RawRecord]) -> dict[tuple[str, str], RawRecord]:
+    """Of several versions of one record on a page the newest; of equally new ones the last."""
+    newest: dict[tuple[str, str], RawRecord] = {}
+    for record in records:
+        before = newest.get((record.object, record.id))
+        if before is None or not _is_late(record.modified_at, before.modified_at):
+            newest[(record.object, record.id)] = record
+    return newest
+
+
+def _is_late(stamp: datetime | None, known: datetime | None) -> bool:
+    return stamp is not None and known is not None and stamp <= known - LATE_BY
+
+
+def _is_newer(stamp: datetime | None, known: datetime | None) -> bool:
+    return stamp is not None and (known is None or stamp > known)
+
+
+def _restamp(db: Connection, connection: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same content under a newer stamp: the version stands, and is compared under the new stamp before it is written to."""
+    if rows:
+        mine = (
+            _LATEST.c.connection == connection,
+            _LATEST.c.object == bindparam("of_object"),
+            _LATEST.c.record_id == bindparam("of_record"),
+        )
+        db.execute(_LATEST.update().where(*mine).values(modified_at=bindparam("stamp")), list(rows))
+
+
+def _known_versions(db: Connection, connection: str, records: Mapping[tuple[str, str], RawRecord]) -> dict[tuple[str, str], _Known]:
     by_object: dict[str, list[str]] = {}
     for object_, id_ in records:
         by_object.setdefault(object_, []).append(id_)
-    known: dict[tuple[str, str], str] = {}
+    known: dict[tuple[str, str], _Known] = {}
     for object_, ids in by_object.items():
         for chunk in chunks(ids):
-            query = select(_LATEST.c.record_id, _LATEST.c.content_hash).where(
+            query = select(_LATEST.c.record_id, _LATEST.c.content_hash, _LATEST.c.modified_at).where(
                 _LATEST.c.connection == connection, _LATEST.c.object == object_, _LATEST.c.record_id.in_(chunk)
             )
-            known.update(((object_, row.record_id), row.content_hash) for row in db.execute(query))
+            found = {(object_, row.record_id): _Known(row.content_hash, row.modified_at) for row in db.execute(query)}
+            known.update(found)
     return known
 
 

@@ -1,11 +1,11 @@
-"""Every table. Append-only: raw_version, move, decision, valve_log, receipt, run. The others hold the present."""
+"""Every table. Append-only: raw_version, move, decision, valve_log, outbox, run. The others hold the present."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Index, LargeBinary, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import BigInteger, Dialect, Index, LargeBinary, Text, TypeDecorator
 from sqlmodel import Field, SQLModel
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -385,8 +385,10 @@ class ValveRow(SQLModel, table=True):
 
 
 class MoveRow(SQLModel, table=True):
+    """One move of a phase. `sequence` orders the moves of one run; persons who turn out to be one keep the moves of both, so it
+    is no key."""
+
     __tablename__ = "move"
-    __table_args__ = (UniqueConstraint("run_id", "person_id", "sequence"),)
     id: int | None = Field(default=None, primary_key=True)
     run_id: str
     person_id: str = Field(index=True)
@@ -466,21 +468,28 @@ class BaseRow(SQLModel, table=True):
 
 class OutboxRow(SQLModel, table=True):
     """One intended change: recorded before it is sent, confirmed by its receipt. planned → sending → written | unchanged |
-    conflict | rejected | retry | unknown; superseded when a later plan wants something else."""
+    conflict | rejected | retry | unknown; superseded when a later plan looked at its person while it was open.
+
+    `target` is what the change is for: our key where it has one, else the record's id. `is_settled`: nothing is left to do about
+    it, because it arrived, or because a later plan looked at its person again. `seen_at` is the CRM's stamp in the answer."""
 
     __tablename__ = "outbox"
+    __table_args__ = (Index("outbox_unsettled", "is_settled", "state"),)
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(index=True)
     run_id: str = Field(index=True)
     connection: str
     object: str
+    target: str
     record_id: str | None = None
-    person_id: str
-    state: str = Field(index=True)
+    person_id: str = Field(index=True)
+    state: str
+    is_settled: bool = False
     body: bytes = Field(sa_type=LargeBinary)
     planned_at: datetime = required_instant()
     sent_at: datetime | None = instant()
     finished_at: datetime | None = instant()
+    seen_at: datetime | None = instant()
     code: str = ""
     message: str | None = text()
 
@@ -499,7 +508,8 @@ class PlacedTask(SQLModel, table=True):
 
 
 class RunRow(SQLModel, table=True):
-    """One cycle. `is_rehearsal`: it ran on a virtual clock (`--now`)."""
+    """One cycle. `is_rehearsal`: it ran on a virtual clock (`--now`). `state`: running, done, incomplete (a connection stopped),
+    interrupted (it never came to its end: the process was killed)."""
 
     __tablename__ = "run"
     run_id: str = Field(primary_key=True)

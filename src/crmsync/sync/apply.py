@@ -22,6 +22,8 @@ _log = structlog.get_logger("crmsync.sync.apply")
 # One transaction of receipts: small enough that a crash repeats little, large enough that commits do not rule.
 _RECORD_EVERY = 200
 
+Settled = Sequence[tuple[Change, Receipt]]
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -42,10 +44,10 @@ def apply(workspace: Workspace, run_id: str, now: datetime, progress: Progress, 
     for name, mine in groupby(changes, key=lambda c: c.connection):
         if name in skip:
             continue
-        connection = workspace.connection(name)
+        sender = _Sender(workspace, workspace.connection(name), run_id, now, progress)
         try:
             for batch in _batches(mine):
-                _push(workspace, connection, run_id, batch, now, progress)
+                sender.send(batch)
         except CrmsyncError as error:
             failures.append(Failure.of(name, error))
             _log.warning("connection_stopped", connection=name, code=error.code)
@@ -58,82 +60,80 @@ def _batches(changes: Iterable[Change]) -> Iterator[PushBatch]:
         yield PushBatch(object_, tuple(mine))
 
 
-def _push(workspace: Workspace, connection: Connection, run_id: str, batch: PushBatch, now: datetime, progress: Progress) -> None:
-    by_key = {change.key: change for change in batch.changes}
-    workspace.store.outbox.mark_sending(run_id, by_key, now)
-    progress.started("apply", connection.name, batch.object, len(by_key))
-    waiting: list[Receipt] = []
-    try:
-        for receipt in connection.connector.push(batch):
-            waiting.append(receipt)
-            if len(waiting) >= _RECORD_EVERY:
-                _keep(workspace, connection, run_id, by_key, waiting, now, progress)
-                waiting = []
-    finally:
-        # What the CRM has answered is recorded even where the connection stops in the middle of a batch.
-        _keep(workspace, connection, run_id, by_key, waiting, now, progress)
-    progress.finished("apply", connection.name, batch.object)
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """One connection's changes of one run, on their way."""
 
+    workspace: Workspace
+    connection: Connection
+    run_id: str
+    now: datetime
+    progress: Progress
 
-def _keep(
-    workspace: Workspace,
-    connection: Connection,
-    run_id: str,
-    by_key: dict[str, Change],
-    receipts: Sequence[Receipt],
-    now: datetime,
-    progress: Progress,
-) -> None:
-    if receipts:
-        _record(workspace, run_id, by_key, receipts, now)
-        progress.advanced("apply", connection.name, by_key[receipts[0].key].object, len(receipts))
+    def send(self, batch: PushBatch) -> None:
+        """Send a batch. What the CRM has answered is recorded even where the connection stops in the middle of it."""
+        changes = {change.key: change for change in batch.changes}
+        self.workspace.store.outbox.mark_sending(self.run_id, changes, self.now)
+        self.progress.started("apply", self.connection.name, batch.object, len(changes))
+        answered: list[tuple[Change, Receipt]] = []
+        try:
+            for receipt in self.connection.connector.push(batch):
+                answered.append((changes[receipt.key], receipt))
+                if len(answered) >= _RECORD_EVERY:
+                    self._record(batch.object, answered)
+                    answered = []
+        finally:
+            self._record(batch.object, answered)
+        self.progress.finished("apply", self.connection.name, batch.object)
 
+    def _record(self, object_: str, answered: Settled) -> None:
+        """Confirm receipts and remember what the CRM now holds, in one transaction."""
+        if not answered:
+            return
+        store, now = self.workspace.store, self.now
+        settled = [(change, receipt) for change, receipt in answered if receipt.outcome in ("written", "unchanged")]
+        versions = self._versions(object_, settled)
+        with store.transaction() as db:
+            store.outbox.confirm(db, self.run_id, [receipt for _, receipt in answered], now)
+            store.outbox.save_bases(db, self._shared_values(object_, settled), now)
+            self._remember_tasks(db, settled)
+            store.staging.stage_own_writes(db, self.connection.name, versions, now)
+        if any(receipt.outcome == "rejected" for _, receipt in answered):
+            # The CRM may look otherwise than when it was asked: it is asked again before the next plan.
+            self.connection.schemas.clear()
+        self.progress.advanced("apply", self.connection.name, object_, len(answered))
 
-def _record(workspace: Workspace, run_id: str, by_key: dict[str, Change], receipts: Sequence[Receipt], now: datetime) -> None:
-    """Confirm receipts and remember what the CRM now holds, in one transaction."""
-    settled = [(by_key[r.key], r) for r in receipts if r.outcome in ("written", "unchanged")]
-    known = _known_versions(workspace, settled)
-    with workspace.store.transaction() as db:
-        workspace.store.outbox.confirm(db, run_id, receipts, now)
-        workspace.store.outbox.save_bases(db, _shared_values(workspace, settled), now)
-        _remember_tasks(workspace, db, settled, now)
-        for connection, versions in known.items():
-            workspace.store.staging.stage_own_writes(db, connection, versions, now)
+    def _versions(self, object_: str, settled: Settled) -> list[RawRecord]:
+        """The versions that our writes made: what was known of each record, with the written values in it. Where the CRM gave no
+        stamp the known one stays: the next write then finds that the record has moved, and looks before it writes."""
+        made = {_ref(change, receipt).id: (change, receipt) for change, receipt in settled}
+        known = self.workspace.store.staging.latest(self.connection.name, object_, made)
+        versions = []
+        for id_, before in known.items():
+            change, receipt = made[id_]
+            stamp = receipt.modified_at or before.modified_at
+            versions.append(replace(before, fields={**before.fields, **change.values()}, modified_at=stamp))
+        return versions
+
+    def _shared_values(self, object_: str, settled: Settled) -> dict[tuple[RecordRef, str], object]:
+        """What we wrote to fields that people write too: the base of the next comparison."""
+        policies = self.connection.mappings[object_].policies()
+        return {
+            (_ref(change, receipt), name): value
+            for change, receipt in settled
+            for name, value in change.values().items()
+            if policies.get(name) == "newest_wins"
+        }
+
+    def _remember_tasks(self, db: Database, settled: Settled) -> None:
+        """Where each task stands now, and with which values."""
+        ours = {change.key_value: (change, receipt) for change, receipt in settled if change.key_value is not None}
+        outbox = self.workspace.store.outbox
+        placed = outbox.placed_tasks(ours)
+        for clock_id, (change, receipt) in ours.items():
+            body = {**placed[clock_id]["body"], **change.values()}
+            outbox.place_task(db, clock_id, _ref(change, receipt), placed[clock_id]["person_ref"], body, self.now)
 
 
 def _ref(change: Change, receipt: Receipt) -> RecordRef:
     return RecordRef(change.connection, change.object, receipt.record_id or change.record_id or "")
-
-
-def _shared_values(workspace: Workspace, settled: Iterable[tuple[Change, Receipt]]) -> dict[tuple[RecordRef, str], object]:
-    """What we wrote to fields that people write too: the base of the next comparison."""
-    values: dict[tuple[RecordRef, str], object] = {}
-    for change, receipt in settled:
-        policies = workspace.connection(change.connection).mappings[change.object].policies()
-        shared = {name: value for name, value in change.values().items() if policies.get(name) == "newest_wins"}
-        values.update({(_ref(change, receipt), name): value for name, value in shared.items()})
-    return values
-
-
-def _remember_tasks(workspace: Workspace, db: Database, settled: Iterable[tuple[Change, Receipt]], now: datetime) -> None:
-    """Where each task stands now, and with which values."""
-    ours = {change.key_value: (change, receipt) for change, receipt in settled if change.key_value is not None}
-    placed = workspace.store.outbox.placed_tasks(ours)
-    for clock_id, (change, receipt) in ours.items():
-        body = {**placed[clock_id]["body"], **change.values()}
-        workspace.store.outbox.place_task(db, clock_id, _ref(change, receipt), placed[clock_id]["person_ref"], body, now)
-
-
-def _known_versions(workspace: Workspace, settled: Iterable[tuple[Change, Receipt]]) -> dict[str, list[RawRecord]]:
-    """connection → the versions that our writes made: what was known of each record, with the written values in it."""
-    wanted: dict[tuple[str, str], dict[str, tuple[Change, Receipt]]] = {}
-    for change, receipt in settled:
-        ref = _ref(change, receipt)
-        wanted.setdefault((ref.connection, ref.object), {})[ref.id] = (change, receipt)
-    made: dict[str, list[RawRecord]] = {}
-    for (connection, object_), mine in wanted.items():
-        for id_, known in workspace.store.staging.latest(connection, object_, mine).items():
-            change, receipt = mine[id_]
-            fields = {**known.fields, **change.values()}
-            made.setdefault(connection, []).append(replace(known, fields=fields, modified_at=receipt.modified_at))
-    return made

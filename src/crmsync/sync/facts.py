@@ -108,8 +108,10 @@ def _owner_edits(workspace: Workspace, records: pl.DataFrame, users: pl.DataFram
 
 
 def owner_bases(workspace: Workspace) -> pl.DataFrame:
-    """ref of a person's record → base_owner: the user ref that we last wrote there, or saw and took into account."""
-    rows: list[tuple[str, str]] = []
+    """ref of a person's record → base_owner: the user ref that we last wrote there, or saw and took into account; null where
+    that was nobody, or nobody we know of."""
+    known = set(user_reps(workspace)["ref"])
+    rows: list[tuple[str, str | None]] = []
     for connection in workspace.connections:
         owner_fields = {
             object_: write.field
@@ -117,15 +119,13 @@ def owner_bases(workspace: Workspace) -> pl.DataFrame:
             for write in mapping.writes
             if write.source == "owner"
         }
-        users = dict.fromkeys(connection.connector.capabilities.user_objects)
-        for base in workspace.store.outbox.all_bases(sorted(set(owner_fields.values()))).iter_rows(named=True):
-            if base["connection"] == connection.name and owner_fields.get(base["object"]) == base["field"]:
-                ref = f"{base['connection']}/{base['object']}/{base['record_id']}"
+        users = connection.connector.capabilities.user_objects
+        for base in workspace.store.outbox.all_bases(connection.name, sorted(set(owner_fields.values()))).iter_rows(named=True):
+            if owner_fields.get(base["object"]) == base["field"]:
                 value = orjson.loads(base["value"])
-                rows.extend((ref, f"{connection.name}/{user}/{value}") for user in users if value)
-    frame = pl.DataFrame(rows, schema={"ref": pl.String, "base_owner": pl.String}, orient="row")
-    known = user_reps(workspace).select(pl.col("ref").alias("base_owner"))
-    return frame.join(known, on="base_owner", how="semi")
+                owner = next((o for o in (f"{connection.name}/{user}/{value}" for user in users) if o in known), None)
+                rows.append((f"{connection.name}/{base['object']}/{base['record_id']}", owner))
+    return pl.DataFrame(rows, schema={"ref": pl.String, "base_owner": pl.String}, orient="row")
 
 
 def _account_owners(workspace: Workspace, persons: pl.DataFrame, companies: pl.DataFrame) -> pl.DataFrame:

@@ -12,25 +12,27 @@ from crmsync.sync.workspace import Moment, Workspace
 def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "run") -> str:
     """Store the cycle and return its run id. After this a crash loses nothing: what is not confirmed is planned again."""
     store, decided = workspace.store, prepared.decided
-    run_id = store.runs.begin(verb, moment.now, is_rehearsal=moment.is_rehearsal, definitions=workspace.definitions_digest)
     with store.transaction() as db:
+        run_id = store.runs.begin(db, verb, moment.now, is_rehearsal=moment.is_rehearsal, definitions=workspace.definitions_digest)
         store.decided.save(db, run_id, moment.now, decided.before, decided.decisions, decided.desired)
         store.decided.save_gaps(db, moment.now, _gaps(prepared))
-        store.decided.mark_planned(db, prepared.persons)
+        store.decided.mark_planned(db, sorted(set(prepared.persons) - prepared.waiting))
         store.outbox.save_bases(db, prepared.accounted, moment.now)
         for placement in prepared.placements:
             store.outbox.place_task(db, placement.clock_id, placement.ref, str(placement.person_ref), {}, moment.now)
+        store.outbox.settle(db, prepared.persons, sorted(prepared.looked_through), prepared.held, moment.now)
         store.outbox.plan(db, run_id, prepared.plan.changes, moment.now)
-        for connection, seq in prepared.planned_through.items():
-            store.runs.set_meta_in(db, f"planned_through:{connection}", str(seq))
+        for connection, look in prepared.looked_through.items():
+            store.runs.set_meta_in(db, f"planned_through:{connection}", str(look.seq))
+            store.runs.set_meta_in(db, f"planned_with:{connection}", look.shape)
     return run_id
 
 
 def _gaps(prepared: Prepared) -> pl.DataFrame:
-    """The core's gaps, and those that only the CRMs can show: a clock whose task has no place."""
+    """The core's gaps, and those that only the CRMs can show: a clock without a task in any of them."""
     departments = dict(prepared.decided.decisions.state.select("person_id", "department").iter_rows())
     shell = [
-        {"gap": "clock_without_task", "person_id": person, "department": departments.get(person), "detail": ""}
-        for person in prepared.homeless
+        {"gap": "clock_without_task", "person_id": person, "department": departments.get(person), "detail": kind}
+        for person, kind in prepared.homeless
     ]
     return pl.concat([prepared.decided.decisions.gaps, pl.DataFrame(shell, schema=GAPS)])

@@ -39,23 +39,31 @@ def _page(workspace: Workspace, connection: Connection, versions: Sequence[Stage
     store = workspace.store
     people = connection.connector.capabilities.person_objects
     known = store.entities.people(str(v.ref) for v in versions if v.record.object in people)
+    peers = _peers(workspace, connection)
     read = _Reading(known)
     for version in versions:
         mapping = connection.mappings.get(version.record.object)
         if mapping is not None:
-            peers = {other.crm: other.name for other in workspace.connections if other.name != connection.name}
-            results = read_meaning(mapping, version.record, connection.name, version.learnt_at, peers=peers)
-            read.add(version, results)
+            read.add(version, read_meaning(mapping, version.record, connection.name, version.learnt_at, peers=peers))
             read.later[version.ref] = (version.seq, again_at(mapping, version.record, version.learnt_at))
+    learnt_at = versions[-1].learnt_at
     with store.transaction() as db:
         store.entities.forget_events(db, read.fitted)
         store.entities.save(db, (entity for shown in read.entities.values() for entity in shown.values()))
-        store.entities.mark_deleted(db, read.deleted, versions[-1].learnt_at)
-        store.entities.release_from_quarantine(db, read.fitted)
-        store.entities.quarantine(db, read.rejected.values(), versions[-1].learnt_at)
+        store.entities.mark_deleted(db, read.deleted, learnt_at)
+        store.entities.quarantine(db, read.later, (r for found in read.rejected.values() for r in found), learnt_at)
         store.staging.remember_again(db, read.later)
         store.staging.move_watermark(db, connection.name, through, connection.mapping_digest)
     return len(read.rejected)
+
+
+def _peers(workspace: Workspace, connection: Connection) -> dict[str, str]:
+    """CRM → the one other connection to it. Where there are several, an id alone does not say which is meant."""
+    others: dict[str, list[str]] = {}
+    for other in workspace.connections:
+        if other.name != connection.name:
+            others.setdefault(other.crm, []).append(other.name)
+    return {crm: names[0] for crm, names in others.items() if len(names) == 1}
 
 
 class _Reading:
@@ -64,7 +72,7 @@ class _Reading:
     def __init__(self, known: Mapping[str, Mapping[str, Any]]) -> None:
         self.before: dict[str, Mapping[str, Any]] = dict(known)
         self.entities: dict[RecordRef, dict[tuple[type, str], Entity]] = {}
-        self.rejected: dict[tuple[str, str], Rejected] = {}
+        self.rejected: dict[RecordRef, list[Rejected]] = {}
         self.deleted: set[RecordRef] = set()
         self.fitted: set[RecordRef] = set()
         self.later: dict[RecordRef, tuple[int, datetime | None]] = {}
@@ -73,13 +81,14 @@ class _Reading:
         """What this version shows stands for the record from now on. Where part of it does not fit, what an earlier version
         showed in that place stays."""
         ref = version.ref
+        self.rejected.pop(ref, None)
         if version.record.is_deleted:
             self.deleted.add(ref)
             return
         self.deleted.discard(ref)
         bad = [r for r in results if isinstance(r, Rejected)]
-        self.rejected.update({(str(rejection.ref), rejection.field): rejection for rejection in bad})
         if bad:
+            self.rejected[ref] = bad
             self.fitted.discard(ref)
         else:
             self.fitted.add(ref)

@@ -14,6 +14,7 @@ from crmsync.sync.keep import keep
 from crmsync.sync.normalise import normalise
 from crmsync.sync.plan import Prepared, plan
 from crmsync.sync.pull import Pulled, pull
+from crmsync.sync.reconcile import reconcile
 from crmsync.sync.resolve import resolve
 from crmsync.sync.workspace import Moment, Progress, Silent, Workspace
 
@@ -29,12 +30,14 @@ class Cycle:
 
     @property
     def is_complete(self) -> bool:
-        return not self.pulled.failures and not self.applied.failures
+        """Whether every connection took part to the end."""
+        return not (self.pulled.failures or self.applied.failures or self.prepared.unreachable)
 
 
 def learn(workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None) -> Pulled:
     """Bring the local model up to date, from every connection or the one named. Writes to no CRM and decides nothing."""
     pulled = pull(workspace, moment.now, progress or Silent(), only)
+    pulled = pulled.with_failures(reconcile(workspace, moment.now, pulled.failed))
     normalise(workspace, moment.now)
     resolve(workspace, moment.now)
     return pulled
@@ -45,11 +48,12 @@ def prepare(workspace: Workspace, moment: Moment) -> Prepared:
     return plan(workspace, decide(workspace, moment.now), moment.now)
 
 
-def send(workspace: Workspace, prepared: Prepared, moment: Moment, progress: Progress | None, skip: frozenset[str]) -> Cycle:
-    """Keep the decisions and the plan in one transaction, then apply exactly that plan."""
+def send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Moment, progress: Progress | None = None) -> Cycle:
+    """Keep the decisions and the plan in one transaction, then apply exactly that plan. A connection that stopped while it was
+    pulled is sent nothing: what it holds now is not known."""
     run_id = keep(workspace, prepared, moment)
-    applied = apply(workspace, run_id, moment.now, progress or Silent(), skip)
-    cycle = Cycle(run_id, Pulled((), ()), prepared, applied)
+    applied = apply(workspace, run_id, moment.now, progress or Silent(), pulled.failed)
+    cycle = Cycle(run_id, pulled, prepared, applied)
     workspace.store.runs.end(run_id, "done" if cycle.is_complete else "incomplete", applied.outcomes)
     return cycle
 
@@ -57,8 +61,7 @@ def send(workspace: Workspace, prepared: Prepared, moment: Moment, progress: Pro
 def run_cycle(workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None) -> Cycle:
     """One whole cycle. With `only`, one connection is pulled; everyone is decided and every CRM is written to all the same."""
     pulled = learn(workspace, moment, progress, only)
-    cycle = send(workspace, prepare(workspace, moment), moment, progress, pulled.failed)
-    return Cycle(cycle.run_id, pulled, cycle.prepared, cycle.applied)
+    return send(workspace, prepare(workspace, moment), pulled, moment, progress)
 
 
 def apply_plan(workspace: Workspace, moment: Moment, digest: str, progress: Progress | None = None) -> Cycle:
@@ -67,4 +70,4 @@ def apply_plan(workspace: Workspace, moment: Moment, digest: str, progress: Prog
     prepared = prepare(workspace, moment)
     if prepared.plan.digest != digest:
         raise StopConnector("plan.other_digest", wanted=digest, found=prepared.plan.digest)
-    return send(workspace, prepared, moment, progress, frozenset())
+    return send(workspace, prepared, Pulled((), ()), moment, progress)

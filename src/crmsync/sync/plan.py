@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import polars as pl
 import structlog
 
 from crmsync.errors import CrmsyncError
 from crmsync.mapping import ObjectMapping, render
-from crmsync.model.changes import Change, Plan, Refused
+from crmsync.model.changes import Change, Plan
 from crmsync.model.records import ObjectSchema, RecordRef
-from crmsync.planning.diff import FieldRule, Target, diff_record
+from crmsync.planning.diff import FieldRule, RecordDiff, Target, diff_record
 from crmsync.planning.plan import make_plan
 from crmsync.sync.decide import Decided
-from crmsync.sync.plan_tasks import Placement, plan_tasks
+from crmsync.sync.plan_tasks import Placement, TaskDesk, clocks_without_task
 from crmsync.sync.pull import describe
-from crmsync.sync.targets import person_records, same_in, user_ids
+from crmsync.sync.scope import Look, Scope, find_scope
+from crmsync.sync.targets import PersonRecord, person_records, same_in, user_ids
 from crmsync.sync.workspace import Connection, Workspace
 
 _log = structlog.get_logger("crmsync.sync.plan")
@@ -27,54 +27,54 @@ _log = structlog.get_logger("crmsync.sync.plan")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A cycle decided and planned, not yet kept. `accounted` are shared fields whose present value is now taken into account;
-    `planned_through` says up to which staged version each connection has been looked at."""
+    """A cycle decided and planned, not yet kept.
+
+    `persons` were looked at, at the connections of `looked_through`; those `waiting` have something at an `unreachable` one, which
+    did not answer, and are looked at again. `accounted` are shared fields whose present value is now taken into account. `held`
+    are the keys of wishes that a CRM refused and that nothing has changed about: they are not sent again. `homeless` are persons
+    with a running clock (and its kind) for which no task stands, and none is about to."""
 
     decided: Decided
     plan: Plan
     persons: tuple[str, ...]
+    looked_through: Mapping[str, Look] = field(default_factory=dict)
+    unreachable: tuple[str, ...] = ()
+    waiting: frozenset[str] = frozenset()
     accounted: Mapping[tuple[RecordRef, str], Any] = field(default_factory=dict)
     placements: tuple[Placement, ...] = ()
-    homeless: tuple[str, ...] = ()
-    planned_through: Mapping[str, int] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+    homeless: tuple[tuple[str, str], ...] = ()
 
 
 def plan(workspace: Workspace, decided: Decided, now: datetime) -> Prepared:
     """What to write now."""
     reachable = [connection for connection in workspace.connections if _is_described(connection)]
-    persons, through = _candidates(workspace, decided, reachable)
+    names = {connection.name for connection in reachable}
+    taskless = clocks_without_task(workspace, decided)
+    scope = find_scope(workspace, decided, reachable, taskless.values())
     users = user_ids(workspace)
-    records = [r for r in person_records(workspace, persons) if r.ref.connection in {c.name for c in reachable}]
-    wishes = {row["person_id"]: row for row in decided.desired.iter_rows(named=True)}
-    changes: list[Change] = []
-    refused: list[Refused] = []
-    accounted: dict[tuple[RecordRef, str], Any] = {}
-    for connection in reachable:
-        for object_, mapping in connection.mappings.items():
-            mine = {
-                r.ref.id: r.person_id
-                for r in records
-                if (r.ref.connection, r.ref.object) == (connection.name, object_) and not r.is_read_only
-            }
-            if mine and mapping.writes:
-                for diff in _diffs(workspace, connection, mapping, mine, wishes, users[connection.name]):
-                    changes.extend([diff.change] if diff.change else [])
-                    refused.extend(diff.refused)
-                    accounted.update(((diff.ref, name), value) for name, value in diff.accounted.items())
-    tasks = plan_tasks(workspace, decided, records, users, persons)
+    records = [r for r in person_records(workspace, scope.persons) if r.ref.connection in users]
+    diffs = list(_diffs(workspace, reachable, records, decided, users))
+    tasks = TaskDesk(workspace, decided, records, users, scope.persons, names).plan()
+    changes, held = _without_refusals(workspace, scope, [*(d.change for d in diffs if d.change), *tasks.changes])
+    coming = {change.key_value for change in changes}
+    kinds = dict(decided.decisions.tasks.select("clock_id", "kind").iter_rows())
     return Prepared(
         decided=decided,
-        plan=make_plan([*changes, *tasks.changes], refused, now),
-        persons=tuple(persons),
-        accounted=accounted,
+        plan=make_plan(changes, [*(r for d in diffs for r in d.refused), *tasks.refused], now),
+        persons=scope.persons,
+        looked_through=scope.looks,
+        unreachable=tuple(c.name for c in workspace.connections if c.name not in names),
+        waiting=tasks.waiting | {r.person_id for r in records if r.ref.connection not in names},
+        accounted={(d.ref, name): value for d in diffs for name, value in d.accounted.items()},
         placements=tasks.placements,
-        homeless=tasks.homeless,
-        planned_through=through,
+        held=held,
+        homeless=tuple((person, kinds[clock]) for clock, person in sorted(taskless.items()) if clock not in coming),
     )
 
 
 def _is_described(connection: Connection) -> bool:
-    """A connection that cannot say what its objects look like is left out of this plan; its persons stay unplanned."""
+    """A connection that cannot say what its objects look like is left out of this plan; its persons wait for it."""
     try:
         describe(connection)
     except CrmsyncError as error:
@@ -83,41 +83,55 @@ def _is_described(connection: Connection) -> bool:
     return True
 
 
-def _candidates(workspace: Workspace, decided: Decided, connections: Iterable[Connection]) -> tuple[list[str], dict[str, int]]:
-    """Persons for whom something moved on either side since they were last planned."""
-    store = workspace.store
-    known = set(decided.desired["person_id"])
-    persons = {*store.decided.changed(decided.desired), *store.decided.unplanned(), *store.outbox.unfinished_persons()}
-    # Whoever's task had no place is looked at again each time: so the gap stays open until it has one.
-    persons.update(store.decided.gaps().filter(pl.col("gap") == "clock_without_task")["person_id"])
-    owners = dict(store.identity.links().filter(pl.col("revoked_at").is_null()).select("record", "person_id").iter_rows())
-    clocks = dict(decided.decisions.clocks.select("clock_id", "person_id").iter_rows())
-    through: dict[str, int] = {}
-    for connection in connections:
-        after = int(store.runs.meta(f"planned_through:{connection.name}") or 0)
-        refs, through[connection.name] = store.staging.learnt_since(connection.name, after)
-        persons.update(owners[str(ref)] for ref in refs if str(ref) in owners)
-        tasks = store.entities.keys_of_tasks(str(ref) for ref in refs)
-        persons.update(clocks[key] for key in tasks if key in clocks)
-    return sorted(persons & known), through
+def _without_refusals(workspace: Workspace, scope: Scope, changes: Iterable[Change]) -> tuple[list[Change], frozenset[str]]:
+    """The changes to send, and the keys of those that their CRM refused already: the same wish for the same version of the
+    record, under the same mappings and fields, would be refused again."""
+    refusals = workspace.store.outbox.refusals()
+    kept, held = [], set()
+    for change in changes:
+        if change.key in refusals and not _is_worth_another_try(change, refusals[change.key], scope):
+            held.add(change.key)
+        else:
+            kept.append(change)
+    return kept, frozenset(held)
 
 
-@dataclass(frozen=True, slots=True)
-class _Diff:
-    ref: RecordRef
-    change: Change | None
-    refused: tuple[Refused, ...]
-    accounted: Mapping[str, Any]
+def _is_worth_another_try(change: Change, refused_at: datetime | None, scope: Scope) -> bool:
+    if scope.looks[change.connection].is_other:
+        return True
+    if change.expected_modified_at is not None and refused_at is not None:
+        return change.expected_modified_at > refused_at
+    return change.person_id in scope.learnt
 
 
 def _diffs(
+    workspace: Workspace,
+    connections: Iterable[Connection],
+    records: Iterable[PersonRecord],
+    decided: Decided,
+    users: Mapping[str, Mapping[str, str]],
+) -> Iterator[RecordDiff]:
+    """Compare every writable record of which something is wanted."""
+    wishes = {row["person_id"]: row for row in decided.desired.iter_rows(named=True)}
+    persons: dict[tuple[str, str], dict[str, str]] = {}
+    for record in records:
+        if not record.is_read_only and record.person_id in wishes:
+            persons.setdefault((record.ref.connection, record.ref.object), {})[record.ref.id] = record.person_id
+    for connection in connections:
+        for object_, mapping in connection.mappings.items():
+            mine = persons.get((connection.name, object_), {})
+            if mine and mapping.writes:
+                yield from _object_diffs(workspace, connection, mapping, mine, wishes, users[connection.name])
+
+
+def _object_diffs(
     workspace: Workspace,
     connection: Connection,
     mapping: ObjectMapping,
     persons: Mapping[str, str],
     wishes: Mapping[str, Mapping[str, Any]],
     users: Mapping[str, str],
-) -> Iterable[_Diff]:
+) -> Iterator[RecordDiff]:
     """Compare the records (id → person) of one object."""
     object_ = mapping.object
     schema = connection.schemas.get(object_, ObjectSchema(object_))
@@ -131,11 +145,8 @@ def _diffs(
         ref = RecordRef(connection.name, object_, id_)
         values, unrendered = render(mapping, wishes[person], user_ids=users, schema=schema)
         target = Target(ref, person, record.modified_at, record.fields, bases.get(ref, {}))
-        diff = diff_record(target, values, rules, same_in(schema), wishes[person].get("phase") or "")
-        unwritable = tuple(
-            Refused(ref, name, record.fields.get(name), None, why) for name, why in unrendered if why != "field_missing"
-        )
-        yield _Diff(ref, diff.change, (*diff.refused, *unwritable), diff.accounted)
+        unwritable = [(name, why) for name, why in unrendered if why != "field_missing"]
+        yield diff_record(target, values, rules, same_in(schema), wishes[person].get("phase") or "", unwritable)
 
 
 def _bases(workspace: Workspace, refs: Sequence[RecordRef]) -> dict[RecordRef, dict[str, Any]]:

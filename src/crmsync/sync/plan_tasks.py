@@ -9,19 +9,15 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from crmsync.mapping import ObjectMapping, render
+from crmsync.mapping import TaskMapping, render
 from crmsync.messages import Language
-from crmsync.model.changes import Association, Change
-from crmsync.model.records import ObjectSchema, RawRecord, RecordRef
+from crmsync.model.changes import Association, Change, Refused
+from crmsync.model.records import RawRecord, RecordRef
 from crmsync.planning.tasks import TaskTarget, diff_task
 from crmsync.sync import brief
 from crmsync.sync.decide import Decided
-from crmsync.sync.targets import PersonRecord, same_in, task_connection, tasks_seen
+from crmsync.sync.targets import PersonRecord, same_in, task_connection
 from crmsync.sync.workspace import Connection, Workspace
-
-# Written once, with the task: what a rep reads there is not rewritten under their eyes as the score decays, and the CRM itself
-# moves a task from a lead to the contact that the lead becomes.
-ONLY_ON_CREATE = frozenset({"subject", "body", "person", "kind"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,38 +31,26 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
-    """The changes, the placements they rely on, and the persons whose task has no place in any CRM."""
+    """The changes, the placements they rely on, what is left alone, and the persons whose task stands in a CRM that did not
+    answer."""
 
     changes: tuple[Change, ...] = ()
     placements: tuple[Placement, ...] = ()
-    homeless: tuple[str, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    waiting: frozenset[str] = frozenset()
 
 
-def plan_tasks(
-    workspace: Workspace,
-    decided: Decided,
-    records: Sequence[PersonRecord],
-    users: Mapping[str, Mapping[str, str]],
-    persons: Sequence[str],
-) -> TaskPlan:
-    """Compare the wanted tasks of these persons with those that stand."""
-    wanted = decided.decisions.tasks.filter(pl.col("person_id").is_in(list(persons))).sort("clock_id")
-    desk = _Desk(workspace, decided, records, users, wanted)
-    changes, placements, homeless = [], [], []
-    for task in wanted.iter_rows(named=True):
-        place = desk.place(task)
-        if place is None:
-            homeless.extend([task["person_id"]] if task["is_open"] else [])
-            continue
-        if task["clock_id"] not in desk.placed:
-            placements.append(place)
-        change = desk.change(task, place)
-        changes.extend([change] if change else [])
-    return TaskPlan(tuple(changes), tuple(placements), tuple(sorted(homeless)))
+def clocks_without_task(workspace: Workspace, decided: Decided) -> dict[str, str]:
+    """clock_id → person_id of every task that shall be open and that no CRM has: not made yet, or with no place to be."""
+    wanted = dict(decided.decisions.tasks.filter("is_open").select("clock_id", "person_id").iter_rows())
+    made = workspace.store.outbox.created_tasks(wanted)
+    missing = {clock: person for clock, person in wanted.items() if clock not in made}
+    seen = workspace.store.entities.tasks(missing)
+    return {clock: person for clock, person in missing.items() if clock not in seen}
 
 
-class _Desk:
-    """What is needed to place and word the tasks of one plan."""
+class TaskDesk:
+    """What is needed to place and word the tasks of one plan. `reachable` names the connections that answer."""
 
     def __init__(
         self,
@@ -74,21 +58,43 @@ class _Desk:
         decided: Decided,
         records: Sequence[PersonRecord],
         users: Mapping[str, Mapping[str, str]],
-        wanted: pl.DataFrame,
+        persons: Sequence[str],
+        reachable: set[str],
     ) -> None:
-        ids = wanted["person_id"].unique()
         self.workspace = workspace
         self.users = users
-        self.placed = workspace.store.outbox.placed_tasks(wanted["clock_id"])
-        self.seen = tasks_seen(workspace)
-        self.raw = _raw(workspace, self.seen, wanted)
+        self.connections = {c.name: c for c in workspace.connections if c.name in reachable}
+        self.wanted = decided.decisions.tasks.filter(pl.col("person_id").is_in(list(persons))).sort("clock_id")
+        self.placed = workspace.store.outbox.placed_tasks(self.wanted["clock_id"])
+        self.seen = workspace.store.entities.tasks(self.wanted["clock_id"])
+        self.raw = _raw(workspace, self.seen)
         self.records: dict[str, list[PersonRecord]] = {}
         for record in records:
             self.records.setdefault(record.person_id, []).append(record)
-        self.people = _rows(decided.facts.persons, ids)
-        self.scores = _rows(decided.decisions.scores, ids)
-        self.wishes = _rows(decided.desired, ids)
+        self.people = _rows(decided.facts.persons, persons)
+        self.scores = _rows(decided.decisions.scores, persons)
+        self.wishes = _rows(decided.desired, persons)
         self.reps = {row["rep_id"]: row for row in decided.facts.reps.iter_rows(named=True)}
+
+    def plan(self) -> TaskPlan:
+        """Compare the wanted tasks with those that stand."""
+        changes: list[Change] = []
+        placements: list[Placement] = []
+        refused: list[Refused] = []
+        waiting: set[str] = set()
+        for task in self.wanted.iter_rows(named=True):
+            place = self.place(task)
+            if place is None:
+                continue
+            if task["clock_id"] not in self.placed:
+                placements.append(place)
+            if place.ref.connection in self.connections:
+                change, left_alone = self.change(task, place)
+                changes.extend([change] if change else [])
+                refused.extend(left_alone)
+            else:
+                waiting.add(task["person_id"])
+        return TaskPlan(tuple(changes), tuple(placements), tuple(refused), frozenset(waiting))
 
     def place(self, task: Mapping[str, Any]) -> Placement | None:
         """Where the task stands, or where it is to stand."""
@@ -103,29 +109,32 @@ class _Desk:
         if found is None:
             return None
         connection, record = found
-        if not _can_carry_tasks(connection):
+        if not (connection.name in self.connections and _can_carry_tasks(connection)):
             return None
         new = RecordRef(connection.name, str(connection.connector.capabilities.task_object), "")
         return Placement(clock_id, self._found(clock_id) or new, record.ref)
 
-    def change(self, task: Mapping[str, Any], place: Placement) -> Change | None:
-        """The change that brings the task to what is wanted."""
-        connection = self.workspace.connection(place.ref.connection)
-        mapping = connection.mappings[place.ref.object]
-        schema = connection.schemas.get(place.ref.object)
-        if mapping.tasks is None or schema is None or mapping.tasks.upsert_by not in schema.fields:
-            return None
-        target = self._target(task, place, mapping, mapping.tasks.upsert_by)
-        desired = self._desired(task, place, connection, mapping, schema, is_new=target.current is None)
-        desired.pop(mapping.tasks.upsert_by, None)
-        return diff_task(target, desired, same_in(schema), is_open=task["is_open"], because=task["kind"])
+    def change(self, task: Mapping[str, Any], place: Placement) -> tuple[Change | None, list[Refused]]:
+        """The change that brings the task to what is wanted, and which of its wishes its CRM cannot hold."""
+        connection = self.connections[place.ref.connection]
+        mapping, schema = connection.mappings.get(place.ref.object), connection.schemas.get(place.ref.object)
+        if mapping is None or mapping.tasks is None or schema is None or mapping.tasks.upsert_by not in schema.fields:
+            return None, []
+        target = self._target(task, place, mapping.tasks)
+        if target.is_closed or (target.current is None and not task["is_open"]):
+            return None, []
+        wish = self._wish(task, place) if target.current is None else self._lasting_wish(task)
+        values, unrendered = render(mapping, wish, user_ids=self.users[connection.name], schema=schema)
+        values.pop(mapping.tasks.upsert_by, None)
+        left_alone = [Refused(place.ref, name, None, None, why) for name, why in unrendered if why != "field_missing"]
+        return diff_task(target, values, same_in(schema), is_open=task["is_open"], because=task["kind"]), left_alone
 
     def _found(self, clock_id: str) -> RecordRef | None:
         """The task as a CRM shows it: also one that an earlier installation, or a lost answer, has left there."""
         seen = self.seen.get(clock_id)
         return RecordRef.parse(seen["ref"]) if seen else None
 
-    def _target(self, task: Mapping[str, Any], place: Placement, mapping: ObjectMapping, key_field: str) -> TaskTarget:
+    def _target(self, task: Mapping[str, Any], place: Placement, mapping: TaskMapping) -> TaskTarget:
         seen = self.seen.get(task["clock_id"])
         current: Mapping[str, Any] | None = None
         if seen is not None:
@@ -133,47 +142,40 @@ class _Desk:
             current = raw.fields if raw else {}
         elif place.ref.id:
             current = self.placed[task["clock_id"]]["body"]
-        associated = mapping.tasks is not None and place.person_ref.object in mapping.tasks.person_associations
+        is_associated = place.person_ref.object in mapping.person_associations
         return TaskTarget(
             ref=place.ref,
             person_id=task["person_id"],
-            key_field=key_field,
+            key_field=mapping.upsert_by,
             key=task["clock_id"],
-            person=Association(place.person_ref.object, place.person_ref.id) if associated else None,
+            person=Association(place.person_ref.object, place.person_ref.id) if is_associated else None,
             current=current,
             is_closed=seen is not None and (seen["is_closed"] or seen["is_deleted"]),
         )
 
-    def _desired(
-        self,
-        task: Mapping[str, Any],
-        place: Placement,
-        connection: Connection,
-        mapping: ObjectMapping,
-        schema: ObjectSchema,
-        *,
-        is_new: bool,
-    ) -> dict[str, Any]:
-        wish = self._wish(task, place)
-        if not is_new:
-            wish = {name: value for name, value in wish.items() if name not in ONLY_ON_CREATE}
-        values, _ = render(mapping, wish, user_ids=self.users[connection.name], schema=schema)
-        return values
-
-    def _wish(self, task: Mapping[str, Any], place: Placement) -> dict[str, Any]:
-        person = task["person_id"]
-        language, zone = self._reader(task["owner"])
+    def _lasting_wish(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """What is kept in step as long as the task is open. What a rep reads there is written once: it is not rewritten under
+        their eyes as the score decays, and the CRM itself moves a task from a lead to the contact that the lead becomes."""
+        _, zone = self._reader(task["owner"])
         due_at = task["due_at"]
         return {
             "key": task["clock_id"],
-            "kind": task["kind"],
-            "subject": brief.subject(task["kind"], self.people[person], language),
-            "body": brief.body(task["kind"], task, self.wishes[person], self.scores.get(person, {}), zone, language),
             "due_at": due_at,
             "due_date": due_at.astimezone(ZoneInfo(zone)).date() if due_at else None,
             "owner": task["owner"],
             "is_open": task["is_open"],
             "priority": task["priority"],
+        }
+
+    def _wish(self, task: Mapping[str, Any], place: Placement) -> dict[str, Any]:
+        """All that a new task says."""
+        person = task["person_id"]
+        language, zone = self._reader(task["owner"])
+        return {
+            **self._lasting_wish(task),
+            "kind": task["kind"],
+            "subject": brief.subject(task["kind"], self.people[person], language),
+            "body": brief.body(task["kind"], task, self.wishes[person], self.scores.get(person, {}), zone, language),
             "person": place.person_ref,
         }
 
@@ -185,13 +187,12 @@ class _Desk:
         return (languages[0] if languages else self.workspace.language), calendar.time_zone
 
 
-def _raw(workspace: Workspace, seen: Mapping[str, Mapping[str, Any]], wanted: pl.DataFrame) -> dict[RecordRef, RawRecord]:
+def _raw(workspace: Workspace, seen: Mapping[str, Mapping[str, Any]]) -> dict[RecordRef, RawRecord]:
     """The newest version of every task that a CRM shows, object by object."""
     ids: dict[tuple[str, str], set[str]] = {}
-    for clock_id in wanted["clock_id"]:
-        if clock_id in seen:
-            ref = RecordRef.parse(seen[clock_id]["ref"])
-            ids.setdefault((ref.connection, ref.object), set()).add(ref.id)
+    for row in seen.values():
+        ref = RecordRef.parse(row["ref"])
+        ids.setdefault((ref.connection, ref.object), set()).add(ref.id)
     return {
         RecordRef(connection, object_, id_): record
         for (connection, object_), mine in ids.items()
@@ -206,5 +207,5 @@ def _can_carry_tasks(connection: Connection) -> bool:
     return mapping is not None and mapping.tasks is not None and schema is not None and mapping.tasks.upsert_by in schema.fields
 
 
-def _rows(frame: pl.DataFrame, ids: pl.Series) -> dict[str, dict[str, Any]]:
-    return {row["person_id"]: row for row in frame.filter(pl.col("person_id").is_in(ids.implode())).iter_rows(named=True)}
+def _rows(frame: pl.DataFrame, persons: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {row["person_id"]: row for row in frame.filter(pl.col("person_id").is_in(list(persons))).iter_rows(named=True)}

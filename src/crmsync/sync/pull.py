@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -49,6 +49,9 @@ class Pulled:
     @property
     def failed(self) -> frozenset[str]:
         return frozenset(f.connection for f in self.failures)
+
+    def with_failures(self, more: tuple[Failure, ...]) -> Pulled:
+        return replace(self, failures=self.failures + more)
 
 
 def pull(workspace: Workspace, now: datetime, progress: Progress, only: str | None = None) -> Pulled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from crmsync.decisions.merging import outranks
 from crmsync.identity.records import Link, RecordKeys
 from crmsync.identity.resolve import Known, Resolution
 from crmsync.identity.resolve import resolve as resolve_purely
@@ -30,13 +31,15 @@ def resolve(workspace: Workspace, now: datetime) -> Resolution:
 
 
 def _news(workspace: Workspace) -> tuple[set[str], list[tuple[str, str]], dict[str, int]]:
-    """Records of people with a new version, (loser, winner) of merges, and how far each connection has been looked at."""
+    """Records of people with a new version, (loser, winner) of merges, and how far each connection has been looked at. Under
+    other mappings every record may say something else of who it is."""
     staging, runs = workspace.store.staging, workspace.store.runs
     changed: set[str] = set()
     merged: list[tuple[str, str]] = []
     through: dict[str, int] = {}
     for connection in workspace.connections:
-        after = int(runs.meta(f"resolved_through:{connection.name}") or 0)
+        is_same = runs.meta(f"resolved_with:{connection.name}") == connection.mapping_digest
+        after = int(runs.meta(f"resolved_through:{connection.name}") or 0) if is_same else 0
         refs, through[connection.name] = staging.learnt_since(connection.name, after)
         people = connection.connector.capabilities.person_objects
         changed.update(str(ref) for ref in refs if ref.object in people)
@@ -53,6 +56,9 @@ def _keep(workspace: Workspace, resolution: Resolution, through: dict[str, int],
         store.identity.save_reviews(db, [found.row() for found in resolution.ambiguous], now)
         store.identity.settle_reviews(db, resolution.examined - unclear)
         for former, current in sorted(resolution.aliases.items()):
-            store.decided.merge_person(db, former, current, now)
-        for connection, seq in through.items():
-            store.runs.set_meta_in(db, f"resolved_through:{connection}", str(seq))
+            old, new = (store.decided.phase_of(db, person) for person in (former, current))
+            store.decided.merge_person(db, former, current, now, old_stands=outranks(old, new))
+        store.decided.replan(db, sorted({link.person_id for link in resolution.links}))
+        for connection in workspace.connections:
+            store.runs.set_meta_in(db, f"resolved_through:{connection.name}", str(through[connection.name]))
+            store.runs.set_meta_in(db, f"resolved_with:{connection.name}", connection.mapping_digest)

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
 from crmsync.mapping import same
-from crmsync.model.entities import PersonSeen, TaskSeen, UserSeen
+from crmsync.model.entities import UserSeen
 from crmsync.model.records import ObjectSchema, RecordRef
 from crmsync.sync.workspace import Connection, Workspace
 
@@ -25,10 +23,13 @@ class PersonRecord:
 
 def person_records(workspace: Workspace, persons: Sequence[str]) -> list[PersonRecord]:
     """The live records of these persons, sorted by ref."""
-    links = workspace.store.identity.links().filter(pl.col("revoked_at").is_null() & pl.col("person_id").is_in(list(persons)))
-    rows = workspace.store.entities.frame(PersonSeen, columns=["ref", "is_deleted", "is_read_only"])
-    live = rows.filter(~pl.col("is_deleted")).join(links, left_on="ref", right_on="record", how="inner").sort("ref")
-    return [PersonRecord(RecordRef.parse(row["ref"]), row["person_id"], row["is_read_only"]) for row in live.iter_rows(named=True)]
+    owners = workspace.store.identity.records_of(persons)
+    rows = workspace.store.entities.people(owners)
+    return [
+        PersonRecord(RecordRef.parse(ref), person, rows[ref]["is_read_only"])
+        for ref, person in owners.items()
+        if ref in rows and not rows[ref]["is_deleted"]
+    ]
 
 
 def user_ids(workspace: Workspace) -> dict[str, dict[str, str]]:
@@ -61,12 +62,6 @@ def task_connection(
         return None
     _, connection, record = min(places, key=lambda place: place[0])
     return connection, record
-
-
-def tasks_seen(workspace: Workspace) -> dict[str, dict[str, Any]]:
-    """Our tasks as the CRMs show them, by clock_id."""
-    frame = workspace.store.entities.frame(TaskSeen)
-    return {row["key"]: row for row in frame.sort("ref").iter_rows(named=True)}
 
 
 def same_in(schema: ObjectSchema) -> Callable[[str, Any, Any], bool]:
