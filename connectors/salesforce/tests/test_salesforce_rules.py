@@ -196,6 +196,8 @@ def test_history_is_ordered_by_creation() -> None:
 def test_rows_are_flattened_to_the_paths_that_were_asked_for() -> None:
     row = {"attributes": {"type": "Lead"}, "Id": "001000000000001", "Owner": {"attributes": {}, "Type": "User"}, "Campaign": None}
     assert flat(row) == {"Id": "001000000000001AAA", "Owner.Type": "User", "Campaign": None}
+    paths = ("Owner.Type", "Campaign.Name")
+    assert flat(row, paths) == {"Id": "001000000000001AAA", "Owner.Type": "User", "Campaign.Name": None}
 
 
 @pytest.mark.parametrize(

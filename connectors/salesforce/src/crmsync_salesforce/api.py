@@ -5,21 +5,24 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 from simple_salesforce.api import Salesforce as SimpleSalesforce
 from simple_salesforce.exceptions import SalesforceError
 
-from crmsync.connect.calls import Call
-from crmsync.connect.client import ApiClient
+from crmsync.connect.calls import Call, CallRejected
+from crmsync.connect.client import ApiClient, Download
 from crmsync.errors import StopConnector
 from crmsync_salesforce.auth import Hosts
 
 # Found anywhere in the header: it has grown further elements over the years, and anchored patterns silently lost count.
 _USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
 _INSTANCE = "instance.invalid"
+_COUNTS_FRESH = timedelta(hours=1)
 
 
 def api_usage(header: str) -> tuple[int, int] | None:
@@ -41,6 +44,7 @@ class Api:
         self._lock = threading.Lock()
         self._is_started = False
         self._left: tuple[int, int] | None = None
+        self._counts: tuple[Mapping[str, int], datetime] | None = None
         self.simple = SimpleSalesforce(
             session_id="set by our client",
             instance=_INSTANCE,
@@ -65,6 +69,21 @@ class Api:
     def write(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Any:
         """Send a write that does no harm when it is repeated, and give its JSON."""
         return self.client.send_json(Call(method, self._url(path), json=body, headers=headers, repeatable=True))
+
+    def download(self, path: str, params: Mapping[str, str]) -> AbstractContextManager[Download]:
+        """A CSV answer in a file."""
+        return self.client.download(Call("GET", self._url(path), params=params, headers={"Accept": "text/csv"}))
+
+    def record_counts(self) -> Mapping[str, int]:
+        """Some count of every object's rows, asked once an hour; empty where the user may not ask."""
+        now = self.client.server_time()
+        if self._counts is None or now - self._counts[1] > _COUNTS_FRESH:
+            try:
+                listed = (self.get("limits/recordCount") or {}).get("sObjects", ())
+            except CallRejected:
+                listed = ()
+            self._counts = {str(item["name"]): int(item["count"]) for item in listed}, now
+        return self._counts[0]
 
     def check_reserve(self) -> None:
         """Raises StopConnector where the org has fewer calls left today than the reserve."""

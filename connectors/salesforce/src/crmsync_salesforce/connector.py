@@ -22,9 +22,9 @@ from crmsync.model.records import ObjectSchema, RawRecord
 from crmsync_salesforce.answers import classify
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.auth import AUTH_SECRETS, LOGIN, hosts_of, make_auth
-from crmsync_salesforce.facts import API_VERSION, BUDGET, CAPABILITIES
+from crmsync_salesforce.facts import API_VERSION, BUDGET, BULK_PATIENCE_SECONDS, BULK_QUERY_FROM, CAPABILITIES
 from crmsync_salesforce.provisioning import Provisioner
-from crmsync_salesforce.reading import Reader
+from crmsync_salesforce.reading import BulkRule, Reader
 from crmsync_salesforce.schema import public
 from crmsync_salesforce.shapes import Shapes
 from crmsync_salesforce.window import Margins
@@ -37,6 +37,8 @@ OPTIONS: Mapping[str, type] = {
     "lag_seconds": float,
     "overlap_seconds": float,
     "reserve_share": float,
+    "bulk_query_from": int,
+    "bulk_patience_seconds": float,
     "refresh_token_file": str,
 }
 
@@ -46,10 +48,10 @@ class SalesforceConnector:
 
     capabilities = CAPABILITIES
 
-    def __init__(self, api: Api, margins: Margins) -> None:
+    def __init__(self, api: Api, margins: Margins, bulk: BulkRule) -> None:
         self._api = api
         self._shapes = Shapes(api)
-        self._reader = Reader(api, self._shapes, margins)
+        self._reader = Reader(api, self._shapes, margins, bulk)
         self._writer = Writer(api, self._reader)
         self._provisioner = Provisioner(api, self._shapes)
 
@@ -85,7 +87,11 @@ def make(settings: ConnectionSettings, client: ApiClient) -> SalesforceConnector
         lag=timedelta(seconds=_number(settings, "lag_seconds", 300)),
         overlap=timedelta(seconds=_number(settings, "overlap_seconds", 300)),
     )
-    return SalesforceConnector(api, margins)
+    bulk = BulkRule(
+        from_rows=int(_number(settings, "bulk_query_from", BULK_QUERY_FROM, most=1e9)),
+        patience_seconds=_number(settings, "bulk_patience_seconds", BULK_PATIENCE_SECONDS),
+    )
+    return SalesforceConnector(api, margins, bulk)
 
 
 def _number(settings: ConnectionSettings, option: str, default: float, most: float = 86_400) -> float:

@@ -2,31 +2,37 @@
 
 A window is one ordered query. While its locator lives, following it costs the fewest calls; when it dies, a field vanishes or
 the query is too much for the org, a new query starts after the last row that was handed out, so nothing is lost or read from
-the start.
+the start. A window of many rows is a bulk job's, with REST to fall back on.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from crmsync.connect.calls import CallRejected
+import structlog
+
+from crmsync.connect.calls import CallRejected, shown
 from crmsync.connect.contract import Page, PullRequest
 from crmsync.connect.paging import LoopGuard
 from crmsync.model.records import RawRecord
 from crmsync_salesforce.answers import TOO_BIG, URI_TOO_LONG
 from crmsync_salesforce.api import Api
-from crmsync_salesforce.facts import COLLECTION_SIZE, FILTERS, QUERY_BYTES, SMALL_PAGE
+from crmsync_salesforce.cells import UNFIT_TYPES
+from crmsync_salesforce.facts import BULK_PATIENCE_SECONDS, BULK_QUERY_FROM, COLLECTION_SIZE, FILTERS, QUERY_BYTES, SMALL_PAGE
 from crmsync_salesforce.ids import to_18
+from crmsync_salesforce.query_jobs import Job, QueryJobs, Unfit, digest_of
 from crmsync_salesforce.schema import Shape
 from crmsync_salesforce.shapes import Shapes
-from crmsync_salesforce.soql import Query, by_ids, chunked
+from crmsync_salesforce.soql import Query, chunked
 from crmsync_salesforce.times import parse_instant
 from crmsync_salesforce.window import Margins, Position, Window, cursor_of, finished, frozen, window_of
 
 Row = Mapping[str, Any]
+
+_log = structlog.get_logger("crmsync.salesforce")
 
 # WHERE, ORDER BY and the rest of a window's query in a URL, encoded. Measured at some 450 bytes; the rest is margin.
 _CLAUSES_BYTES = 1_000
@@ -45,6 +51,13 @@ class Walk:
     most_bytes: int = QUERY_BYTES - _CLAUSES_BYTES
     limit: int | None = None
     mendings: int = 0
+    is_bulk: bool = True
+
+    @property
+    def whole(self) -> Query:
+        """All fields in one query, however long."""
+        fields = self.shape.chosen(self.wanted, self.without)
+        return Query(self.shape.object, fields, self.shape.stamp, FILTERS.get(self.shape.object, ""))
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -55,13 +68,24 @@ class Walk:
         return tuple(Query(self.shape.object, part, self.shape.stamp, where, self.limit) for part in parts)
 
 
+@dataclass(frozen=True, slots=True)
+class BulkRule:
+    """When Bulk reads: windows of at least `from_rows` rows (0: never), jobs that end within `patience_seconds`."""
+
+    from_rows: int = BULK_QUERY_FROM
+    patience_seconds: float = BULK_PATIENCE_SECONDS
+
+
 class Reader:
     """Reads one org."""
 
-    def __init__(self, api: Api, shapes: Shapes, margins: Margins) -> None:
+    def __init__(self, api: Api, shapes: Shapes, margins: Margins, bulk: BulkRule | None = None) -> None:
         self._api = api
         self._shapes = shapes
         self._margins = margins
+        self._bulk = bulk or BulkRule()
+        self._jobs = QueryJobs(api, patience_seconds=self._bulk.patience_seconds)
+        self._without_bulk: set[str] = set()
 
     def pull(self, request: PullRequest) -> Iterator[Page]:
         """The pages of one window. An object that is hidden from us yields one empty page that leaves the cursor alone."""
@@ -69,19 +93,22 @@ class Reader:
         if not shape.readable:
             yield Page((), dict(request.cursor or {}))
             return
-        window = window_of(request.cursor, self._margins)
-        walk = Walk(shape, request.fields)
+        window, job = window_of(request.cursor, self._margins), job_of(request.cursor)
+        walk = Walk(shape, request.fields, is_bulk=self._bulk.from_rows > 0 and shape.object not in self._without_bulk)
         while True:
             try:
-                for page in self._pages(walk, window):
+                for page in self._pages(walk, window, job):
                     if page.cursor["until"] is None:
                         yield page
                         return
-                    window = window_of(page.cursor, self._margins)
+                    window, job = window_of(page.cursor, self._margins), job_of(page.cursor)
                     walk = replace(walk, mendings=0)
                     yield page
             except CallRejected as refusal:
                 walk = self._mended(walk, refusal)
+            except Unfit as unfit:
+                walk, job = replace(walk, is_bulk=False), None
+                self._note_unfit(shape.object, unfit)
 
     def by_ids(self, object: str, ids: Sequence[str], wanted: Sequence[str]) -> Mapping[str, RawRecord]:
         """Rows by id, deleted ones included; those that are gone for good are absent. Unknown fields are left out."""
@@ -102,12 +129,65 @@ class Reader:
             unique = unique[COLLECTION_SIZE:]
         return records
 
-    def _pages(self, walk: Walk, window: Window) -> Iterator[Page]:
+    def _pages(self, walk: Walk, window: Window, job: Job | None) -> Iterator[Page]:
+        """The pages from the window's position on. The last one's cursor is that of the finished window."""
+        if not walk.is_bulk or not _is_bulk_readable(walk):
+            yield from self._rest_pages(walk, window)
+        elif job is not None or (window.since is None and window.after is None and self._is_large(walk.shape.object)):
+            yield from self._bulk_pages(walk, window, job)
+        else:
+            pages = self._rest_pages(walk, window)
+            first = next(pages)
+            yield first
+            # The first answer counts all that follow: asking for the count costs nothing.
+            if (first.expected or 0) - len(first.records) >= self._bulk.from_rows and first.cursor["until"]:
+                yield from self._bulk_pages(walk, window_of(first.cursor, self._margins), None)
+            else:
+                yield from pages
+
+    def _is_large(self, object: str) -> bool:
+        """Whether a first reading is a bulk job's, by the org's own counts: one cheap call for all objects of a run."""
+        return self._api.record_counts().get(object, 0) >= self._bulk.from_rows
+
+    def _bulk_pages(self, walk: Walk, window: Window, job: Job | None) -> Iterator[Page]:
+        """The window by one job. Its rows have no order: until the last one is stored, the window's position stays."""
+        query = walk.whole
+        soql = query.unordered(window)
+        count = self._jobs.finished(job) if job is not None and job.digest == digest_of(soql) else None
+        if job is None or count is None:
+            job = self._jobs.start(soql)
+            window = frozen(window, self._api.client.server_time(), self._margins)
+            yield Page((), cursor_of(window) | {"job": asdict(job)})  # after a crash the job is taken up again
+            count = self._jobs.finished(job)
+        if count is None:
+            raise Unfit("the job is gone")
+        for part in self._jobs.parts(job, self._types(walk.shape, query.fields)):
+            records = tuple(record_of(flat(row), walk.shape) for row in part.rows)
+            resumed = cursor_of(window) | {"job": asdict(replace(job, locator=part.resume))}
+            yield Page(records, finished(window) if part.is_last else resumed, expected=count)
+
+    def _types(self, shape: Shape, fields: Sequence[str]) -> dict[str, str]:
+        """Describe's type of each selected field, also of those over a relationship to one object."""
+        types: dict[str, str] = {}
+        for name in fields:
+            relationship, _, rest = name.partition(".")
+            targets = shape.relationships.get(relationship, ()) if rest else ()
+            holder = self._shapes.get(targets[0]) if len(targets) == 1 else shape
+            info = holder.fields.get(rest or name)
+            types[name] = info.type if info else "string"
+        return types
+
+    def _note_unfit(self, object: str, unfit: Unfit) -> None:
+        _log.info("bulk_not_possible", connection=self._api.client.name, object=object, why=shown(str(unfit)))
+        if unfit.is_lasting:
+            self._without_bulk.add(object)
+
+    def _rest_pages(self, walk: Walk, window: Window) -> Iterator[Page]:
         """The pages from the window's position on. The last one's cursor is that of the finished window."""
         first, *others = walk.queries
         while True:
             count = 0
-            for rows, total, is_last in self._walk(first.within(window), first.object, spares_the_reserve=True):
+            for rows, total, is_last in self._walk(first.within(window), first, spares_the_reserve=True):
                 begin, count = window, count + len(rows)
                 window = frozen(window, self._api.client.server_time(), self._margins)
                 if rows:
@@ -120,16 +200,16 @@ class Reader:
                 if done:
                     return
 
-    def _walk(self, soql: str, object: str, *, spares_the_reserve: bool = False) -> Iterator[tuple[list[Row], int, bool]]:
+    def _walk(self, soql: str, query: Query, *, spares_the_reserve: bool = False) -> Iterator[tuple[list[Row], int, bool]]:
         """The answers to one query: rows, the count of the whole result, and whether this was the last answer. Only the
         server says that: short pages are ordinary."""
-        guard = LoopGuard(self._api.client.name, object)
+        guard = LoopGuard(self._api.client.name, query.object)
         path, params = "queryAll", {"q": soql}
         while True:
             if spares_the_reserve:
                 self._api.check_reserve()
             answer = self._api.get(path, params) or {}
-            rows: list[Row] = [flat(row) for row in answer.get("records") or ()]
+            rows: list[Row] = [flat(row, query.paths) for row in answer.get("records") or ()]
             path, params = ("" if answer.get("done", True) else str(answer.get("nextRecordsUrl") or "")), {}
             yield rows, int(answer.get("totalSize") or 0), not path
             if not path:
@@ -140,7 +220,7 @@ class Reader:
         """The rows with the columns of the other chunks. A row that changed in between has left the window: it is dropped
         here, and comes whole in the next one."""
         for query in others:
-            answers = self._walk(replace(query, limit=None).up_to(begin, last), query.object)
+            answers = self._walk(replace(query, limit=None).up_to(begin, last), query)
             more = {row["Id"]: row for answer, _, _ in answers for row in answer}
             rows = [{**row, **more[row["Id"]]} for row in rows if row["Id"] in more]
         return rows
@@ -151,7 +231,8 @@ class Reader:
         parts = chunked(fields, walk.shape.always, max(_LEAST_BYTES, walk.most_bytes - 27 * len(ids)))
         merged: dict[str, Row] = {}
         for part in parts:
-            for rows, _, _ in self._walk(by_ids(walk.shape.object, part, ids), walk.shape.object):
+            query = Query(walk.shape.object, part, walk.shape.stamp)
+            for rows, _, _ in self._walk(query.by_ids(ids), query):
                 merged.update({row["Id"]: {**merged.get(row["Id"], {}), **row} for row in rows})
         return list(merged.values())
 
@@ -192,13 +273,27 @@ def named_in(message: str, fields: Sequence[str]) -> frozenset[str]:
     )
 
 
-def flat(row: Row) -> dict[str, Any]:
-    """A row with parents' fields under their paths (`Owner.Type`), ids in 18 characters, and without the server's addressing."""
-    values: dict[str, Any] = {}
+def job_of(cursor: Mapping[str, Any] | None) -> Job | None:
+    """The bulk job that a cursor speaks of."""
+    kept = (cursor or {}).get("job")
+    return Job(str(kept["id"]), str(kept["digest"]), kept.get("locator")) if kept else None
+
+
+def _is_bulk_readable(walk: Walk) -> bool:
+    """Whether Bulk gives these fields as REST does."""
+    fields = walk.shape.fields
+    return not any(name in fields and fields[name].type in UNFIT_TYPES for name in walk.whole.fields)
+
+
+def flat(row: Row, paths: Sequence[str] = ()) -> dict[str, Any]:
+    """A row with parents' fields under their paths (`Owner.Type`), ids in 18 characters, and without the server's addressing.
+    Each of the `paths` is there, null where the parent is."""
+    values: dict[str, Any] = dict.fromkeys(paths)
+    parents = {path.partition(".")[0] for path in paths}
     for name, value in row.items():
         if isinstance(value, dict) and "attributes" in value:
             values.update({f"{name}.{inner}": held for inner, held in flat(value).items()})
-        elif name != "attributes":
+        elif name != "attributes" and not (value is None and name in parents):
             values[name] = value
     if isinstance(values.get("Id"), str):
         values["Id"] = to_18(values["Id"])

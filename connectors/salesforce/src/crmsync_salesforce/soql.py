@@ -32,16 +32,26 @@ class Query:
         end = f"({self.stamp} < {stamp} OR ({self.stamp} = {stamp} AND Id <= {quoted(last.id)}))"
         return self._text(_begin(self.stamp, window), end)
 
+    def by_ids(self, ids: Iterable[str]) -> str:
+        """The rows with these ids."""
+        return f"{select(self.object, self.fields)} WHERE Id IN ({', '.join(map(quoted, ids))})"
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The fields over a relationship."""
+        return tuple(name for name in self.fields if "." in name)
+
+    def unordered(self, window: Window) -> str:
+        """The rows of a window after its position, in no order: what Bulk can split among its workers."""
+        return self._found(_begin(self.stamp, window))
+
     def _text(self, *conditions: str) -> str:
-        where = " AND ".join(filter(None, (self.where, *conditions)))
         limit = f"LIMIT {self.limit}" if self.limit else ""
-        parts = (select(self.object, self.fields), where and f"WHERE {where}", f"ORDER BY {self.stamp}, Id", limit)
-        return " ".join(filter(None, parts))
+        return " ".join(filter(None, (self._found(*conditions), f"ORDER BY {self.stamp}, Id", limit)))
 
-
-def by_ids(object: str, fields: Iterable[str], ids: Iterable[str]) -> str:
-    """The rows with these ids."""
-    return f"{select(object, fields)} WHERE Id IN ({', '.join(map(quoted, ids))})"
+    def _found(self, *conditions: str) -> str:
+        where = " AND ".join(filter(None, (self.where, *conditions)))
+        return select(self.object, self.fields) + (f" WHERE {where}" if where else "")
 
 
 def select(object: str, fields: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
     {"since": null | instant, "until": instant, "after": [instant, id] | null}    in the middle of a window
     {"since": instant, "until": null, "after": null}                              between two: `since` is the last one's end
+    "job": {"id", "digest", "locator"}                                            beside the first form, while a bulk job answers
 
 Stamps are set inside a transaction and become visible when it commits, so rows with older stamps appear after newer ones
 were read. So `until`, the end up to which nothing can be missing, lies `lag` before the server's time at the first answer,

@@ -1,0 +1,96 @@
+"""An org behind a real port, the connector to it, and what has been stored of each object so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from crmsync.connect.build import Transport, open_client
+from crmsync.connect.client import ApiClient
+from crmsync.connect.contract import ConnectionSettings, PullRequest, PushBatch
+from crmsync.connect.retry import RetryPolicy
+from crmsync.errors import StopConnector
+from crmsync.model.changes import Change, FieldDiff, Receipt
+from crmsync.model.records import RawRecord
+from crmsync.sandbox.clock import VirtualClock
+from crmsync.sandbox.faults import Faults
+from crmsync.sandbox.salesforce.config import OrgConfig
+from crmsync.sandbox.salesforce.http import Application, application
+from crmsync.sandbox.salesforce.org import Org
+from crmsync.sandbox.server import serve
+from crmsync_salesforce import connector as plugin
+
+START = datetime(2024, 4, 1, 9, tzinfo=UTC)
+LEAD = ("LastName", "Company", "Email", "Status", "Rating", "OwnerId", "Owner.Type", "IsConverted", "ConvertedContactId")
+
+
+@dataclass
+class Place:
+    """An org behind a real port, the connector to it, and what has been stored of each object so far."""
+
+    org: Org
+    faults: Faults
+    client: ApiClient
+    connector: Any
+    app: Application
+    cursors: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    stored: dict[str, dict[str, RawRecord]] = field(default_factory=dict)
+
+    def later(self, **more: float) -> None:
+        self.org.clock.advance(timedelta(**more))
+
+    def pull(self, object: str = "Lead", fields: Sequence[str] = LEAD, *, pages: int | None = None) -> list[RawRecord]:
+        """Pull and store; with `pages`, crash after so many: the cursor of the last stored page is all that is left."""
+        seen: list[RawRecord] = []
+        for number, page in enumerate(self.connector.pull(PullRequest(object, tuple(fields), self.cursors.get(object))), 1):
+            self.cursors[object] = page.cursor
+            self.stored.setdefault(object, {}).update({record.id: record for record in page.records})
+            seen.extend(page.records)
+            if number == pages:
+                break
+        return seen
+
+    def push(self, *changes: Change) -> dict[str, Receipt]:
+        receipts = list(self.connector.push(PushBatch(changes[0].object, changes)))
+        assert sorted(receipt.key for receipt in receipts) == sorted(change.key for change in changes)
+        return {receipt.key: receipt for receipt in receipts}
+
+    def asked(self, path: str, method: str = "") -> list[str]:
+        """The requests that reached the org whose path holds this text, as `METHOD path`."""
+        return [f"{one.method} {one.path}" for one in self.app.service.log if path in one.path and method in ("", one.method)]
+
+    def lead(self, name: str = "Yamada", **more: Any) -> str:
+        return self.org.insert("Lead", {"LastName": name, "Company": "A", **more})
+
+
+@contextmanager
+def place(config: OrgConfig | None = None, **options: Any) -> Iterator[Place]:
+    org, faults = Org(VirtualClock(START), config), Faults()
+    secrets = {"client_id": org.config.credentials.client_id, "client_secret": org.config.credentials.client_secret}
+
+    def secret(name: str) -> str:
+        if name not in secrets:
+            raise StopConnector("auth.secret_not_configured", connection="sf", secret=name)
+        return secrets[name]
+
+    transport = Transport(trust_env=False, read_seconds=5, retry=RetryPolicy(attempts=3))
+    app = application(org, faults)
+    with serve({"salesforce": app}, {}) as running:
+        urls = {"login": running.urls["salesforce"]}
+        with open_client("sf", base_urls=urls, transport=transport, pause=lambda _seconds: None) as client:
+            made = plugin.make(ConnectionSettings("sf", urls, options, secret), client)
+            yield Place(org, faults, client, made, app)
+
+
+def update(id: str, *, object: str = "Lead", expected: datetime | None = None, **values: Any) -> Change:
+    diffs = tuple(FieldDiff(name, None, None, value) for name, value in values.items())
+    return Change(f"update {id}", "sf", object, "update", diffs, "p", record_id=id, expected_modified_at=expected)
+
+
+def task(key: str, **values: Any) -> Change:
+    wanted = {"Subject": "Call", "Status": "Not Started", "Priority": "High", **values}
+    diffs = tuple(FieldDiff(name, None, None, value) for name, value in wanted.items())
+    return Change(f"task {key}", "sf", "Task", "upsert", diffs, "p", key_field="crmsync_key__c", key_value=key)
