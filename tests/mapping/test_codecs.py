@@ -6,9 +6,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crmsync.mapping.codecs import ANY_CONNECTION, CODECS, Reading, Unfit, decode, salesforce_id
 from crmsync.mapping.conditions import glob, lookup_in
+from crmsync.mapping.phones import e164
 from crmsync.mapping.values import ReadField, RefTarget
 from crmsync.model.records import RecordRef
 
@@ -219,3 +222,9 @@ def test_several_refs_come_as_a_list_or_as_text_each_once() -> None:
     target = RefTarget("contacts")
     assert read("refs", ["1", "2", 1], ref=target) == read("refs", "1;2;", ref=target) == meant
     assert read("refs", [], ref=target) is None
+
+
+@given(st.from_regex(r"\A0[1-9][0-9]{0,3}-?[0-9]{1,4}-?[0-9]{3,4}\Z"))
+def test_the_short_way_to_a_phone_number_says_what_the_long_way_says(written: str) -> None:
+    full_width = written.translate({ord(digit): ord(digit) - ord("0") + ord("０") for digit in "0123456789"})
+    assert e164(written, "JP") == e164(full_width, "JP")

@@ -6,7 +6,7 @@ No clock, no network, no rule about leads.
 """
 
 from crmsync.mapping.equality import canonical, same
-from crmsync.mapping.normalise import again_at, normalise
+from crmsync.mapping.normalise import Reader, again_at, normalise
 from crmsync.mapping.render import Unrendered, render
 from crmsync.mapping.values import (
     Case,
@@ -29,6 +29,7 @@ __all__ = [
     "ObjectMapping",
     "Question",
     "ReadField",
+    "Reader",
     "RefTarget",
     "TaskMapping",
     "Unrendered",

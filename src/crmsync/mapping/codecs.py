@@ -54,12 +54,17 @@ Codec = Callable[[Any, ReadField, Reading], Any]
 
 def _text(value: Any, _read: ReadField, _reading: Reading) -> str | None:
     """Trimmed, full-width blanks included; the display form is otherwise never rewritten."""
-    return word(value).strip() or None
+    return word(value) or None
+
+
+def _folded(text: str) -> str:
+    """Width folded. What is ASCII has no width."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 def _email(value: Any, _read: ReadField, _reading: Reading) -> str:
     """Width folded and lower case: HubSpot stores addresses so anyway, and Salesforce compares them so."""
-    text = unicodedata.normalize("NFKC", str(value)).strip().strip("\u200b\ufeff").lower()
+    text = _folded(str(value)).strip().strip("\u200b\ufeff").lower()
     if not _EMAIL.fullmatch(text):
         raise Unfit("mapping.not_an_email", value)
     return text
@@ -73,7 +78,7 @@ def _phone(value: Any, read: ReadField, _reading: Reading) -> str:
 
 
 def _number(value: Any, _read: ReadField, _reading: Reading) -> float:
-    text = "" if isinstance(value, bool) else unicodedata.normalize("NFKC", str(value)).strip().replace(",", "")
+    text = "" if isinstance(value, bool) else _folded(str(value)).strip().replace(",", "")
     if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
         raise Unfit("mapping.not_a_number", value)
     return float(text)
@@ -87,6 +92,8 @@ def _integer(value: Any, read: ReadField, reading: Reading) -> int:
 
 
 def _boolean(value: Any, _read: ReadField, _reading: Reading) -> bool:
+    if value is True or value is False:
+        return bool(value)
     found = {"true": True, "false": False}.get(word(value).lower())
     if found is None:
         raise Unfit("mapping.not_a_boolean", value)
@@ -140,7 +147,7 @@ def _choice(value: Any, read: ReadField, _reading: Reading) -> Any:
 
 
 def _pattern(value: Any, read: ReadField, _reading: Reading) -> Any:
-    text = unicodedata.normalize("NFKC", word(value))
+    text = _folded(word(value))
     for pattern, result in read.patterns:
         if pattern.fullmatch(text):
             return result
@@ -218,19 +225,50 @@ LENIENT = frozenset({"phone"})
 WHOLE = frozenset({"name"})
 
 
-def decode(read: ReadField, reading: Reading) -> Any:
-    """The value of one field of an entity, None where there is none. Raises Unfit for a value that must quarantine the record."""
+Decoder = Callable[[Reading], Any]
+
+
+def decoder(read: ReadField) -> Decoder:
+    """How one field of an entity is read, looked up once for the many records that follow. The decoder gives the value, None
+    where there is none, and raises Unfit for a value that must quarantine the record."""
     if read.codec == "constant":
-        return read.constant
+        return lambda _reading: read.constant
     if read.codec == "joined":
-        words = (word(reading.find(name)) for name in read.sources)
-        return read.options.get("separator", " ").join(w for w in words if w) or None
-    value = next((v for name in read.sources if not is_blank(v := reading.find(name))), None)
-    if value is None:
-        return None
-    try:
-        return CODECS[read.codec](value, read, reading)
-    except Unfit:
-        if read.unfit == "empty":
+        return lambda reading: _joined(read, reading)
+    codec = CODECS[read.codec]
+    first = _first_of(read.sources)
+
+    def decode_strictly(reading: Reading) -> Any:
+        value = first(reading)
+        return None if value is None else codec(value, read, reading)
+
+    def decode_leniently(reading: Reading) -> Any:
+        try:
+            return decode_strictly(reading)
+        except Unfit:
             return None
-        raise
+
+    return decode_leniently if read.unfit == "empty" else decode_strictly
+
+
+def decode(read: ReadField, reading: Reading) -> Any:
+    """The value of one field of an entity: see `decoder`."""
+    return decoder(read)(reading)
+
+
+def _joined(read: ReadField, reading: Reading) -> str | None:
+    words = (word(reading.find(name)) for name in read.sources)
+    return str(read.options.get("separator", " ")).join(w for w in words if w) or None
+
+
+def _first_of(sources: tuple[str, ...]) -> Decoder:
+    """The first source that holds something; None where none does."""
+    if len(sources) != 1:
+        return lambda reading: next((v for name in sources if not is_blank(v := reading.find(name))), None)
+    (only,) = sources
+
+    def take(reading: Reading) -> Any:
+        value = reading.find(only)
+        return None if is_blank(value) else value
+
+    return take

@@ -30,6 +30,8 @@ def lookup_in(fields: Mapping[str, Any]) -> Lookup:
 
 def word(value: Any) -> str:
     """A value as conditions and value tables compare it: true, 5 and "5" look the same from every CRM; empty is ""."""
+    if isinstance(value, str):
+        return value.strip()
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -46,7 +48,9 @@ def glob(pattern: str) -> re.Pattern[str]:
 
 
 def is_blank(value: Any) -> bool:
-    return value is None or value == [] or (isinstance(value, str) and not value.strip())
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return value is None or value == []
 
 
 def holds(condition: Condition, find: Lookup, now: datetime | None) -> bool:

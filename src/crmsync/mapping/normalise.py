@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crmsync.mapping.codecs import Reading, Unfit, decode
-from crmsync.mapping.conditions import holds, is_past, lookup_in, word
+from crmsync.mapping.codecs import Decoder, Reading, Unfit, decoder
+from crmsync.mapping.conditions import holds, lookup_in, word
 from crmsync.mapping.times import instant
 from crmsync.mapping.values import Condition, EntityMapping, ObjectMapping
 from crmsync.model.entities import (
@@ -76,74 +77,140 @@ def normalise(
     *,
     peers: Mapping[str, str] | None = None,
 ) -> tuple[Entity | Rejected, ...]:
-    """Everything this version of the record shows, in the order of the file; nothing where no `when` holds.
-
-    `learnt_at` is the instant that `past` compares with. `peers` names the connection of each other CRM ("salesforce" → "sf");
-    without it, refs into other CRMs carry ANY_CONNECTION. A deleted record that came without its fields shows nothing: what
-    was known of it is marked by whoever keeps it. Entities that an earlier version showed and this one does not are no more.
-    """
-    if record.is_deleted and not record.fields:
-        return ()
-    reading = Reading(lookup_in(record.fields), connection, mapping.crm, peers or {})
-    found: list[Entity | Rejected] = []
-    for entity in mapping.entities:
-        if holds(entity.when, reading.find, learnt_at):
-            found.extend(_entity(entity, record, reading, learnt_at))
-    return tuple(found)
+    """Everything one version of a record shows: see `Reader`, which is made once for many records."""
+    return Reader(mapping, connection, peers).read(record, learnt_at)
 
 
 def again_at(mapping: ObjectMapping, record: RawRecord, learnt_at: datetime) -> datetime | None:
-    """When the same version of this record will first show something else because time has passed: a meeting that was ahead.
-    None where time changes nothing."""
-    find = lookup_in(record.fields)
-    ahead = [
-        moment
-        for entity in mapping.entities
-        for condition in (entity.when, *(read.when for read in entity.fields))
-        for moment in _ahead(condition, find, learnt_at)
-    ]
-    return min(ahead, default=None)
+    """When the same version of this record will first show something else: see `Reader.again_at`."""
+    return Reader(mapping, "", None).again_at(record, learnt_at)
 
 
-def _ahead(condition: Condition, find: Any, now: datetime) -> Iterator[datetime]:
-    for question in condition.questions:
-        if question.check == "past" and not is_past(find(question.field), now):
-            moment = instant(find(question.field))
-            if moment is not None:
-                yield moment
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One line of a mapping, ready to be used on many records. `is_further` says that an earlier line may have given the value
+    already, and `is_merged` that all lines for this target count."""
+
+    target: str
+    decode: Decoder
+    when: Condition | None
+    is_further: bool
+    is_merged: bool
+    sources: str
 
 
-def _entity(entity: EntityMapping, record: RawRecord, reading: Reading, learnt_at: datetime) -> list[Entity | Rejected]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One entity of a mapping, ready to be used on many records."""
+
+    kind: str
+    when: Condition | None
+    reads: tuple[_Read, ...]
+    made: type[Any]
+    blank: Mapping[str, Any]
+    required: tuple[str, ...]
+
+
+class Reader:
+    """One object's mapping on one connection, made ready once for the many records of a page.
+
+    `peers` names the connection of each other CRM ("salesforce" → "sf"); without it, refs into other CRMs carry ANY_CONNECTION.
+    """
+
+    def __init__(self, mapping: ObjectMapping, connection: str, peers: Mapping[str, str] | None = None) -> None:
+        self._crm = mapping.crm
+        self._connection = connection
+        self._peers = peers or {}
+        self._parts = tuple(_part(entity) for entity in mapping.entities)
+        self._times = tuple(
+            question.field
+            for entity in mapping.entities
+            for condition in (entity.when, *(read.when for read in entity.fields))
+            for question in condition.questions
+            if question.check == "past"
+        )
+
+    def read(self, record: RawRecord, learnt_at: datetime) -> tuple[Entity | Rejected, ...]:
+        """Everything this version of the record shows, in the order of the file; nothing where no `when` holds.
+
+        `learnt_at` is the instant that `past` compares with. A deleted record that came without its fields shows nothing: what
+        was known of it is marked by whoever keeps it. Entities that an earlier version showed and this one does not are no more.
+        """
+        if record.is_deleted and not record.fields:
+            return ()
+        reading = Reading(lookup_in(record.fields), self._connection, self._crm, self._peers)
+        found: list[Entity | Rejected] = []
+        for part in self._parts:
+            if part.when is None or holds(part.when, reading.find, learnt_at):
+                found.extend(_entity(part, record, reading, learnt_at))
+        return tuple(found)
+
+    def again_at(self, record: RawRecord, learnt_at: datetime) -> datetime | None:
+        """When the same version of this record will first show something else because time has passed: a meeting that was
+        ahead. None where time changes nothing."""
+        if not self._times:
+            return None
+        find = lookup_in(record.fields)
+        moments = (instant(find(name)) for name in self._times)
+        return min((moment for moment in moments if moment is not None and moment > learnt_at), default=None)
+
+
+def _part(entity: EntityMapping) -> _Part:
+    earlier: set[str] = set()
+    reads = []
+    for read in entity.fields:
+        reads.append(
+            _Read(
+                target=read.target,
+                decode=decoder(read),
+                when=read.when if read.when.questions else None,
+                is_further=read.target in earlier,
+                is_merged=read.target in MERGED,
+                sources=", ".join(read.sources),
+            )
+        )
+        earlier.add(read.target)
+    return _Part(
+        kind=entity.kind,
+        when=entity.when if entity.when.questions else None,
+        reads=tuple(reads),
+        made=KINDS[entity.kind],
+        blank=dict.fromkeys(_BARE[entity.kind]),
+        required=tuple(sorted(_REQUIRED[entity.kind])),
+    )
+
+
+def _entity(part: _Part, record: RawRecord, reading: Reading, learnt_at: datetime) -> list[Entity | Rejected]:
     ref = RecordRef(reading.connection, record.object, record.id)
-    values, problems = _values(entity, ref, reading, learnt_at)
+    values, problems = _values(part, ref, reading, learnt_at)
     if problems:
         return list(problems)
-    _complete(entity.kind, values, record, ref, learnt_at)
-    missing = sorted(name for name in _REQUIRED[entity.kind] if values.get(name) is None)
+    _complete(part.kind, values, record, ref, learnt_at)
+    missing = [name for name in part.required if values.get(name) is None]
     if missing and record.is_deleted:
         return []
     if missing:
         return [Rejected(ref, "mapping.required_missing", name) for name in missing]
-    made: Entity = KINDS[entity.kind](**(dict.fromkeys(_BARE[entity.kind]) | values))
+    made: Entity = part.made(**{**part.blank, **values})
     return [made]
 
 
-def _values(entity: EntityMapping, ref: RecordRef, reading: Reading, now: datetime) -> tuple[dict[str, Any], tuple[Rejected, ...]]:
+def _values(part: _Part, ref: RecordRef, reading: Reading, now: datetime) -> tuple[dict[str, Any], list[Rejected]]:
     values: dict[str, Any] = {}
     problems: list[Rejected] = []
-    for read in entity.fields:
-        if values.get(read.target) is not None and read.target not in MERGED:
+    for read in part.reads:
+        if read.is_further and not read.is_merged and read.target in values:
             continue
-        if read.when.questions and not holds(read.when, reading.find, now):
+        if read.when is not None and not holds(read.when, reading.find, now):
             continue
         try:
-            value = decode(read, reading)
+            value = read.decode(reading)
         except Unfit as unfit:
-            problems.append(Rejected(ref, unfit.code, ", ".join(read.sources), word(unfit.value)[:200]))
+            problems.append(Rejected(ref, unfit.code, read.sources, word(unfit.value)[:200]))
             continue
         if value is not None:
-            values[read.target] = _merged(values.get(read.target), value) if read.target in MERGED else value
-    return values, tuple(problems)
+            values[read.target] = _merged(values.get(read.target), value) if read.is_merged else value
+    return values, problems
 
 
 def _merged(before: tuple[RecordRef, ...] | None, value: Any) -> tuple[RecordRef, ...]:
@@ -152,14 +219,15 @@ def _merged(before: tuple[RecordRef, ...] | None, value: Any) -> tuple[RecordRef
 
 def _complete(kind: str, values: dict[str, Any], record: RawRecord, ref: RecordRef, learnt_at: datetime) -> None:
     """Put in what the record itself says: who it is, when it changed, whether it is gone, and who took its place."""
+    fields = _FIELDS[kind]
     values["ref"], values["learnt_at"] = ref, learnt_at
-    if "is_deleted" in _FIELDS[kind]:
+    if "is_deleted" in fields:
         values["is_deleted"] = record.is_deleted
-    if "is_active" in _FIELDS[kind] and record.is_deleted:
+    if record.is_deleted and "is_active" in fields:
         values["is_active"] = False
-    if "modified_at" in _FIELDS[kind] and values.get("modified_at") is None:
+    if "modified_at" in fields and values.get("modified_at") is None:
         values["modified_at"] = record.modified_at
-    if "links" in _FIELDS[kind]:
+    if "links" in fields and ("links" in values or record.replaced_by):
         winner = (RecordRef(ref.connection, ref.object, record.replaced_by),) if record.replaced_by else ()
         links = _merged(values.get("links"), winner)
         values["links"] = tuple(link for link in links if link != ref)

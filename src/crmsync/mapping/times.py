@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,11 +16,18 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 def instant(value: Any) -> datetime | None:
     """The instant that a text or a number of milliseconds names, in UTC; None where it names none. A day alone is none, and
     neither is a time without a zone: we do not guess."""
+    if isinstance(value, str):
+        return _named(value.strip())
     if isinstance(value, datetime):
         return value.astimezone(UTC) if value.tzinfo else None
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    return _named(str(int(value)) if isinstance(value, float) and value.is_integer() else str(value))
+
+
+@lru_cache(maxsize=16_384)
+def _named(text: str) -> datetime | None:
+    """Many records of a page share their stamps, and a record's own are often equal."""
     if _MILLIS.fullmatch(text):
         return _from_millis(int(text))
     if _DAY.fullmatch(text):
