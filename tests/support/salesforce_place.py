@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from starlette.types import Receive, Scope, Send
 
 from crmsync.connect.build import Transport, open_client
 from crmsync.connect.client import ApiClient
@@ -66,6 +69,33 @@ class Place:
         return self.org.insert("Lead", {"LastName": name, "Company": "A", **more})
 
 
+class _Stage:
+    """A server that stays while the orgs behind it come and go: starting and stopping one takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self.app: Application | None = None
+        self._running = serve({"salesforce": self._answer}, {})
+        self.url = self._running.urls["salesforce"]
+        atexit.register(self._running.close)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None
+        await self.app(scope, receive, send)
+
+
+_FREE: list[_Stage] = []
+
+
+@contextmanager
+def _served(app: Application) -> Iterator[str]:
+    stage = _FREE.pop() if _FREE else _Stage()
+    stage.app = app
+    try:
+        yield stage.url
+    finally:
+        _FREE.append(stage)
+
+
 @contextmanager
 def place(config: OrgConfig | None = None, **options: Any) -> Iterator[Place]:
     org, faults = Org(VirtualClock(START), config), Faults()
@@ -78,8 +108,8 @@ def place(config: OrgConfig | None = None, **options: Any) -> Iterator[Place]:
 
     transport = Transport(trust_env=False, read_seconds=5, retry=RetryPolicy(attempts=3))
     app = application(org, faults)
-    with serve({"salesforce": app}, {}) as running:
-        urls = {"login": running.urls["salesforce"]}
+    with _served(app) as url:
+        urls = {"login": url}
         with open_client("sf", base_urls=urls, transport=transport, pause=lambda _seconds: None) as client:
             made = plugin.make(ConnectionSettings("sf", urls, options, secret), client)
             yield Place(org, faults, client, made, app)
