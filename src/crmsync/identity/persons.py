@@ -79,7 +79,7 @@ def _text_of(value: object) -> str:
 
 def _ranked(records: pl.DataFrame) -> pl.DataFrame:
     """Records in the order of who speaks first, with what a deleted record may still say taken out."""
-    fresh = pl.col("fresh_at") if "fresh_at" in records.columns else pl.col("modified_at")
+    fresh = pl.coalesce("fresh_at", "modified_at") if "fresh_at" in records.columns else pl.col("modified_at")
     is_silent = pl.col("is_deleted") & ~pl.col("is_deleted").all().over("person_id")
     return records.with_columns(
         fresh.alias("_fresh"),
