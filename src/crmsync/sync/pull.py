@@ -62,7 +62,7 @@ def pull(workspace: Workspace, now: datetime, progress: Progress, only: str | No
         if only is not None and connection.name != only:
             continue
         try:
-            describe(connection)
+            describe(connection, again=True)
             streams.extend(_pull_stream(workspace, connection, stream, now, progress) for stream in _in_order(connection))
         except CrmsyncError as error:
             failures.append(Failure.of(connection.name, error))
@@ -70,11 +70,14 @@ def pull(workspace: Workspace, now: datetime, progress: Progress, only: str | No
     return Pulled(tuple(streams), tuple(failures))
 
 
-def describe(connection: Connection) -> None:
-    """Ask the CRM, once per process, what the objects that we write look like now."""
+def describe(connection: Connection, *, again: bool = False) -> None:
+    """Ask the CRM what the objects that we write look like now. Each cycle asks `again`: a field that an admin adds or hides
+    while we run is used, or rests, from then on. What was last said stays where the CRM does not answer."""
     written = [object_ for object_, mapping in connection.mappings.items() if mapping.writes and object_ in connection.objects]
-    if written and not connection.schemas:
-        connection.schemas.update(connection.connector.describe(written))
+    if written and (again or not connection.schemas):
+        said = connection.connector.describe(written)
+        connection.schemas.clear()
+        connection.schemas.update(said)
 
 
 def _in_order(connection: Connection) -> Iterable[Stream]:
