@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,10 +20,26 @@ from crmsync.store.sql import chunks, insert_all, read_frame, table_of, upsert
 _OUTBOX = table_of(tables.OutboxRow)
 _BASES = table_of(tables.BaseRow)
 _PLACED = table_of(tables.PlacedTask)
+_LATEST = table_of(tables.RawLatest)
 # It may not have arrived, or not yet.
 OPEN_STATES = ("planned", "sending", "retry", "unknown")
 # What the record holds now cannot be told from what we know of it.
 UNCERTAIN_STATES = ("sending", "unknown", "conflict")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A wish that a CRM refused: the stamp of its record as it was refused, and as it was last seen. Both are None for a record
+    that was to be created."""
+
+    person_id: str
+    refused_at: datetime | None
+    seen_at: datetime | None
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether somebody has changed the record since."""
+        return self.refused_at is not None and self.seen_at is not None and self.seen_at > self.refused_at
 
 
 class Outbox:
@@ -131,11 +148,23 @@ class Outbox:
                 found.setdefault(row.object, []).append(row.record_id)
         return found
 
-    def refusals(self) -> dict[str, datetime | None]:
-        """Key of each wish that a CRM refused and nothing has replaced → the stamp of the record as it was refused."""
-        query = select(_OUTBOX.c.key, _OUTBOX.c.seen_at, _OUTBOX.c.body).where(_unsettled("rejected"))
+    def refusals(self) -> dict[str, Refusal]:
+        """Key of each wish that a CRM refused and nothing has replaced → how its record stood then and stands now."""
+        is_same = and_(
+            _LATEST.c.connection == _OUTBOX.c.connection,
+            _LATEST.c.object == _OUTBOX.c.object,
+            _LATEST.c.record_id == _OUTBOX.c.record_id,
+        )
+        query = (
+            select(_OUTBOX.c.key, _OUTBOX.c.person_id, _OUTBOX.c.seen_at, _OUTBOX.c.body, _LATEST.c.modified_at)
+            .join_from(_OUTBOX, _LATEST, is_same, isouter=True)
+            .where(_unsettled("rejected"))
+        )
         with self._engine.connect() as db:
-            return {row.key: row.seen_at or _load(row.body).expected_modified_at for row in db.execute(query)}
+            return {
+                row.key: Refusal(row.person_id, row.seen_at or _load(row.body).expected_modified_at, row.modified_at)
+                for row in db.execute(query)
+            }
 
     def rejected(self) -> pl.DataFrame:
         """Changes that a CRM refused and no later plan has replaced, newest first: the dead letters."""

@@ -56,7 +56,7 @@ def plan(workspace: Workspace, decided: Decided, now: datetime) -> Prepared:
     records = [r for r in person_records(workspace, scope.persons) if r.ref.connection in users]
     diffs = list(_diffs(workspace, reachable, records, decided, users))
     tasks = TaskDesk(workspace, decided, records, users, scope.persons, names).plan()
-    changes, held = _without_refusals(workspace, scope, [*(d.change for d in diffs if d.change), *tasks.changes])
+    changes, held = _without_refusals(scope, [*(d.change for d in diffs if d.change), *tasks.changes])
     coming = {change.key_value for change in changes}
     kinds = dict(decided.decisions.tasks.select("clock_id", "kind").iter_rows())
     return Prepared(
@@ -83,25 +83,15 @@ def _is_described(connection: Connection) -> bool:
     return True
 
 
-def _without_refusals(workspace: Workspace, scope: Scope, changes: Iterable[Change]) -> tuple[list[Change], frozenset[str]]:
-    """The changes to send, and the keys of those that their CRM refused already: the same wish for the same version of the
-    record, under the same mappings and fields, would be refused again."""
-    refusals = workspace.store.outbox.refusals()
+def _without_refusals(scope: Scope, changes: Iterable[Change]) -> tuple[list[Change], frozenset[str]]:
+    """The changes to send, and the keys of those that their CRM refused already and would refuse again."""
     kept, held = [], set()
     for change in changes:
-        if change.key in refusals and not _is_worth_another_try(change, refusals[change.key], scope):
+        if change.key in scope.refusals and not scope.is_worth_another_try(change):
             held.add(change.key)
         else:
             kept.append(change)
     return kept, frozenset(held)
-
-
-def _is_worth_another_try(change: Change, refused_at: datetime | None, scope: Scope) -> bool:
-    if scope.looks[change.connection].is_other:
-        return True
-    if change.expected_modified_at is not None and refused_at is not None:
-        return change.expected_modified_at > refused_at
-    return change.person_id in scope.learnt
 
 
 def _diffs(

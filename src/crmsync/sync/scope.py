@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import orjson
 
+from crmsync.model.changes import Change
 from crmsync.model.records import RecordRef
 from crmsync.store import Store
+from crmsync.store.outbox import Refusal
 from crmsync.sync.decide import Decided
 from crmsync.sync.workspace import Connection, Workspace
 
@@ -26,17 +28,28 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The persons to look at, those of them with a record that the CRM changed, and how each connection is seen."""
+    """The persons to look at, those of them with a record that the CRM changed, how each connection is seen, and what was refused
+    so far (by key)."""
 
     persons: tuple[str, ...]
     learnt: frozenset[str]
     looks: Mapping[str, Look]
+    refusals: Mapping[str, Refusal]
+
+    def is_worth_another_try(self, change: Change) -> bool:
+        """Whether a wish that was refused may be granted now: its record has changed, or its CRM is mapped or made otherwise. For
+        a record that was not created, the person's records stand."""
+        refusal = self.refusals[change.key]
+        if self.looks[change.connection].is_other or refusal.has_moved:
+            return True
+        return refusal.refused_at is None and change.person_id in self.learnt
 
 
 def find_scope(workspace: Workspace, decided: Decided, connections: Iterable[Connection], more: Iterable[str]) -> Scope:
-    """Persons of whom something else is wanted, whose records or tasks changed, who have a change that did not arrive, at whose
-    connection the mappings or fields are others than before, and `more`."""
+    """Persons of whom something else is wanted, whose records or tasks changed, who have a change that did not arrive or that was
+    refused for a record that has changed since, at whose connection the mappings or fields are others than before, and `more`."""
     store = workspace.store
+    refusals = store.outbox.refusals()
     looks: dict[str, Look] = {}
     learnt: set[str] = set()
     compared_anew: set[str] = set()
@@ -52,11 +65,12 @@ def find_scope(workspace: Workspace, decided: Decided, connections: Iterable[Con
         *store.decided.changed(decided.desired),
         *store.decided.unplanned(),
         *store.outbox.unfinished_persons(sorted(looks)),
+        *(refusal.person_id for refusal in refusals.values() if refusal.has_moved),
         *learnt,
         *compared_anew,
         *more,
     }
-    return Scope(tuple(sorted(persons)), frozenset(learnt), looks)
+    return Scope(tuple(sorted(persons)), frozenset(learnt), looks, refusals)
 
 
 def _persons_behind(store: Store, decided: Decided, connection: Connection, refs: Sequence[RecordRef]) -> set[str]:
