@@ -39,6 +39,7 @@ class Place:
     client: ApiClient
     connector: Any
     app: Application
+    url: str
     cursors: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     stored: dict[str, dict[str, RawRecord]] = field(default_factory=dict)
 
@@ -97,22 +98,33 @@ def _served(app: Application) -> Iterator[str]:
 
 
 @contextmanager
-def place(config: OrgConfig | None = None, **options: Any) -> Iterator[Place]:
+def place(
+    config: OrgConfig | None = None, *, secrets: Mapping[str, str] | None = None, attempts: int = 3, **options: Any
+) -> Iterator[Place]:
+    """`secrets` replace those of client credentials; `options` are the connection's."""
     org, faults = Org(VirtualClock(START), config), Faults()
-    secrets = {"client_id": org.config.credentials.client_id, "client_secret": org.config.credentials.client_secret}
+    app = application(org, faults)
+    with _served(app) as url, opened(org, url, secrets, attempts=attempts, **options) as (client, made):
+        yield Place(org, faults, client, made, app, url)
+
+
+@contextmanager
+def opened(
+    org: Org, url: str, secrets: Mapping[str, str] | None = None, *, attempts: int = 3, **options: Any
+) -> Iterator[tuple[ApiClient, Any]]:
+    """A client and a connector of their own, as another process would have them."""
+    known = org.config.credentials
+    held = secrets or {"client_id": known.client_id, "client_secret": known.client_secret}
 
     def secret(name: str) -> str:
-        if name not in secrets:
+        if name not in held:
             raise StopConnector("auth.secret_not_configured", connection="sf", secret=name)
-        return secrets[name]
+        return held[name]
 
-    transport = Transport(trust_env=False, read_seconds=5, retry=RetryPolicy(attempts=3))
-    app = application(org, faults)
-    with _served(app) as url:
-        urls = {"login": url}
-        with open_client("sf", base_urls=urls, transport=transport, pause=lambda _seconds: None) as client:
-            made = plugin.make(ConnectionSettings("sf", urls, options, secret), client)
-            yield Place(org, faults, client, made, app)
+    transport = Transport(trust_env=False, read_seconds=5, retry=RetryPolicy(attempts=attempts))
+    urls = {"login": url}
+    with open_client("sf", base_urls=urls, transport=transport, pause=lambda _seconds: None) as client:
+        yield client, plugin.make(ConnectionSettings("sf", urls, options, secret), client)
 
 
 def update(id: str, *, object: str = "Lead", expected: datetime | None = None, **values: Any) -> Change:

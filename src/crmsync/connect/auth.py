@@ -66,15 +66,23 @@ class TokenFlow(httpx.Auth):
         place: Callable[[httpx.Request, Token], None] = lambda _request, _token: None,
         early_seconds: float = 0.0,
         now: Callable[[], datetime | None] = lambda: None,
+        kept: Callable[[], Token | None] = lambda: None,
+        keep: Callable[[Token], None] = lambda _token: None,
+        classify: Callable[[httpx.Response], Verdict] | None = None,
     ) -> None:
         """`now` is the server's clock (None: not known yet): with it and `expires_in_seconds`, a token is renewed
-        `early_seconds` before its end."""
+        `early_seconds` before its end. `kept` gives a token from before, asked once; `keep` is handed every new one before it
+        is used. `classify` refines what refusals of the token endpoint mean."""
         self._ask = ask
         self._read = read
         self._is_expired = is_expired
         self._place = place
         self._early_seconds = early_seconds
         self._now = now
+        self._kept = kept
+        self._keep = keep
+        self._classify = classify or classify_token_answer
+        self._has_looked = False
         self._lock = threading.Lock()
         self._token: Token | None = None
         self.renewals = 0
@@ -97,10 +105,18 @@ class TokenFlow(httpx.Auth):
             yield request
 
     def _current(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, Token]:
+        self._look()
         token = self._token
         if token is not None and not self._ends_soon(token):
             return token
         return (yield from self._renewed(request, token))
+
+    def _look(self) -> None:
+        """Begin with the token from before, where there is one."""
+        with self._lock:
+            if not self._has_looked:
+                self._has_looked = True
+                self._token = self._kept()
 
     def _renewed(self, request: httpx.Request, dead: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
         with self._lock:
@@ -110,13 +126,15 @@ class TokenFlow(httpx.Auth):
             ask.extensions = {**request.extensions, **ask.extensions}  # carries the timeouts: without them httpx waits for ever
             response = yield ask
             response.read()
-            self._token = self._token_of(response)
+            token = self._token_of(response)
+            self._keep(token)
+            self._token = token
             self.renewals += 1
-            return self._token
+            return token
 
     def _token_of(self, response: httpx.Response) -> Token:
         if not response.is_success:
-            raise TokenRefused(classify_token_answer(response))
+            raise TokenRefused(self._classify(response))
         try:
             token = self._read(response)
         except (ValueError, KeyError, TypeError) as error:

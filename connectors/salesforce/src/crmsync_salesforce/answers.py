@@ -10,6 +10,7 @@ from typing import Any, Literal
 import httpx
 
 from crmsync.connect.answers import classify_answer, json_or_none
+from crmsync.connect.auth import classify_token_answer
 from crmsync.connect.calls import Verdict, shown
 
 # again     a passing trouble: sent again in smaller batches, then left for the next run
@@ -79,6 +80,7 @@ CALL_CODES: Mapping[str, Literal["retry", "stop"]] = {
 # 401 that no new token cures: a login loop would only count against the org's login limit.
 _INCURABLE = ("not valid for use with the REST API", "not attached to Agent")
 _EXCERPT = re.compile(r"^.*ERROR at Row:\d+:Column:\d+\s*", re.DOTALL)
+_TOO_MANY_LOGINS = ("login rate exceeded", "rate limit exceeded")
 _CONCURRENT = "Concurrent"
 TOO_BIG = frozenset({"QUERY_TIMEOUT", "OPERATION_TOO_LARGE", "QUERY_TOO_COMPLICATED"})
 URI_TOO_LONG = frozenset({414, 431})
@@ -127,6 +129,14 @@ def classify(response: httpx.Response) -> Verdict:
     if code in CALL_CODES:
         return Verdict(CALL_CODES[code], code, message, by_status.wait_seconds, is_untaken=code == "UNABLE_TO_LOCK_ROW")
     return Verdict(by_status.kind, code, message, by_status.wait_seconds, by_status.is_untaken)
+
+
+def classify_token_refusal(response: httpx.Response) -> Verdict:
+    """The meaning of a token endpoint's refusal. Too many logins in an hour is no fault of the credentials: an hour helps."""
+    verdict = classify_token_answer(response)
+    said = f"{verdict.code} {verdict.message}".lower().replace("_", " ")
+    is_rate = any(sign in said for sign in _TOO_MANY_LOGINS)
+    return Verdict("quota", "LOGIN_RATE_EXCEEDED", verdict.message) if is_rate else verdict
 
 
 def essence(message: str) -> str:

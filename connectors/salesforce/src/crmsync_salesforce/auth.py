@@ -1,5 +1,6 @@
 """Signing in: client credentials, JWT bearer, refresh token, or a ready access token. Which one is told by the secrets that the
-connection refers to, or by the option `auth`.
+connection refers to, or by the option `auth`. Tokens may outlive the process in files (options `token_file` and
+`refresh_token_file`, encrypted by the secret token_key).
 
     client_credentials   client_id, client_secret               needs the org's My Domain as base URL "login" (or "api")
     jwt_bearer           client_id, private_key, username       RS256; the user must be pre-authorised for the app
@@ -9,7 +10,6 @@ connection refers to, or by the option `auth`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,18 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 import jwt
+import structlog
+from cryptography.fernet import Fernet
 
 from crmsync.connect.answers import json_of
 from crmsync.connect.auth import StaticBearer, Token, TokenFlow, move_request
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import ConnectionSettings
 from crmsync.errors import StopConnector
-from crmsync_salesforce.answers import is_expired
+from crmsync_salesforce.answers import classify_token_refusal, is_expired
+from crmsync_salesforce.token_files import TokenFile, cipher_of, digest_of
+
+_log = structlog.get_logger("crmsync.salesforce")
 
 LOGIN = "https://login.salesforce.com"
 _SHARED_LOGINS = frozenset({"login.salesforce.com", "test.salesforce.com"})
@@ -81,8 +86,7 @@ def flow_of(settings: ConnectionSettings) -> str:
     if chosen in AUTH_SECRETS:
         return str(chosen)
     if chosen:
-        expected = " | ".join(AUTH_SECRETS)
-        raise StopConnector("connect.option_wrong", connection=settings.name, option="auth", value=chosen, expected=expected)
+        raise _wrong(settings.name, "auth", chosen, " | ".join(AUTH_SECRETS))
     return next((flow for secret, flow in _TELLING if _has(settings, secret)), "client_credentials")
 
 
@@ -93,26 +97,108 @@ def make_auth(settings: ConnectionSettings, client: ApiClient, save: Callable[[s
     if flow == "access_token":
         return StaticBearer(settings.secret("access_token"))
     if flow == "client_credentials" and urlsplit(hosts.login).hostname in _SHARED_LOGINS:
-        raise StopConnector(
-            "connect.option_wrong",
-            connection=settings.name,
-            option="base_urls.login",
-            value=hosts.login,
-            expected="https://<my-domain>.my.salesforce.com",
-        )
+        raise _wrong(settings.name, "base_urls.login", hosts.login, "https://<my-domain>.my.salesforce.com")
+    saved = _saved_refresh(settings)
     grants: dict[str, Callable[[], Mapping[str, str]]] = {
         "client_credentials": lambda: _client_credentials(settings),
         "jwt_bearer": lambda: _jwt_bearer(settings, client, hosts),
-        "refresh_token": lambda: _refresh(settings),
+        "refresh_token": lambda: _refresh(settings, saved),
     }
-    keep = save or _file_saver(settings)
+    rotated = save or (saved.keep if saved else None)
+    cache = _cache(settings, flow, hosts)
     return TokenFlow(
         ask=lambda: _token_request(hosts.login, grants[flow]()),
-        read=lambda response: _read(response, keep if flow == "refresh_token" else None),
+        read=lambda response: _read(response, rotated if flow == "refresh_token" else None),
         is_expired=is_expired,
         place=lambda request, token: _place(request, token, hosts),
         now=client.server_time_or_none,
+        kept=cache.load if cache else lambda: None,
+        keep=cache.keep if cache else lambda _token: None,
+        classify=classify_token_refusal,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _SavedRefresh:
+    """The newest refresh token of a rotating app. It descends from the one that is configured: once an admin configures
+    another, that one counts."""
+
+    file: TokenFile
+    connection: str
+    path: str
+    configured: Callable[[], str]
+
+    def newest(self) -> str:
+        """Raises StopConnector where a rotated token could not be kept: asking would spend the one that we have."""
+        try:
+            self.file.check()
+        except OSError as error:
+            raise _cannot_write(self.connection, "refresh_token_file", self.path) from error
+        configured, saved = self.configured(), self.file.load()
+        descends = saved.get("from") == digest_of(configured)
+        return saved["refresh_token"] if descends and saved.get("refresh_token") else configured
+
+    def keep(self, token: str) -> None:
+        try:
+            self.file.save({"refresh_token": token, "from": digest_of(self.configured())})
+        except OSError as error:
+            raise _cannot_write(self.connection, "refresh_token_file", self.path) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Cache:
+    """The access token of the last process: minting one at each start counts against the user's logins per hour."""
+
+    file: TokenFile
+    owner: str
+
+    def load(self) -> Token | None:
+        saved = self.file.load()
+        if saved.get("of") != self.owner or not saved.get("access_token"):
+            return None
+        return Token(saved["access_token"], base_url=saved.get("base_url") or None)
+
+    def keep(self, token: Token) -> None:
+        try:
+            self.file.save({"access_token": token.value, "base_url": token.base_url or "", "of": self.owner})
+        except OSError as error:
+            _log.warning("token_not_kept", error=type(error).__name__)  # it serves this process all the same
+
+
+def _saved_refresh(settings: ConnectionSettings) -> _SavedRefresh | None:
+    path = settings.options.get("refresh_token_file")
+    if not path:
+        return None
+    file = TokenFile(Path(path), _cipher(settings))
+    return _SavedRefresh(file, settings.name, str(path), lambda: settings.secret("refresh_token"))
+
+
+def _cache(settings: ConnectionSettings, flow: str, hosts: Hosts) -> _Cache | None:
+    path = settings.options.get("token_file")
+    if not path:
+        return None
+    cipher = _cipher(settings)
+    if cipher is None:
+        raise _wrong(settings.name, "token_file", path, "auth: token_key")
+    user = settings.secret("username") if flow == "jwt_bearer" else ""
+    return _Cache(TokenFile(Path(path), cipher), digest_of(hosts.login, flow, settings.secret("client_id"), user))
+
+
+def _cipher(settings: ConnectionSettings) -> Fernet | None:
+    if not _has(settings, "token_key"):
+        return None
+    try:
+        return cipher_of(settings.secret("token_key"))
+    except ValueError:
+        raise _wrong(settings.name, "token_key", "…", "openssl rand -base64 32") from None
+
+
+def _wrong(connection: str, option: str, value: object, expected: str) -> StopConnector:
+    return StopConnector("connect.option_wrong", connection=connection, option=option, value=value, expected=expected)
+
+
+def _cannot_write(connection: str, option: str, path: str) -> StopConnector:
+    return StopConnector("connect.file_not_writable", connection=connection, option=option, path=path)
 
 
 def _token_request(login: str, form: Mapping[str, str]) -> httpx.Request:
@@ -140,9 +226,7 @@ def _jwt_bearer(settings: ConnectionSettings, client: ApiClient, hosts: Hosts) -
     try:
         assertion = jwt.encode(claims, key, algorithm="RS256")
     except (ValueError, jwt.PyJWTError):
-        raise StopConnector(
-            "connect.option_wrong", connection=settings.name, option="auth.private_key", value="…", expected="PEM, RSA"
-        ) from None
+        raise _wrong(settings.name, "auth.private_key", "…", "PEM, RSA") from None
     return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
 
 
@@ -152,11 +236,11 @@ def _audience(login: str) -> str:
     return "https://test.salesforce.com" if host == "test.salesforce.com" or ".sandbox." in host else LOGIN
 
 
-def _refresh(settings: ConnectionSettings) -> Mapping[str, str]:
+def _refresh(settings: ConnectionSettings, saved: _SavedRefresh | None) -> Mapping[str, str]:
     form = {
         "grant_type": "refresh_token",
         "client_id": settings.secret("client_id"),
-        "refresh_token": _saved(settings) or settings.secret("refresh_token"),
+        "refresh_token": saved.newest() if saved else settings.secret("refresh_token"),
     }
     return {**form, "client_secret": settings.secret("client_secret")} if _has(settings, "client_secret") else form
 
@@ -173,30 +257,6 @@ def _read(response: httpx.Response, save: Callable[[str], None] | None) -> Token
 def _place(request: httpx.Request, token: Token, hosts: Hosts) -> None:
     if not hosts.api:
         move_request(request, token.base_url or hosts.login)
-
-
-def _saved(settings: ConnectionSettings) -> str:
-    path = settings.options.get("refresh_token_file")
-    return Path(path).read_text(encoding="utf-8").strip() if path and Path(path).is_file() else ""
-
-
-def _file_saver(settings: ConnectionSettings) -> Callable[[str], None]:
-    def save(token: str) -> None:
-        path = settings.options.get("refresh_token_file")
-        if path:
-            _replace(Path(path), token)
-
-    return save
-
-
-def _replace(path: Path, token: str) -> None:
-    """Whole or not at all, readable by the owner alone."""
-    fresh = path.with_name(path.name + ".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(token)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 def _has(settings: ConnectionSettings, name: str) -> bool:

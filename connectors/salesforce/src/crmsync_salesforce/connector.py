@@ -39,6 +39,7 @@ OPTIONS: Mapping[str, type] = {
     "reserve_share": float,
     "bulk_query_from": int,
     "bulk_patience_seconds": float,
+    "token_file": str,
     "refresh_token_file": str,
 }
 
