@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,8 +50,16 @@ class Rig:
     def fault(self, kind: FaultKind, route: str, **more: Any) -> None:
         self.faults.add(Fault(kind, route, **more))
 
-    def pull(self, object: str, cursor: Mapping[str, Any] | None = None, fields: tuple[str, ...] = ()) -> Pulled:
-        return Pulled(list(self.hub.pull(PullRequest(object, fields or CONTACT_FIELDS, cursor))))
+    def pull(
+        self,
+        object: str,
+        cursor: Mapping[str, Any] | None = None,
+        fields: tuple[str, ...] = (),
+        known: Iterable[str] = (),
+    ) -> Pulled:
+        """`known` are the ids of this object that are stored already."""
+        request = PullRequest(object, fields or CONTACT_FIELDS, cursor, lambda other: known if other == object else ())
+        return Pulled(list(self.hub.pull(request)))
 
     def push(self, *changes: Change) -> list[Receipt]:
         receipts = list(self.hub.push(PushBatch(changes[0].object, changes)))

@@ -280,47 +280,6 @@ def test_submissions_that_break_off_repeat_a_form_and_lose_none(rig: Any) -> Non
         assert set(stored) | set(rest) == set(whole.ids)
 
 
-def test_page_views_are_read_for_those_who_came_since(rig: Any) -> None:
-    regular, visitor = people(rig, 2)
-    rig.portal.view_page(regular, "https://example.com/pricing")
-    rig.advance(minutes=30)
-    first = rig.pull("page_views", None)
-    assert [(r.fields["hs_url"], r.fields["associations.contacts"]) for r in first.records] == [
-        ("https://example.com/pricing", [regular])
-    ]
-    rig.advance(hours=3)
-    rig.portal.view_page(visitor, "https://example.com/case")
-    rig.advance(minutes=1)
-    rig.forget()
-    second = rig.pull("page_views", first.cursor)
-    assert [r.fields["objectId"] for r in second.records] == [visitor]
-    assert len(rig.calls("GET", "/events/event-occurrences/2026-03")) == 1
-
-
-def test_without_enterprise_there_are_no_page_views_and_all_else_goes_on(rig_of: Make) -> None:
-    rig = rig_of(config=FREE)
-    (contact,) = people(rig, 1)
-    rig.portal.view_page(contact, "https://example.com/pricing")
-    schema = rig.hub.describe(["page_views", "contacts"])
-    assert (schema["page_views"].readable, schema["contacts"].readable) == (False, True)
-    rig.forget()
-    assert rig.pull("page_views", None).pages[0].records == ()
-    assert rig.pull("page_views", {"until": "2026-11-01T00:00:00.000Z"}).cursor == {"until": "2026-11-01T00:00:00.000Z"}
-    assert rig.requests == [], "the refusal is remembered"
-    views = rig.pull("contacts", None, ("hs_analytics_num_page_views",)).by_id()[contact].fields
-    assert views["hs_analytics_num_page_views"] == "1"
-
-
-def test_page_views_that_are_refused_only_when_read_stop_nothing_either(rig: Any) -> None:
-    (contact,) = people(rig, 1)
-    rig.portal.view_page(contact, "https://example.com/pricing")
-    rig.advance(minutes=30)
-    body = b'{"status":"error","category":"MISSING_SCOPES","message":"no"}'
-    rig.fault(FaultKind.ANSWER, "/events/", calls=(2,), status=403, body=body)
-    assert rig.pull("page_views", None).cursor == {}
-    assert rig.hub.describe(["page_views"])["page_views"].readable is False
-
-
 def test_a_missing_scope_switches_off_its_own_feature_and_is_named(rig_of: Make) -> None:
     scopes = tuple(s for s in PortalConfig().credentials.scopes if not s.startswith("crm.objects.deals") and s != "forms")
     config = replace(FREE, credentials=replace(FREE.credentials, scopes=scopes))

@@ -48,7 +48,7 @@ class PullRequest:
 
     `fields` are vendor field names the mappings want (the connector intersects them with the live schema). `cursor` is what
     this connector put into `Page.cursor` before, opaque to everyone else, JSON values only. `known` gives, where a stream
-    needs them, ids already stored of another object (`known("contacts")`), so that a connector keeps no state."""
+    needs them, ids already stored of an object, its own or another (`known("contacts")`), so that a connector keeps no state."""
 
     object: str
     fields: tuple[str, ...]

@@ -150,6 +150,22 @@ def test_a_chain_of_merges_leads_to_its_end_and_names_every_former_id(portal: Po
     assert set(row["hs_merged_object_ids"].split(";")) == {a, b, c, first}
 
 
+def test_a_merged_contact_has_the_visits_of_both(portal: Portal, clock: VirtualClock) -> None:
+    one, two = (portal.create("contacts", {"email": f"{name}@example.com"}) for name in "ab")
+    portal.view_page(two, "https://example.com/first")
+    for contact, page in ((one, "a"), (one, "b"), (two, "last")):
+        clock.advance(timedelta(hours=1))
+        portal.view_page(contact, f"https://example.com/{page}")
+    row = portal.get("contacts", portal.merge("contacts", one, two))
+    assert row is not None
+    assert (row["hs_analytics_num_page_views"], row["hs_analytics_num_visits"]) == ("4", "4")
+    assert (row["hs_analytics_first_url"], row["hs_analytics_last_url"]) == (
+        "https://example.com/first",
+        "https://example.com/last",
+    )
+    assert row["hs_analytics_last_timestamp"] == row["hs_analytics_last_visit_timestamp"] == portal.now()
+
+
 def test_a_merge_keeps_the_primary_id_where_the_portal_is_set_so(new_portal: Callable[..., Portal]) -> None:
     portal = new_portal(merge_keeps_primary_id=True)
     kept, lost = portal.create("contacts", {"email": "a@b.co"}), portal.create("contacts", {"email": "c@d.co"})

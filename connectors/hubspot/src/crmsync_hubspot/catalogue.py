@@ -12,8 +12,6 @@ from crmsync_hubspot.portal import Answer, Portal
 from crmsync_hubspot.schema import fixed_schema, property_schema, unreadable
 from crmsync_hubspot.vendor import VendorClient
 
-PAGE_VIEW = "e_visited_page"
-
 # Long property lists in a URL end in 414; the trouble starts near 8 KB, others keep to 2,000 characters (dlt).
 LONGEST_QUERY = 1800
 # Whether a search body counts to the 3,000 characters of a query is contested: stay below.
@@ -36,7 +34,8 @@ class Catalogue:
     def refresh(self, object: str) -> ObjectSchema:
         """Read the schema anew. A feature that is refused is not an error: its object is unreadable."""
         facts = OBJECTS[object]
-        refusal = self._refusal(object)
+        # Whether a portal has events is told per contact only, by the first that is read; without them contacts tell the views.
+        refusal = self._refusal("contacts" if facts.kind == "events" else object)
         if refusal is not None:
             found = unreadable(object, refusal)
         elif facts.is_crm:
@@ -81,14 +80,12 @@ class Catalogue:
             "forms": lambda: Call("GET", paths.of("forms"), params=one, is_lenient=True),
             "form_submissions": lambda: Call("GET", paths.of("forms"), params=one, is_lenient=True),
             "lists": lambda: Call("POST", paths.of("lists") + "/search", json=_NO_LISTS, repeatable=True, is_lenient=True),
-            "page_views": lambda: Call("GET", paths.of("events"), params=_ONE_VIEW, is_lenient=True),
         }
         make = direct.get(object)
         return make() if make else Call("GET", paths.records(object), params=one, is_lenient=True)
 
 
 _NO_LISTS = {"listIds": [], "processingTypes": [], "offset": 0, "count": 1}
-_ONE_VIEW = {"objectType": "contact", "eventType": PAGE_VIEW, "limit": "1"}
 
 
 def _why(answer: Answer) -> str:

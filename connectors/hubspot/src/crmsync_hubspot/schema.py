@@ -66,6 +66,8 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
         "occurredAt": "datetime",
         "hs_url": "string",
         "hs_title": "string",
+        "source": "string",
+        "count": "number",
         "associations.contacts": "json",
     },
 }

@@ -17,9 +17,10 @@ from crmsync_hubspot.options import Options, read_options
 from crmsync_hubspot.paths import Paths
 from crmsync_hubspot.portal import Portal
 from crmsync_hubspot.provision import provision
-from crmsync_hubspot.pull_events import page_view_pages, submission_pages
 from crmsync_hubspot.pull_records import record_pull, related_ids
 from crmsync_hubspot.pull_reference import reference_pages
+from crmsync_hubspot.pull_submissions import submission_pages
+from crmsync_hubspot.pull_views import page_view_pages
 from crmsync_hubspot.push import Pusher
 from crmsync_hubspot.records import record_of
 from crmsync_hubspot.usage import observe
@@ -88,7 +89,7 @@ class HubSpotConnector:
         if kind == "submissions":
             return submission_pages(self._portal, self._options, request.cursor, request.known("forms"))
         if kind == "events":
-            return page_view_pages(self._portal, self._options, request.cursor)
+            return page_view_pages(self._portal, self._catalogue, self._options, request)
         return record_pull(self._portal, self._catalogue, self._options, request).pages(request.cursor)
 
 

@@ -54,3 +54,24 @@ def _of_deal(written: Values, former: Values, now: str, pipelines: Pipelines) ->
     if stage.closed and former.get("hs_is_closed") != "true" and not written.get("closedate"):
         found["closedate"] = now
     return found
+
+
+_ADDED = ("hs_analytics_num_page_views", "hs_analytics_num_visits", "hs_analytics_num_event_completions", "num_conversion_events")
+_FIRST = ("hs_analytics_first_timestamp", ("hs_analytics_first_url",))
+_LAST = ("hs_analytics_last_timestamp", ("hs_analytics_last_url",))
+_LAST_VISIT = ("hs_analytics_last_visit_timestamp", ())
+
+
+def merged_visits(primary: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """What a contact's analytics say after a merge: the visits of both, from the first to the last."""
+    found = {
+        name: str(sum(int(values.get(name) or "0") for values in (primary, other)))
+        for name in _ADDED
+        if primary.get(name) or other.get(name)
+    }
+    for (stamp, told), choose in ((_FIRST, min), (_LAST, max), (_LAST_VISIT, max)):
+        dated = [values for values in (primary, other) if values.get(stamp)]
+        if dated:
+            chosen = choose(dated, key=lambda values: values[stamp])
+            found |= {name: chosen.get(name, "") for name in (stamp, *told)}
+    return found

@@ -11,7 +11,7 @@ from crmsync.sandbox.clock import VirtualClock
 from crmsync.sandbox.hubspot.associations import Associations, Kind
 from crmsync.sandbox.hubspot.catalogue import definitions
 from crmsync.sandbox.hubspot.config import PortalConfig
-from crmsync.sandbox.hubspot.derive import derived
+from crmsync.sandbox.hubspot.derive import derived, merged_visits
 from crmsync.sandbox.hubspot.errors import BadValue, bad_values, conflict, invalid, missing_required, not_found
 from crmsync.sandbox.hubspot.index import SearchIndex
 from crmsync.sandbox.hubspot.owners import Owners
@@ -371,4 +371,5 @@ def _merged_values(kind: ObjectType, primary: Record, other: Record, merged_ids:
         addresses = dict.fromkeys([*more, other.values.get("email", "")])
         values["hs_additional_emails"] = ";".join(address for address in addresses if address and address != values.get("email"))
         values["hs_calculated_merged_vids"] = ";".join(f"{number}:0" for number in merged_ids)
+        values |= merged_visits(primary.values, other.values)
     return values

@@ -1,0 +1,133 @@
+"""Pulling page views: event occurrences where the portal has them, else what the contacts' analytics tell (views.py).
+
+Either way the contacts that were seen since the last run are searched, by id: one call for 200. Events are one call for each of
+them; the first that is refused (403) turns the run to the analytics, which the search brought along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from crmsync.connect.calls import CallRejected
+from crmsync.connect.contract import Page, PullRequest
+from crmsync.model.records import RawRecord
+from crmsync_hubspot.catalogue import Catalogue
+from crmsync_hubspot.options import Options
+from crmsync_hubspot.portal import Portal, chunks
+from crmsync_hubspot.records import MERGED_IDS
+from crmsync_hubspot.values import iso, millis
+from crmsync_hubspot.views import (
+    LAST_SEEN,
+    LAST_URL,
+    LAST_VISIT,
+    PAGE_VIEW,
+    STREAM,
+    VIEWS,
+    Row,
+    Seen,
+    ViewWindow,
+    dump_views,
+    event_record,
+    read_as_events,
+    refused_events,
+    seen_before,
+    told_by_analytics,
+    told_so_far,
+    view_window,
+)
+from crmsync_hubspot.windows import FLOOR, SEARCH_LIMIT
+
+# Contacts read between two commits: with events, each is one call.
+CONTACTS_PER_PAGE = 50
+
+
+def page_view_pages(portal: Portal, catalogue: Catalogue, options: Options, request: PullRequest) -> Iterator[Page]:
+    """The page views since the request's cursor. A portal without any analytics properties has none to give."""
+    properties = catalogue.fields("contacts", (LAST_SEEN, LAST_VISIT, LAST_URL, VIEWS, MERGED_IDS))
+    moved = next((name for name in (LAST_SEEN, LAST_VISIT) if name in properties), None)
+    if moved is None:
+        yield Page((), dict(request.cursor or {}))
+        return
+    now = portal.now()
+    window = view_window(request.cursor, now, options.lags, max(now - options.page_views_since, FLOOR))
+    yield from ViewPull(portal, properties, moved, now, lambda: request.known(STREAM)).pages(window)
+
+
+class ViewPull:
+    """One run. `moved` is the property by which contacts are searched, `known` the ids of the stored page views."""
+
+    def __init__(
+        self, portal: Portal, properties: Sequence[str], moved: str, now: datetime, known: Callable[[], Iterable[str]]
+    ) -> None:
+        self._portal = portal
+        self._properties = properties
+        self._moved = moved
+        self._now = now
+        self._known = known
+
+    def pages(self, window: ViewWindow) -> Iterator[Page]:
+        """Pages until all contacts of the window are read."""
+        while True:
+            rows = self._visitors(window)
+            for part in chunks(rows, CONTACTS_PER_PAGE):
+                records, window = self._read(part, window)
+                window = replace(window, after=int(part[-1]["id"]))
+                yield Page(records, dump_views(window))
+            if len(rows) < SEARCH_LIMIT:
+                break
+        yield Page((), dump_views(window.then))
+
+    @cached_property
+    def _told(self) -> Mapping[str, Seen]:
+        """Read from the store once, and only where it is needed."""
+        return told_so_far(self._known())
+
+    def _visitors(self, window: ViewWindow) -> list[Row]:
+        """Contacts seen on the site since then, by id. There is no upper end: one who came back meanwhile has left the window of
+        its earlier visit, which must be read all the same."""
+        filters = [
+            {"propertyName": self._moved, "operator": "GTE", "value": str(millis(window.since))},
+            {"propertyName": "hs_object_id", "operator": "GT", "value": str(window.after)},
+        ]
+        body: dict[str, Any] = {
+            "filterGroups": [{"filters": filters}],
+            "sorts": ["hs_object_id"],
+            "properties": list(self._properties),
+            "limit": SEARCH_LIMIT,
+            "after": "0",
+        }
+        return sorted(self._portal.search("contacts", body).get("results") or (), key=lambda row: int(row["id"]))
+
+    def _read(self, rows: Sequence[Row], window: ViewWindow) -> tuple[tuple[RawRecord, ...], ViewWindow]:
+        """The views of these contacts, all by one source, and the window that is true with them."""
+        if window.then.may_have_events(self._now):
+            try:
+                records = tuple(one for row in rows for one in self._events(row, window))
+            except CallRejected as error:
+                if error.status not in (403, 404):
+                    raise
+                window = refused_events(window, self._now)
+            else:
+                return records, read_as_events(window, self._now)
+        found = (told_by_analytics(row, self._told, window.seam) for row in rows)
+        return tuple(record for record in found if record is not None), window
+
+    def _events(self, row: Row, window: ViewWindow) -> Iterator[RawRecord]:
+        """One contact's views, without those that analytics told before."""
+        if window.until <= window.since:
+            return
+        before = seen_before(row, self._told) if window.analytics_told else None
+        between = {"occurredAfter": iso(window.since), "occurredBefore": iso(window.until)}
+        try:
+            for event in self._portal.events(PAGE_VIEW, {"objectId": str(row["id"])} | between):
+                record = event_record(event)
+                if before is None or record.modified_at is None or record.modified_at > before.at:
+                    yield record
+        except CallRejected as error:
+            # A contact that went away meanwhile has no events; where it is still there, it is the endpoint that is not.
+            if error.status != 404 or self._portal.get("contacts", str(row["id"]), ()) is not None:
+                raise
