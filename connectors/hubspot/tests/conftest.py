@@ -43,6 +43,7 @@ class Rig:
     hub: HubSpotConnector
     requests: list[httpx.Request]
     waits: list[float] = field(default_factory=list)
+    answers: list[httpx.Response] = field(default_factory=list)
 
     def advance(self, **span: float) -> None:
         self.clock.advance(timedelta(**span))
@@ -111,6 +112,7 @@ class Rig:
         check_contract(self.requests)
         self.requests.clear()
         self.waits.clear()
+        self.answers.clear()
 
 
 @dataclass
@@ -174,11 +176,13 @@ def rig_of() -> Iterator[Callable[..., Rig]]:
         client = open_client("hub", base_urls=urls, budget=plugin.budget if budget else (), pause=waits.append)
         requests: list[httpx.Request] = []
         client._http.event_hooks["request"].append(requests.append)
+        answers: list[httpx.Response] = []
+        client._http.event_hooks["response"].append(answers.append)
         held = secrets or {"token": portal.config.credentials.private_app_token}
         settings = ConnectionSettings("hub", urls, options or {}, held.__getitem__)
         hub = plugin.make(settings, client)
         assert isinstance(hub, HubSpotConnector)
-        rig = Rig(portal, clock, faults, client, hub, requests, waits)
+        rig = Rig(portal, clock, faults, client, hub, requests, waits, answers)
 
         def close() -> None:
             client.close()

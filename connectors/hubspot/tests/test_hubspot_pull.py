@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -360,6 +361,28 @@ def test_calls_are_counted_in_their_lanes_and_the_remainder_is_hubspots_own(rig_
     assert usage.by_lane["search"] == 2
     assert usage.by_lane["burst"] == usage.calls - 2
     assert 0 < usage.left["daily"] <= 250_000
+
+
+def test_every_object_that_can_be_pulled_is_asked_for_by_a_shipped_mapping(rig: Any) -> None:
+    shipped = {file.stem for file in (Path(__file__).parents[3] / "mappings" / "hubspot").glob("*.yaml")}
+    assert {stream.object for stream in rig.hub.capabilities.streams} == shipped
+
+
+def test_the_first_cycle_of_a_lively_portal_meets_no_refusal(rig: Any) -> None:
+    contacts = people(rig, 3)
+    form = rig.portal.add_form("f")
+    rig.portal.submit_form(form, {"email": "p0@example.com"})
+    for contact in contacts:
+        rig.portal.view_page(contact, "https://example.com/pricing")
+        rig.portal.create("notes", {"hs_timestamp": "2026-11-01T00:00:00Z"}, associations=[("contacts", contact)])
+    rig.advance(minutes=1)
+    streams = [stream.object for stream in rig.hub.capabilities.streams]
+    rig.hub.describe(streams)
+    cursors = {stream: rig.pull(stream).cursor for stream in streams}
+    rig.advance(minutes=15)
+    for stream in streams:
+        rig.pull(stream, cursors[stream])
+    assert [(one.status_code, one.request.url.path) for one in rig.answers if one.status_code >= 300] == []
 
 
 @pytest.mark.parametrize("version", ["2026-09", "v3"])
