@@ -4,31 +4,39 @@ one that reads the wall clock."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 
 from crmsync.config.document import read_document
 from crmsync.config.mappings import load_mappings
 from crmsync.config.rules import load_definitions
+from crmsync.config.rules.calendars import load_calendars
 from crmsync.config.rules.team import load_team
-from crmsync.config.settings import FILE, ConnectionConfig, Settings, load_settings
+from crmsync.config.settings import FILE, ConnectionConfig, Places, Settings, load_settings, read_places
 from crmsync.config.vocabulary import load_vocabulary
 from crmsync.connect.build import Transport, open_client
-from crmsync.connect.contract import BudgetRule, ConnectionSettings, ConnectorPlugin
-from crmsync.connect.registry import load_plugin
+from crmsync.connect.client import ApiClient
+from crmsync.connect.contract import BudgetRule, ConnectionSettings, Connector, ConnectorPlugin
+from crmsync.connect.registry import load_plugin, plugin_names
+from crmsync.connect.stopped import StoppedConnector
+from crmsync.decisions.calendar import Calendars
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.team import Team
-from crmsync.errors import CrmsyncError, FixConfig, Problem
+from crmsync.errors import CrmsyncError, FixConfig, Problem, StopConnector
 from crmsync.identity.vocabulary import Vocabulary
 from crmsync.mapping import ObjectMapping
 from crmsync.messages import catalogue
 from crmsync.store import Store
 from crmsync.sync.workspace import Connection, Workspace
+
+Read = TypeVar("Read")
 
 
 def wall_clock() -> datetime:
@@ -57,27 +65,79 @@ def shipped(name: str) -> Path:
 
 
 def read_configuration(directory: Path) -> Configuration:
-    """Read everything under a configuration directory. Contacts nothing. Raises FixConfig with every problem of every file."""
-    settings = load_settings(directory)
-    problems: list[Problem] = []
-    vocabulary = load_vocabulary([shipped("vocabulary"), settings.mappings_directory / "vocabulary"])
-    plugins: dict[str, ConnectorPlugin] = {}
-    mappings: dict[str, Mapping[str, ObjectMapping]] = {}
-    for config in settings.connections:
+    """Read everything under a configuration directory. Contacts nothing. Raises FixConfig with every problem of every file: a
+    file that is wrong hides nothing in the others."""
+    found = _Findings()
+    settings = found.of(lambda: load_settings(directory))
+    places = settings.places if settings else read_places(directory)
+    vocabulary = found.of(lambda: load_vocabulary([shipped("vocabulary"), places.mappings / "vocabulary"]))
+    connected = [_Connected.read(config, places, found) for config in settings.connections] if settings else []
+    # Where the settings cannot be read, rules may speak of what any installed connector shows.
+    speakers = connected if settings else [_Connected.of_installed(name, places, found) for name in plugin_names()]
+    ranks = vocabulary.ladder.ranks() if vocabulary else load_vocabulary([shipped("vocabulary")]).ladder.ranks()
+    rules = [shipped("rules"), _existing(places.rules) or shipped("rules")]
+    definitions = found.of(lambda: load_definitions(rules, ranks, _touch_kinds(one.mappings for one in speakers)))
+    calendars = definitions.calendars if definitions else _calendars(rules)
+    team = found.of(lambda: load_team(read_document(places.team, shown_as=places.team.name), calendars))
+    found.check()
+    assert settings and vocabulary and definitions and team  # noqa: S101, PT018 - else there was a problem
+    return Configuration(
+        settings=settings,
+        plugins={one.name: one.plugin for one in connected if one.plugin},
+        mappings={one.name: one.mappings for one in connected},
+        definitions=definitions,
+        definitions_digest=_digest_of(rules[-1]),
+        team=team,
+        vocabulary=vocabulary,
+    )
+
+
+class _Findings:
+    """Problems, collected from whatever is read one thing after the other."""
+
+    def __init__(self) -> None:
+        self._problems: list[Problem] = []
+
+    def of(self, read: Callable[[], Read]) -> Read | None:
+        """What was read, None where it has problems."""
         try:
-            plugins[config.name] = _plugin(config)
-            mappings[config.name] = _mappings(config, plugins[config.name], settings)
+            return read()
         except FixConfig as error:
-            problems.extend(error.problems)
-    rules = _existing(settings.rules_directory) or shipped("rules")
-    try:
-        definitions = load_definitions([shipped("rules"), rules], vocabulary.ladder.ranks(), _touch_kinds(mappings.values()))
-        team = load_team(read_document(settings.team_file, shown_as=settings.team_file.name), definitions.calendars)
-    except FixConfig as error:
-        problems.extend(error.problems)
-    if problems:
-        raise FixConfig(problems)
-    return Configuration(settings, plugins, mappings, definitions, _digest_of(rules), team, vocabulary)
+            self._problems.extend(error.problems)
+            return None
+
+    def check(self) -> None:
+        """Raises FixConfig where there were any."""
+        if self._problems:
+            raise FixConfig(self._problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """A connection's plug-in and mappings, as far as they could be read."""
+
+    name: str
+    plugin: ConnectorPlugin | None
+    mappings: Mapping[str, ObjectMapping]
+
+    @classmethod
+    def read(cls, config: ConnectionConfig, places: Places, found: _Findings) -> _Connected:
+        plugin = found.of(lambda: _plugin(config))
+        mappings = found.of(lambda: _mappings(config.connector, config.country, plugin, places)) if plugin else None
+        return cls(config.name, plugin, mappings or {})
+
+    @classmethod
+    def of_installed(cls, name: str, places: Places, found: _Findings) -> _Connected:
+        return cls(name, None, found.of(lambda: _mappings(name, "JP", load_plugin(name), places)) or {})
+
+
+def _calendars(rules: Sequence[Path]) -> Calendars:
+    """The calendars that a team can be read with although other rules are wrong: the own ones, else the shipped ones."""
+    for directory in reversed(rules):
+        if (directory / "calendars.yaml").is_file():
+            with suppress(FixConfig):  # reported with the definitions
+                return load_calendars(read_document(directory / "calendars.yaml"))
+    raise FileNotFoundError("calendars.yaml")
 
 
 def open_workspace(directory: Path) -> Workspace:
@@ -110,11 +170,10 @@ def _plugin(config: ConnectionConfig) -> ConnectorPlugin:
     return plugin
 
 
-def _mappings(config: ConnectionConfig, plugin: ConnectorPlugin, settings: Settings) -> Mapping[str, ObjectMapping]:
+def _mappings(crm: str, country: str, plugin: ConnectorPlugin, places: Places) -> Mapping[str, ObjectMapping]:
     """Shipped with crmsync or by the connector's own package, then the configuration's own files on top."""
-    own = [plugin.mappings] if plugin.mappings is not None else [shipped(config.connector)]
-    directories = [*own, settings.mappings_directory / config.connector]
-    return load_mappings([d for d in directories if d.is_dir()], config.connector, country=config.country)
+    own = [plugin.mappings] if plugin.mappings is not None else [shipped(crm)]
+    return load_mappings([d for d in [*own, places.mappings / crm] if d.is_dir()], crm, country=country)
 
 
 def _connection(config: ConnectionConfig, read: Configuration) -> Connection:
@@ -123,7 +182,7 @@ def _connection(config: ConnectionConfig, read: Configuration) -> Connection:
     budget = tuple(BudgetRule(*rule) for rule in config.budget) if config.budget is not None else plugin.budget
     transport = Transport(ca_file=Path(settings.ca_file) if settings.ca_file else None, proxy=settings.proxy)
     client = open_client(config.name, base_urls=urls, budget=budget, transport=transport)
-    connector = plugin.make(ConnectionSettings(config.name, urls, config.options, config.secret), client)
+    connector = _connector(plugin, ConnectionSettings(config.name, urls, config.options, config.secret), client)
     wanted = config.objects or tuple(stream.object for stream in connector.capabilities.streams)
     return Connection(
         name=config.name,
@@ -137,6 +196,19 @@ def _connection(config: ConnectionConfig, read: Configuration) -> Connection:
         every_minutes=config.every_minutes,
         jitter_seconds=config.jitter_seconds,
     )
+
+
+def _connector(plugin: ConnectorPlugin, settings: ConnectionSettings, client: ApiClient) -> Connector:
+    """The connector; one that only says why it is stopped where a secret is missing, so that the other connections go on and
+    what is known can still be shown."""
+    try:
+        return plugin.make(settings, client)
+    except StopConnector as error:
+        try:
+            shape = plugin.make(replace(settings, secret=lambda _name: "-"), client)
+        except CrmsyncError:
+            raise error from None
+        return StoppedConnector(shape.capabilities, error)
 
 
 def _touch_kinds(mappings: Iterable[Mapping[str, ObjectMapping]]) -> frozenset[str]:

@@ -27,6 +27,7 @@ from crmsync.messages import Language
 
 Role = Literal["ma", "sfa", "both"]
 FILE = "crmsync.yaml"
+PREFIX = "CRMSYNC_CONNECTIONS__"
 
 
 class SecretRef(FileModel):
@@ -119,18 +120,25 @@ class ConnectionConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Where the rest of a configuration lies."""
+
+    team: Path
+    rules: Path
+    mappings: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole configuration but for rules, team and mappings, which have loaders of their own."""
 
     directory: Path
+    places: Places
     language: Language
     store_url: str
     ca_file: str | None
     proxy: str | None
     connections: tuple[ConnectionConfig, ...]
-    team_file: Path
-    rules_directory: Path
-    mappings_directory: Path
 
 
 def load_settings(directory: Path) -> Settings:
@@ -138,22 +146,36 @@ def load_settings(directory: Path) -> Settings:
     document = read_document(directory / FILE, shown_as=FILE)
     file = validate(document, SettingsFile)
     environment = _environment()
-    problems = _duplicates(document, file)
+    problems = [*_duplicates(document, file), *_strangers(file, environment)]
     connections = tuple(_connection(document, index, entry, environment, directory) for index, entry in enumerate(file.connections))
     problems += [p for index, c in enumerate(connections) for p in _bad_urls(document, index, c)]
     if problems:
         raise FixConfig(problems)
     return Settings(
         directory=directory,
+        places=_places(directory, file.team, file.rules, file.mappings),
         language=environment.language or file.language,
         store_url=_store_url(environment.store_url or file.store.url, directory),
         ca_file=environment.ca_file or file.network.ca_file,
         proxy=environment.proxy or file.network.proxy,
         connections=connections,
-        team_file=directory / file.team,
-        rules_directory=directory / file.rules,
-        mappings_directory=directory / file.mappings,
     )
+
+
+def read_places(directory: Path) -> Places:
+    """Where the rest lies according to a `crmsync.yaml` that may be wrong otherwise; the usual places where it does not say."""
+    try:
+        said = read_document(directory / FILE).data
+    except FixConfig:
+        said = None
+    entries = said if isinstance(said, dict) else {}
+    usual = SettingsFile.model_fields
+    names = (entries.get(key, usual[key].default) for key in ("team", "rules", "mappings"))
+    return _places(directory, *(str(name) for name in names))
+
+
+def _places(directory: Path, team: str, rules: str, mappings: str) -> Places:
+    return Places(directory / team, directory / rules, directory / mappings)
 
 
 def _environment() -> Environment:
@@ -234,6 +256,18 @@ def _duplicates(document: Document, file: SettingsFile) -> list[Problem]:
         document.problem(("connections", index, "name"), "config.duplicate_connection", name=name)
         for index, name in enumerate(names)
         if name in names[:index]
+    ]
+
+
+def _strangers(file: SettingsFile, environment: Environment) -> list[Problem]:
+    """A connection that only the environment knows is a slip of the pen: it would change nothing, and nobody would notice."""
+    names = [c.name for c in file.connections]
+    return [
+        Problem(
+            "environment", 1, 1, "config.unknown_connection", {"variable": f"{PREFIX}{name.upper()}__…", "known": ", ".join(names)}
+        )
+        for name in sorted(environment.connections)
+        if name not in names
     ]
 
 
