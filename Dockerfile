@@ -19,4 +19,4 @@ VOLUME /data
 WORKDIR /config
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["crmsync"]
-CMD ["start", "/config"]
+CMD ["start"]

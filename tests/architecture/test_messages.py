@@ -50,10 +50,10 @@ def literals(source: Source) -> Iterator[tuple[str, ast.AST]]:
 def prefixes(source: Source) -> Iterator[str]:
     """Groups whose word is only known at run time: say(f"phase.{phase}"), name_of("phase", …), _known("task.subject", …)."""
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
-            yield str(node.values[0].value)
-        if isinstance(node, ast.Call) and called(node) in ("name_of", "_known") and isinstance(node.args[0], ast.Constant):
-            yield f"{node.args[0].value}."
+        if isinstance(node, ast.JoinedStr):
+            yield from (str(part.value) for part in node.values[:1] if isinstance(part, ast.Constant))
+        if isinstance(node, ast.Call) and called(node) in ("name_of", "_known"):
+            yield from (f"{first.value}." for first in node.args[:1] if isinstance(first, ast.Constant))
 
 
 def placeholders(text: str) -> set[str]:

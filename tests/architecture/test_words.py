@@ -30,8 +30,8 @@ EXTENSION_POINTS = [
     CORE / "decisions" / "frames.py",
     CORE / "decisions" / "catalogue.py",
 ]
-EXPLAINED_ELSEWHERE = frozenset({"sync_auth_flow"})
-"""Methods that a library names and documents (httpx.Auth)."""
+EXPLAINED_ELSEWHERE = frozenset({"sync_auth_flow", "describe", "pull", "push", "read", "provision"})
+"""Methods that somebody else names and documents: httpx.Auth, and our own protocol of connectors."""
 
 
 def written() -> list[Path]:
