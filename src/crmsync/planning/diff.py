@@ -6,6 +6,7 @@
     any      c        d         crmsync_owns     write
     b        = b      d         newest_wins      write: nobody has touched it since
     none     c        d         newest_wins      write: the first time we say anything here
+    b        blank    d         newest_wins      write: an owner taken away is no owner chosen, and nobody may be without one
     b        ≠ b      d         newest_wins      refused, human_edit: a person spoke after us; the decision hears of it
     any      blank    d         fill_if_blank    write
     any      c        d         fill_if_blank    nothing
@@ -98,7 +99,7 @@ def _verdict(name: str, policy: Policy, target: Target, same: Same) -> str:
         return "write"
     if policy == "newest_wins":
         untouched = name not in target.bases or same(name, target.bases[name], current)
-        return "write" if untouched else "human_edit"
+        return "write" if untouched or same(name, current, None) else "human_edit"
     if policy == "fill_if_blank":
         return "write" if same(name, current, None) else ""
     return ""
