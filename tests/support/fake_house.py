@@ -111,10 +111,10 @@ class House:
     """Two CRMs, one database. `reopen` is what a restart of the process does."""
 
     directory: Path
-    roles: Mapping[str, str] = None  # type: ignore[assignment]  # set below: a dataclass takes no mutable default
+    objects: tuple[str, ...] = tuple(FIELDS)
 
     def __post_init__(self) -> None:
-        self.roles = self.roles or {"ma": "ma", "sfa": "sfa"}
+        self.roles: Mapping[str, str] = {"ma": "ma", "sfa": "sfa"}
         self.clock = VirtualClock(MONDAY)
         self.crms = {name: FakeCrm(name, self.clock.now, FIELDS, CAPABILITIES) for name in self.roles}
         self.mapping_digest = "1"
@@ -135,7 +135,7 @@ class House:
                 connector=FakeConnector(self.crms[name]),
                 mappings=mapped,
                 mapping_digest=self.mapping_digest,
-                objects=tuple(FIELDS),
+                objects=self.objects,
             )
             for name, role in self.roles.items()
         )

@@ -98,9 +98,6 @@ class _Sender:
             store.outbox.save_bases(db, self._shared_values(object_, settled), now)
             self._remember_tasks(db, settled)
             store.staging.stage_own_writes(db, self.connection.name, versions, now)
-        if any(receipt.outcome == "rejected" for _, receipt in answered):
-            # The CRM may look otherwise than when it was asked: it is asked again before the next plan.
-            self.connection.schemas.clear()
         self.progress.advanced("apply", self.connection.name, object_, len(answered))
 
     def _versions(self, object_: str, settled: Settled) -> list[RawRecord]:

@@ -50,7 +50,8 @@ def clocks_without_task(workspace: Workspace, decided: Decided) -> dict[str, str
 
 
 class TaskDesk:
-    """What is needed to place and word the tasks of one plan. `reachable` names the connections that answer."""
+    """What is needed to place and word the tasks of one plan. `users` holds every configured connection, `reachable` the names of
+    those that answer."""
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class TaskDesk:
                 change, left_alone = self.change(task, place)
                 changes.extend([change] if change else [])
                 refused.extend(left_alone)
-            else:
+            elif place.ref.connection in self.users:
                 waiting.add(task["person_id"])
         return TaskPlan(tuple(changes), tuple(placements), tuple(refused), frozenset(waiting))
 

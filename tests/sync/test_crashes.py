@@ -1,0 +1,156 @@
+"""Killed at any point and started again, the worker neither loses a change nor makes one twice: the end is that of a run that was
+never disturbed."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from fake_house import House
+
+from crmsync.store.decided import Decided
+from crmsync.store.entities import Entities
+from crmsync.store.identity import Identity
+from crmsync.store.outbox import Outbox
+from crmsync.store.runs import Runs
+from crmsync.store.staging import Staging
+from crmsync.testing.fake_connector import FakeConnector
+
+PIPELINE = "crmsync.sync.pipeline"
+OBJECTS = ("users", "contacts", "visits", "tasks")
+BOUNDARIES = [
+    (FakeConnector, "describe"),
+    (FakeConnector, "pull"),
+    (FakeConnector, "push"),
+    (FakeConnector, "_answered"),
+    (Staging, "stage"),
+    (Staging, "remember_again"),
+    (Staging, "move_watermark"),
+    (Staging, "stage_own_writes"),
+    (Entities, "save_rows"),
+    (Entities, "quarantine"),
+    (Identity, "save_links"),
+    (Identity, "settle_reviews"),
+    (Decided, "save"),
+    (Decided, "save_gaps"),
+    (Decided, "mark_planned"),
+    (Outbox, "plan"),
+    (Outbox, "open_changes"),
+    (Outbox, "mark_sending"),
+    (Outbox, "confirm"),
+    (Outbox, "save_bases"),
+    (Outbox, "place_task"),
+    (Runs, "begin"),
+    (Runs, "set_meta_in"),
+    (Runs, "end"),
+    (PIPELINE, "normalise"),
+    (PIPELINE, "resolve"),
+    (PIPELINE, "decide"),
+    (PIPELINE, "plan"),
+    (PIPELINE, "keep"),
+    (PIPELINE, "apply"),
+]
+
+
+class Killed(BaseException):
+    """The process is gone: nothing in crmsync may catch this."""
+
+
+def _kill(patched: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool) -> None:
+    """The process dies when this function is about to be called, or has done its work."""
+    where = owner if not isinstance(owner, str) else __import__(owner, fromlist=["_"])
+    real = getattr(where, name)
+
+    def dying(*args: Any, **kwargs: Any) -> Any:
+        if after:
+            result = real(*args, **kwargs)
+            list(result if name == "push" else ())  # it works while it is listened to
+        raise Killed
+
+    patched.setattr(where, name, dying)
+
+
+def _begin(house: House) -> None:
+    house.mql("a@acme.example")
+    house.mql("b@other.example")
+    house.contact("sfa", "c@third.example", employees="many")
+
+
+@cache
+def _undisturbed() -> Any:
+    with TemporaryDirectory() as directory:
+        house = House(Path(directory), objects=OBJECTS)
+        _begin(house)
+        house.cycle()
+        house.cycle()
+        shown = _what_people_see(house)
+        house.workspace.close()
+        return shown
+
+
+def _what_people_see(house: House) -> Any:
+    """Both CRMs and our own state, without what depends on which cycle it was."""
+    shown = house.shown()
+    late = ("sla_due", "due", "body")
+    seen = {
+        (crm, object_, tuple(sorted((k, str(v)) for k, v in row.items() if k not in late)))
+        for crm, objects in shown.items()
+        for object_, rows in objects.items()
+        for row in rows.values()
+    }
+    states = house.store.decided.states().select("person_id", "phase", "owner", "cycle").rows()
+    moves = house.store.decided.moves().select("person_id", "source", "target", "sequence").rows()
+    return seen, states, moves, len(house.tasks())
+
+
+COMMITTING = ("push", "_answered", "stage", "mark_sending", "normalise", "resolve", "keep", "apply", "end")
+"""What leaves something behind once it is over: the process dies after these as well."""
+DEATHS = [
+    *(pytest.param(owner, name, False, id=f"before {name}") for owner, name in BOUNDARIES),
+    *(pytest.param(owner, name, True, id=f"after {name}") for owner, name in BOUNDARIES if name in COMMITTING),
+]
+
+
+@pytest.mark.parametrize(("owner", "name", "after"), DEATHS)
+def test_killed_anywhere_and_started_again_the_end_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, after: bool
+) -> None:
+    house = House(tmp_path, objects=OBJECTS)
+    _begin(house)
+    with monkeypatch.context() as patched:
+        _kill(patched, owner, name, after=after)
+        with pytest.raises(Killed):
+            house.cycle()
+    house.reopen()
+    house.cycle()
+    house.forget_writes()
+    assert house.cycle().prepared.plan.changes == ()
+    assert house.writes == []
+    assert _what_people_see(house) == _undisturbed()
+    house.workspace.close()
+
+
+def test_every_boundary_of_the_store_that_writes_is_in_the_list() -> None:
+    """A method that takes the transaction is a boundary; a new one must be killed as well."""
+    listed = {(owner.__name__, name) for owner, name in BOUNDARIES if not isinstance(owner, str)}
+    known_apart = {
+        ("Decided", "merge_person"),  # only where persons merge: test_stories
+        ("Decided", "phase_of"),
+        ("Decided", "replan"),
+        ("Entities", "mark_deleted"),
+        ("Entities", "forget_events"),
+        ("Identity", "save_aliases"),
+        ("Identity", "save_reviews"),
+        ("Outbox", "settle"),
+    }
+    parts = (Staging, Entities, Identity, Decided, Outbox, Runs)
+    taking = {
+        (part.__name__, name)
+        for part in parts
+        for name, method in vars(part).items()
+        if callable(method) and "db" in getattr(method, "__annotations__", {})
+    }
+    assert taking <= listed | known_apart
