@@ -140,6 +140,7 @@ def test_every_boundary_of_the_store_that_writes_is_in_the_list() -> None:
         ("Decided", "merge_person"),  # only where persons merge: test_stories
         ("Decided", "phase_of"),
         ("Decided", "replan"),
+        ("Entities", "save"),  # save_rows under another name
         ("Entities", "mark_deleted"),
         ("Entities", "forget_events"),
         ("Identity", "save_aliases"),
