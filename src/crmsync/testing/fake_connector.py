@@ -22,6 +22,8 @@ from crmsync.model.records import FieldInfo, ObjectSchema, RawRecord
 
 # The CRM's clock ticks at least this much between two changes, so that every change has a stamp of its own.
 TICK = timedelta(milliseconds=1)
+# What a CRM that is away says, in the words of the kit's own messages.
+_SILENCE = {"method": "PATCH", "path": "/records", "vendor_code": "503", "message": "no answer"}
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Trouble:
     stop_push_after: int | None = None  # the connection breaks after so many answers
     lose_answers: int = 0  # writes that arrive and whose answer does not
     refuse: Callable[[Change], str] = lambda _change: ""  # the CRM's message for a change that it does not take
+    hidden: set[str] = field(default_factory=set)  # objects that the credentials may not read
     stale: set[tuple[str, str]] = field(default_factory=set)  # records shown once more as they were before their last change
     is_reversed: bool = False  # pages in the opposite order
     overlap: int = 0  # so many changes are delivered again in every pull
@@ -136,7 +139,7 @@ class FakeConnector:
 
     def describe(self, objects: Sequence[str]) -> Mapping[str, ObjectSchema]:
         self._check()
-        return {name: ObjectSchema(name, dict(self.crm.fields[name])) for name in objects}
+        return {name: self._schema(name) for name in objects}
 
     def pull(self, request: PullRequest) -> Iterator[Page]:
         self._check()
@@ -164,7 +167,7 @@ class FakeConnector:
             trouble = self.crm.trouble
             if trouble.stop_push_after is not None:
                 if trouble.stop_push_after == 0:
-                    raise RetryLater("connect.no_answer", after_seconds=1, connection=self.crm.name)
+                    raise RetryLater("connect.retry", after_seconds=1, connection=self.crm.name, **_SILENCE)
                 trouble.stop_push_after -= 1
             trouble.before_write(change)
             yield self._answered(change)
@@ -181,9 +184,14 @@ class FakeConnector:
     def provision(self, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:
         return tuple(self._provisioned(need, apply=apply) for need in needs)
 
+    def _schema(self, object_: str) -> ObjectSchema:
+        if object_ in self.crm.trouble.hidden:
+            return ObjectSchema(object_, readable=False, why_not="hidden")
+        return ObjectSchema(object_, dict(self.crm.fields[object_]))
+
     def _check(self) -> None:
         if self.crm.trouble.is_down:
-            raise StopConnector("connect.no_answer", connection=self.crm.name)
+            raise StopConnector("connect.stop", connection=self.crm.name, **_SILENCE)
 
     def _shown(self, record: RawRecord, fields: Sequence[str]) -> RawRecord:
         """A record as this connection may see it: the fields asked for, as far as the CRM has them."""
@@ -204,7 +212,7 @@ class FakeConnector:
             id_ = self._write(change, id_)
         if self.crm.trouble.lose_answers > 0:
             self.crm.trouble.lose_answers -= 1
-            return Receipt(change.key, "unknown", change.record_id, code="connect.no_answer")
+            return Receipt(change.key, "unknown", change.record_id, code="no_answer")
         return Receipt(change.key, "unchanged" if is_same else "written", id_, self.crm.stamp_of(change.object, str(id_)))
 
     def _write(self, change: Change, id_: str | None) -> str:
