@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from crmsync.connect.build import Transport, open_client
 from crmsync.connect.client import ApiClient
-from crmsync.connect.contract import ConnectionSettings, PullRequest, PushBatch
+from crmsync.connect.contract import ConnectionSettings, Notice, PullRequest, PushBatch
 from crmsync.connect.retry import RetryPolicy
 from crmsync.errors import StopConnector
 from crmsync.model.changes import Change, FieldDiff, Receipt
@@ -42,6 +43,7 @@ class Place:
     url: str
     cursors: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     stored: dict[str, dict[str, RawRecord]] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
 
     def later(self, **more: float) -> None:
         self.org.clock.advance(timedelta(**more))
@@ -49,13 +51,19 @@ class Place:
     def pull(self, object: str = "Lead", fields: Sequence[str] = LEAD, *, pages: int | None = None) -> list[RawRecord]:
         """Pull and store; with `pages`, crash after so many: the cursor of the last stored page is all that is left."""
         seen: list[RawRecord] = []
-        for number, page in enumerate(self.connector.pull(PullRequest(object, tuple(fields), self.cursors.get(object))), 1):
-            self.cursors[object] = page.cursor
+        request = PullRequest(object, tuple(fields), self.cursors.get(object), known=self.known)
+        for number, page in enumerate(self.connector.pull(request), 1):
+            self.cursors[object] = json.loads(json.dumps(page.cursor))
             self.stored.setdefault(object, {}).update({record.id: record for record in page.records})
+            self.notices.extend(page.notices)
             seen.extend(page.records)
             if number == pages:
                 break
         return seen
+
+    def known(self, object: str) -> list[str]:
+        """The stored records that live."""
+        return [record.id for record in self.stored.get(object, {}).values() if not record.is_deleted]
 
     def push(self, *changes: Change) -> dict[str, Receipt]:
         receipts = list(self.connector.push(PushBatch(changes[0].object, changes)))

@@ -203,12 +203,13 @@ def test_a_window_is_walked_by_locator_and_each_page_can_be_the_last_one_stored(
     seen = org.queries(rows(1, 2, done=False, next_url=more), rows(3, done=False, next_url=more + "0"), rows(4))
     pages = pull(made())
     assert ids(pages) == [1, 2, 3, 4]
-    assert pages[0].cursor == {
+    windows = [{name: value for name, value in page.cursor.items() if name != "kept"} for page in pages]
+    assert windows[0] == {
         "since": None,
         "until": "2024-04-01T11:54:58.000Z",
         "after": ["2024-04-01T10:00:00.000Z", "00Q000000000002AAA"],
     }
-    assert pages[-1].cursor == {"since": "2024-04-01T11:54:58.000Z", "until": None, "after": None}
+    assert windows[-1] == {"since": "2024-04-01T11:54:58.000Z", "until": None, "after": None}
     assert seen[1].endswith("/query/0r8-2000")
 
 

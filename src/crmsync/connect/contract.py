@@ -57,13 +57,23 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that an admin should know and that stops nothing: message code and its parameters."""
+
+    code: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some records and the cursor that is true once they are stored: both are committed in one transaction.
-    `expected` is the vendor's own count of the whole answer, where it gives one (for progress and reconciliation)."""
+    `expected` is the vendor's own count of the whole answer, where it gives one (for progress and reconciliation).
+    `notices` are told once: the cursor remembers them."""
 
     records: tuple[RawRecord, ...]
     cursor: Mapping[str, Any]
     expected: int | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

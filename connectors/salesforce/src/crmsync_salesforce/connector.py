@@ -22,11 +22,20 @@ from crmsync.model.records import ObjectSchema, RawRecord
 from crmsync_salesforce.answers import classify
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.auth import AUTH_SECRETS, LOGIN, hosts_of, make_auth
-from crmsync_salesforce.facts import API_VERSION, BUDGET, BULK_PATIENCE_SECONDS, BULK_QUERY_FROM, CAPABILITIES
+from crmsync_salesforce.facts import (
+    API_VERSION,
+    BUDGET,
+    BULK_PATIENCE_SECONDS,
+    BULK_QUERY_FROM,
+    CAPABILITIES,
+    FORMULA_REFRESH_HOURS,
+)
 from crmsync_salesforce.provisioning import Provisioner
-from crmsync_salesforce.reading import BulkRule, Reader
+from crmsync_salesforce.pulling import Puller
+from crmsync_salesforce.reading import Reader
 from crmsync_salesforce.schema import public
 from crmsync_salesforce.shapes import Shapes
+from crmsync_salesforce.walks import BulkRule
 from crmsync_salesforce.window import Margins
 from crmsync_salesforce.writing import Writer
 
@@ -39,6 +48,7 @@ OPTIONS: Mapping[str, type] = {
     "reserve_share": float,
     "bulk_query_from": int,
     "bulk_patience_seconds": float,
+    "formula_refresh_hours": float,
     "token_file": str,
     "refresh_token_file": str,
 }
@@ -49,10 +59,11 @@ class SalesforceConnector:
 
     capabilities = CAPABILITIES
 
-    def __init__(self, api: Api, margins: Margins, bulk: BulkRule) -> None:
+    def __init__(self, api: Api, margins: Margins, bulk: BulkRule, formula_refresh: timedelta | None) -> None:
         self._api = api
         self._shapes = Shapes(api)
         self._reader = Reader(api, self._shapes, margins, bulk)
+        self._puller = Puller(api.client, self._shapes, self._reader, formula_refresh=formula_refresh)
         self._writer = Writer(api, self._reader)
         self._provisioner = Provisioner(api, self._shapes)
 
@@ -63,7 +74,7 @@ class SalesforceConnector:
 
     def pull(self, request: PullRequest) -> Iterator[Page]:
         self._api.start()
-        yield from self._reader.pull(request)
+        yield from self._puller.pull(request)
 
     def push(self, batch: PushBatch) -> Iterator[Receipt]:
         self._api.start()
@@ -92,7 +103,8 @@ def make(settings: ConnectionSettings, client: ApiClient) -> SalesforceConnector
         from_rows=int(_number(settings, "bulk_query_from", BULK_QUERY_FROM, most=1e9)),
         patience_seconds=_number(settings, "bulk_patience_seconds", BULK_PATIENCE_SECONDS),
     )
-    return SalesforceConnector(api, margins, bulk)
+    hours = _number(settings, "formula_refresh_hours", FORMULA_REFRESH_HOURS)
+    return SalesforceConnector(api, margins, bulk, timedelta(hours=hours) if hours else None)
 
 
 def _number(settings: ConnectionSettings, option: str, default: float, most: float = 86_400) -> float:

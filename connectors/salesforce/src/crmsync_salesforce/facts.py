@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from crmsync.connect.contract import BudgetRule, Capabilities, Stream
 
 API_VERSION = "66.0"
@@ -30,6 +32,11 @@ CAPABILITIES = Capabilities(
     task_object="Task",
 )
 
+# Deleted rows stay visible to queryAll for fifteen days, then they leave no trace; a day of margin. (polling for changes)
+RECYCLE_BIN = timedelta(days=14)
+FORMULA_REFRESH_HOURS = 24
+NEVER_DELETED = frozenset({"User"})
+
 # A Group is also every role and public group; only queues own records.
 FILTERS = {"Group": "Type = 'Queue'"}
 
@@ -42,6 +49,9 @@ SYSTEM_FIELDS = ("IsDeleted", "MasterRecordId")
 ACTIVITY = "Activity"
 ACTIVITY_SEEN_ON = "Task"
 CUSTOM_FIELD_PARENT = {"Task": ACTIVITY, "Event": ACTIVITY}
+
+# What a parent of several objects (Owner, Who, What) shows beside texts.
+NAME_TYPES = {"IsActive": "boolean"}
 
 # URI and headers together must stay under 16,384 bytes; token and headers take up to 2,500 of them. (limits cheat sheet)
 QUERY_BYTES = 16_384 - 2_500

@@ -49,6 +49,12 @@ class Part:
     is_last: bool
 
 
+def job_of(cursor: Mapping[str, Any] | None) -> Job | None:
+    """The bulk job that a cursor speaks of."""
+    kept = (cursor or {}).get("job")
+    return Job(str(kept["id"]), str(kept["digest"]), kept.get("locator")) if kept else None
+
+
 def digest_of(soql: str) -> str:
     return hashlib.blake2b(soql.encode(), digest_size=8).hexdigest()
 

@@ -7,73 +7,32 @@ the start. A window of many rows is a bulk job's, with REST to fall back on.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import structlog
 
 from crmsync.connect.calls import CallRejected, shown
-from crmsync.connect.contract import Page, PullRequest
+from crmsync.connect.contract import Page
 from crmsync.connect.paging import LoopGuard
 from crmsync.model.records import RawRecord
 from crmsync_salesforce.answers import TOO_BIG, URI_TOO_LONG
 from crmsync_salesforce.api import Api
-from crmsync_salesforce.cells import UNFIT_TYPES
-from crmsync_salesforce.facts import BULK_PATIENCE_SECONDS, BULK_QUERY_FROM, COLLECTION_SIZE, FILTERS, QUERY_BYTES, SMALL_PAGE
+from crmsync_salesforce.facts import COLLECTION_SIZE, NAME_TYPES, SMALL_PAGE
 from crmsync_salesforce.ids import to_18
-from crmsync_salesforce.query_jobs import Job, QueryJobs, Unfit, digest_of
+from crmsync_salesforce.query_jobs import Job, QueryJobs, Unfit, digest_of, job_of
+from crmsync_salesforce.rows import Row, flat, named_in, position_of, record_of
 from crmsync_salesforce.schema import Shape
 from crmsync_salesforce.shapes import Shapes
 from crmsync_salesforce.soql import Query, chunked
-from crmsync_salesforce.times import parse_instant
+from crmsync_salesforce.walks import BulkRule, Walk
 from crmsync_salesforce.window import Margins, Position, Window, cursor_of, finished, frozen, window_of
-
-Row = Mapping[str, Any]
 
 _log = structlog.get_logger("crmsync.salesforce")
 
-# WHERE, ORDER BY and the rest of a window's query in a URL, encoded. Measured at some 450 bytes; the rest is margin.
-_CLAUSES_BYTES = 1_000
 _LEAST_BYTES = 1_000
 _MOST_MENDINGS = 6
-_COLUMN = re.compile(r"[Nn]o such column '([\w.]+)'|relationship '(\w+)'")
-
-
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """How one object is being read: its fields in chunks that fit a URL, and what was learnt on the way."""
-
-    shape: Shape
-    wanted: tuple[str, ...]
-    without: frozenset[str] = frozenset()
-    most_bytes: int = QUERY_BYTES - _CLAUSES_BYTES
-    limit: int | None = None
-    mendings: int = 0
-    is_bulk: bool = True
-
-    @property
-    def whole(self) -> Query:
-        """All fields in one query, however long."""
-        fields = self.shape.chosen(self.wanted, self.without)
-        return Query(self.shape.object, fields, self.shape.stamp, FILTERS.get(self.shape.object, ""))
-
-    @property
-    def queries(self) -> tuple[Query, ...]:
-        """The first orders and pages the walk; the others fetch more columns of the same rows."""
-        fields = self.shape.chosen(self.wanted, self.without)
-        where = FILTERS.get(self.shape.object, "")
-        parts = chunked(fields, self.shape.always, self.most_bytes)
-        return tuple(Query(self.shape.object, part, self.shape.stamp, where, self.limit) for part in parts)
-
-
-@dataclass(frozen=True, slots=True)
-class BulkRule:
-    """When Bulk reads: windows of at least `from_rows` rows (0: never), jobs that end within `patience_seconds`."""
-
-    from_rows: int = BULK_QUERY_FROM
-    patience_seconds: float = BULK_PATIENCE_SECONDS
 
 
 class Reader:
@@ -87,28 +46,27 @@ class Reader:
         self._jobs = QueryJobs(api, patience_seconds=self._bulk.patience_seconds)
         self._without_bulk: set[str] = set()
 
-    def pull(self, request: PullRequest) -> Iterator[Page]:
-        """The pages of one window. An object that is hidden from us yields one empty page that leaves the cursor alone."""
-        shape = self._shapes.get(request.object)
-        if not shape.readable:
-            yield Page((), dict(request.cursor or {}))
-            return
-        window, job = window_of(request.cursor, self._margins), job_of(request.cursor)
-        walk = Walk(shape, request.fields, is_bulk=self._bulk.from_rows > 0 and shape.object not in self._without_bulk)
+    def walk_of(self, shape: Shape, wanted: tuple[str, ...]) -> Walk:
+        """The way to begin."""
+        return Walk(shape, wanted, is_bulk=self._bulk.from_rows > 0 and shape.object not in self._without_bulk)
+
+    def window(self, walk: Walk, cursor: Mapping[str, Any] | None) -> Iterator[tuple[Page, Walk]]:
+        """The pages of the window that a cursor stands in, or of the next one, with the walk as it was then."""
+        window, job = window_of(cursor, self._margins), job_of(cursor)
         while True:
             try:
                 for page in self._pages(walk, window, job):
                     if page.cursor["until"] is None:
-                        yield page
+                        yield page, walk
                         return
                     window, job = window_of(page.cursor, self._margins), job_of(page.cursor)
                     walk = replace(walk, mendings=0)
-                    yield page
+                    yield page, walk
             except CallRejected as refusal:
                 walk = self._mended(walk, refusal)
             except Unfit as unfit:
                 walk, job = replace(walk, is_bulk=False), None
-                self._note_unfit(shape.object, unfit)
+                self._note_unfit(walk.shape.object, unfit)
 
     def by_ids(self, object: str, ids: Sequence[str], wanted: Sequence[str]) -> Mapping[str, RawRecord]:
         """Rows by id, deleted ones included; those that are gone for good are absent. Unknown fields are left out."""
@@ -131,7 +89,7 @@ class Reader:
 
     def _pages(self, walk: Walk, window: Window, job: Job | None) -> Iterator[Page]:
         """The pages from the window's position on. The last one's cursor is that of the finished window."""
-        if not walk.is_bulk or not _is_bulk_readable(walk):
+        if not walk.is_bulk_readable:
             yield from self._rest_pages(walk, window)
         elif job is not None or (window.since is None and window.after is None and self._is_large(walk.shape.object)):
             yield from self._bulk_pages(walk, window, job)
@@ -174,7 +132,7 @@ class Reader:
             targets = shape.relationships.get(relationship, ()) if rest else ()
             holder = self._shapes.get(targets[0]) if len(targets) == 1 else shape
             info = holder.fields.get(rest or name)
-            types[name] = info.type if info else "string"
+            types[name] = info.type if info else NAME_TYPES.get(rest, "string")
         return types
 
     def _note_unfit(self, object: str, unfit: Unfit) -> None:
@@ -227,7 +185,7 @@ class Reader:
 
     def _rows_by_ids(self, walk: Walk, ids: Sequence[str]) -> list[Row]:
         # Ids take 27 bytes each in a URL: the fields get what is left.
-        fields = walk.shape.chosen(walk.wanted, walk.without)
+        fields = walk.fields
         parts = chunked(fields, walk.shape.always, max(_LEAST_BYTES, walk.most_bytes - 27 * len(ids)))
         merged: dict[str, Row] = {}
         for part in parts:
@@ -253,7 +211,7 @@ class Reader:
 
     def _without_vanished(self, walk: Walk, refusal: CallRejected) -> Walk:
         """Describe again and leave out what is gone; what describe still shows is named by the refusal itself."""
-        before = walk.shape.chosen(walk.wanted, walk.without)
+        before = walk.fields
         shape = self._shapes.again(walk.shape.object)
         if not shape.readable:
             raise refusal
@@ -263,59 +221,3 @@ class Reader:
         if not named - set(shape.always):
             raise refusal
         return replace(walk, shape=shape, without=walk.without | named)
-
-
-def named_in(message: str, fields: Sequence[str]) -> frozenset[str]:
-    """The selected fields that an INVALID_FIELD message speaks of: by column, or by relationship."""
-    words = {word for found in _COLUMN.findall(message) for word in found if word}
-    return frozenset(
-        field for field in fields if field in words or field.rpartition(".")[2] in words or field.partition(".")[0] in words
-    )
-
-
-def job_of(cursor: Mapping[str, Any] | None) -> Job | None:
-    """The bulk job that a cursor speaks of."""
-    kept = (cursor or {}).get("job")
-    return Job(str(kept["id"]), str(kept["digest"]), kept.get("locator")) if kept else None
-
-
-def _is_bulk_readable(walk: Walk) -> bool:
-    """Whether Bulk gives these fields as REST does."""
-    fields = walk.shape.fields
-    return not any(name in fields and fields[name].type in UNFIT_TYPES for name in walk.whole.fields)
-
-
-def flat(row: Row, paths: Sequence[str] = ()) -> dict[str, Any]:
-    """A row with parents' fields under their paths (`Owner.Type`), ids in 18 characters, and without the server's addressing.
-    Each of the `paths` is there, null where the parent is."""
-    values: dict[str, Any] = dict.fromkeys(paths)
-    parents = {path.partition(".")[0] for path in paths}
-    for name, value in row.items():
-        if isinstance(value, dict) and "attributes" in value:
-            values.update({f"{name}.{inner}": held for inner, held in flat(value).items()})
-        elif name != "attributes" and not (value is None and name in parents):
-            values[name] = value
-    if isinstance(values.get("Id"), str):
-        values["Id"] = to_18(values["Id"])
-    return values
-
-
-def position_of(row: Row, stamp: str) -> Position:
-    """A row's place in its window. Raises ValueError for a row without a stamp, which the server never sends."""
-    at = parse_instant(row.get(stamp))
-    if at is None:
-        raise ValueError(f"a row without {stamp}")
-    return Position(at, str(row["Id"]))
-
-
-def record_of(row: Row, shape: Shape) -> RawRecord:
-    """A row as a record."""
-    master = row.get("MasterRecordId")
-    return RawRecord(
-        object=shape.object,
-        id=str(row["Id"]),
-        fields=dict(row),
-        modified_at=parse_instant(row.get(shape.stamp)),
-        is_deleted=bool(row.get("IsDeleted")),
-        replaced_by=to_18(str(master)) if master else None,
-    )

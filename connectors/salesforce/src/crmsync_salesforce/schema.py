@@ -15,12 +15,14 @@ _SHARED = ("Id", "Name", "Type")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """An object as these credentials see it. `relationships` maps a relationship's name to the objects it may point to."""
+    """An object as these credentials see it. `relationships` maps a relationship's name to the objects it may point to;
+    `calculated` are formulas and roll-ups, which change without moving a stamp."""
 
     object: str
     fields: Mapping[str, FieldInfo] = field(default_factory=dict)
     relationships: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     why_not: str = ""
+    calculated: frozenset[str] = frozenset()
 
     @property
     def readable(self) -> bool:
@@ -58,7 +60,8 @@ def read_describe(described: Mapping[str, Any]) -> Shape:
         if item.get("relationshipName")
     }
     why_not = "" if described.get("queryable", True) else "not queryable"
-    return Shape(str(described["name"]), fields, relationships, why_not)
+    calculated = frozenset(str(item["name"]) for item in described.get("fields", ()) if item.get("calculated"))
+    return Shape(str(described["name"]), fields, relationships, why_not, calculated)
 
 
 def public(shape: Shape, others: Mapping[str, Shape]) -> ObjectSchema:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 Row = dict[str, Any]
@@ -22,6 +22,20 @@ class ValidationRule:
     message: str
     broken: Callable[[Mapping[str, Any], Mapping[str, Any] | None], bool]
     field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A field that is worked out whenever it is read: its value moves no stamp. `field` is a line of a field table without flags
+    (`Grade__c string(10)`); `value(row, now)` gives it."""
+
+    object: str
+    field: str
+    value: Callable[[Mapping[str, Any], datetime], Any]
+
+    @property
+    def name(self) -> str:
+        return self.field.split()[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,11 @@ class OrgConfig:
     locator_lifetime: timedelta = timedelta(days=2)
     recycle_bin: timedelta = timedelta(days=15)
     archive_after: timedelta = timedelta(days=365)
+    extra_fields: tuple[tuple[str, str], ...] = ()
+    """Further fields: an object, and lines of a field table (`schema.read_fields`)."""
+    formulas: tuple[Formula, ...] = ()
+    person_accounts: bool = False
+    multi_currency: bool = False
     hidden_fields: frozenset[tuple[str, str]] = frozenset()
     assignment_rule: AssignmentRule | None = None
     duplicate_rule: str = "off"

@@ -9,15 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 from crmsync.sandbox.clock import VirtualClock
-from crmsync.sandbox.salesforce import lifecycle, setup, writing
+from crmsync.sandbox.salesforce import editions, lifecycle, setup, writing
 from crmsync.sandbox.salesforce.acting import Acting
 from crmsync.sandbox.salesforce.config import OrgConfig, Row
 from crmsync.sandbox.salesforce.errors import OrgError, not_found, not_supported
 from crmsync.sandbox.salesforce.ids import new_id, normal_id
 from crmsync.sandbox.salesforce.lifecycle import Conversion
-from crmsync.sandbox.salesforce.provisioned import provision
 from crmsync.sandbox.salesforce.schema import SObject
-from crmsync.sandbox.salesforce.standard import STANDARD
 from crmsync.sandbox.salesforce.tables import Table
 from crmsync.sandbox.salesforce.times import stamp
 from crmsync.sandbox.salesforce.transactions import Transaction
@@ -41,7 +39,8 @@ class Org:
         self.lock = threading.RLock()
         self.hidden_fields: set[tuple[str, str]] = set(self.config.hidden_fields)
         self.schema_changed_at = clock.now()
-        objects = [provision(sobject) if self.config.provisioned else sobject for sobject in STANDARD]
+        objects = editions.objects_of(self.config)
+        self.formulas = {(formula.object, formula.name): formula.value for formula in self.config.formulas}
         self.objects: dict[str, SObject] = {sobject.name: sobject for sobject in objects}
         self.tables: dict[str, Table] = {sobject.name: Table(sobject) for sobject in objects}
         self._spelling = {name.lower(): name for name in self.objects}
@@ -103,6 +102,11 @@ class Org:
         """Add a queue that may own records of these objects."""
         with self.lock:
             return setup.add_queue(self, name, objects)
+
+    def add_person(self, fields: Mapping[str, Any]) -> str:
+        """Add a person account, with fields named as on Contact, and give the id of its contact."""
+        with self.lock:
+            return editions.add_person(self, fields)
 
     def hide_field(self, object: str, field: str) -> None:
         """Take a field away from the integration user by field-level security."""

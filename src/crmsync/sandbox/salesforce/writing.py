@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from crmsync.sandbox.salesforce import effects, rules
+from crmsync.sandbox.salesforce import editions, effects, rules
 from crmsync.sandbox.salesforce.acting import Acting
 from crmsync.sandbox.salesforce.config import Row
 from crmsync.sandbox.salesforce.errors import OrgError, no_such_column
@@ -44,6 +44,7 @@ def update(org: Org, sobject: SObject, id: str, fields: Mapping[str, Any], actin
     if before.get("IsConverted") and sobject.name == "Lead":
         raise OrgError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
     given = _accept_all(org, sobject, fields, acting, creating=False)
+    editions.check_person_contact(sobject, before, given, acting)
     row = {**before, **given}
     assigned = rules.assigned_owner(org, sobject, row, acting)
     if assigned is not None:
@@ -51,6 +52,7 @@ def update(org: Org, sobject: SObject, id: str, fields: Mapping[str, Any], actin
     effects.derive(org, sobject, row, before)
     rules.check(org, sobject, row, before, acting)
     change(org, sobject, row, acting)
+    editions.mirror_person(org, sobject, row, acting)
     effects.leave_traces(org, sobject, row, before, acting)
 
 

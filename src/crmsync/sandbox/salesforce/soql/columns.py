@@ -98,6 +98,10 @@ def own_reader(org: Org, owner: SObject | None, field: Field) -> Reader:
     if name == "IsArchived" and owner is not None:
         oldest = stamp(org.clock.now() - org.config.archive_after)
         return lambda row: is_archived(row, oldest)
+    formula = org.formulas.get((owner.name, name)) if owner is not None else None
+    if formula is not None:
+        now = org.clock.now()
+        return lambda row: formula(row, now)
     if field.type == "boolean":
         return lambda row: row.get(name, False)
     if field.type == "address":

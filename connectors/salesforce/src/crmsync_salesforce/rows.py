@@ -1,0 +1,66 @@
+"""Rows as the server sends them, and as records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crmsync.model.records import RawRecord
+from crmsync_salesforce.ids import to_18
+from crmsync_salesforce.schema import Shape
+from crmsync_salesforce.times import parse_instant
+from crmsync_salesforce.window import Position
+
+Row = Mapping[str, Any]
+
+_COLUMN = re.compile(r"[Nn]o such column '([\w.]+)'|relationship '(\w+)'")
+
+
+def named_in(message: str, fields: Sequence[str]) -> frozenset[str]:
+    """The selected fields that an INVALID_FIELD message speaks of: by column, or by relationship."""
+    words = {word for found in _COLUMN.findall(message) for word in found if word}
+    return frozenset(
+        field for field in fields if field in words or field.rpartition(".")[2] in words or field.partition(".")[0] in words
+    )
+
+
+def flat(row: Row, paths: Sequence[str] = ()) -> dict[str, Any]:
+    """A row with parents' fields under their paths (`Owner.Type`), ids in 18 characters, and without the server's addressing.
+    Each of the `paths` is there, null where the parent is."""
+    values: dict[str, Any] = dict.fromkeys(paths)
+    parents = {path.partition(".")[0] for path in paths}
+    for name, value in row.items():
+        if isinstance(value, dict) and "attributes" in value:
+            values.update({f"{name}.{inner}": held for inner, held in flat(value).items()})
+        elif name != "attributes" and not (value is None and name in parents):
+            values[name] = value
+    if isinstance(values.get("Id"), str):
+        values["Id"] = to_18(values["Id"])
+    return values
+
+
+def position_of(row: Row, stamp: str) -> Position:
+    """A row's place in its window. Raises ValueError for a row without a stamp, which the server never sends."""
+    at = parse_instant(row.get(stamp))
+    if at is None:
+        raise ValueError(f"a row without {stamp}")
+    return Position(at, str(row["Id"]))
+
+
+def record_of(row: Row, shape: Shape) -> RawRecord:
+    """A row as a record."""
+    master = row.get("MasterRecordId")
+    return RawRecord(
+        object=shape.object,
+        id=str(row["Id"]),
+        fields=dict(row),
+        modified_at=parse_instant(row.get(shape.stamp)),
+        is_deleted=bool(row.get("IsDeleted")),
+        replaced_by=to_18(str(master)) if master else None,
+    )
+
+
+def tombstone(object: str, id: str) -> RawRecord:
+    """What is left of a record of which the org keeps no trace."""
+    return RawRecord(object, id, {"Id": id, "IsDeleted": True}, None, is_deleted=True)
