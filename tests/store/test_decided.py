@@ -1,0 +1,214 @@
+"""What was decided: kept where it differs, and only there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from crmsync.decisions.frames import (
+    CLOCKS,
+    DESIRED,
+    DRAWS,
+    GAPS,
+    MOVES,
+    QUALIFICATION,
+    REASONS,
+    SCORES,
+    STATE,
+    TASKS,
+    Before,
+    Decisions,
+    ValvePosition,
+    conform,
+    empty,
+)
+from crmsync.store import Store, tables
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+VALVE = ValvePosition(0.5, "standard@1.5", "2026-06-01", "initial", 0.2, None)
+
+
+def _frame(schema: dict[str, Any], *rows: dict[str, Any]) -> pl.DataFrame:
+    return conform(pl.DataFrame(list(rows)), schema) if rows else empty(schema)
+
+
+def _decisions(persons: dict[str, float], valve: ValvePosition = VALVE, moves: bool = False) -> tuple[Decisions, pl.DataFrame]:
+    """Everyone's phase is mql and everyone's score is given."""
+    state = _frame(STATE, *({"person_id": p, "phase": "mql", "phase_at": NOW, "cycle": 0} for p in persons))
+    clocks = _frame(CLOCKS, *({"clock_id": f"{p}:first:0:1", "person_id": p, "kind": "first", "started_at": NOW} for p in persons))
+    desired = _frame(DESIRED, *({"person_id": p, "phase": "mql", "score": score} for p, score in persons.items()))
+    move = {
+        "at": NOW,
+        "sequence": 1,
+        "source": "inquiry",
+        "target": "mql",
+        "because": "released",
+        "actor": "crmsync",
+        "is_jump": False,
+    }
+    decisions = Decisions(
+        state=state,
+        clocks=clocks,
+        moves=_frame(MOVES, *({"person_id": p, **move} for p in persons)) if moves else empty(MOVES),
+        scores=_frame(SCORES, *({"person_id": p, "score": score} for p, score in persons.items())),
+        reasons=_frame(REASONS, *({"person_id": p, "rule": "pricing", "points": score} for p, score in persons.items())),
+        qualification=empty(QUALIFICATION),
+        gaps=empty(GAPS),
+        desired=desired,
+        tasks=empty(TASKS),
+        draws=_frame(DRAWS, {"pool": "is", "rep_id": "a", "count": 1}),
+        valve=valve,
+    )
+    words = desired.with_columns(pl.lit("理由").alias("reason_ja"), pl.lit("why").alias("reason_en"))
+    return decisions, words
+
+
+def _save(store: Store, run_id: str, persons: dict[str, float], at: datetime = NOW, **how: Any) -> list[str]:
+    decisions, desired = _decisions(persons, **how)
+    before = store.decided.before()
+    with store.transaction() as db:
+        return store.decided.save(db, run_id, at, before, decisions, desired)["person_id"].to_list()
+
+
+def _log(store: Store) -> int:
+    return store.decided.frame(tables.DecisionRow).height
+
+
+def test_what_was_decided_is_what_was_there_before_the_next_decision(store: Store) -> None:
+    assert store.decided.before().state.is_empty()
+    assert store.decided.before().valve is None
+    _save(store, "run-1", {"p1": 15.0})
+    before = store.decided.before()
+    decisions, _ = _decisions({"p1": 15.0})
+    assert isinstance(before, Before)
+    assert before.state.equals(decisions.state)
+    assert before.clocks.equals(decisions.clocks)
+    assert before.draws.equals(decisions.draws)
+    assert before.valve == VALVE
+
+
+def test_the_decision_log_grows_only_where_something_changed(store: Store) -> None:
+    assert _save(store, "run-1", {"p1": 15.0, "p2": 5.0}) == ["p1", "p2"]
+    assert _save(store, "run-2", {"p1": 15.0, "p2": 5.0}, LATER) == []
+    assert _log(store) == 2
+    assert _save(store, "run-3", {"p1": 15.0, "p2": 23.0}, LATER) == ["p2"]
+    assert _log(store) == 3
+
+
+def test_the_last_decision_carries_its_reasons(store: Store) -> None:
+    _save(store, "run-1", {"p1": 15.0})
+    _save(store, "run-2", {"p1": 23.0}, LATER)
+    last = store.decided.last_decision("p1")
+    assert last is not None
+    assert (last["at"], last["run_id"], last["desired"]["score"]) == (LATER, "run-2", 23.0)
+    assert [reason["points"] for reason in last["reasons"]] == [23.0]
+    assert store.decided.last_decision("nobody") is None
+
+
+def test_whoever_s_wishes_changed_is_unplanned_until_planned(store: Store) -> None:
+    _save(store, "run-1", {"p1": 15.0, "p2": 5.0})
+    assert store.decided.unplanned() == ["p1", "p2"]
+    with store.transaction() as db:
+        store.decided.mark_planned(db, ["p1", "p2"])
+    assert store.decided.unplanned() == []
+    _save(store, "run-2", {"p1": 15.0, "p2": 6.0})
+    assert store.decided.unplanned() == ["p2"]
+    with store.transaction() as db:
+        store.decided.mark_planned(db, ["p2"])
+        store.decided.replan(db, ["p1"])
+    assert store.decided.unplanned() == ["p1"]
+
+
+def test_who_would_change_is_told_without_keeping_anything(store: Store) -> None:
+    _save(store, "run-1", {"p1": 15.0, "p2": 5.0})
+    _, desired = _decisions({"p1": 16.0, "p2": 5.0, "p3": 1.0})
+    assert store.decided.changed(desired) == ["p1", "p3"]
+    assert _log(store) == 2
+
+
+def test_the_valve_s_log_grows_only_when_it_moves(store: Store) -> None:
+    _save(store, "run-1", {})
+    _save(store, "run-2", {}, LATER)
+    moved = ValvePosition(0.75, "standard@1.75", "2026-06-02", "busy", 1.2, None)
+    _save(store, "run-3", {}, LATER + timedelta(hours=1), valve=moved)
+    assert store.decided.valve_log()["cause"].to_list() == ["initial", "busy"]
+    assert store.decided.before().valve == moved
+
+
+# ----------------------------------------------------------------------------------------------------------------- gaps
+
+
+def _gaps(*rows: tuple[str, str]) -> pl.DataFrame:
+    return _frame(GAPS, *({"gap": gap, "person_id": person, "department": "inside_sales"} for gap, person in rows))
+
+
+def _save_gaps(store: Store, at: datetime, *rows: tuple[str, str]) -> None:
+    with store.transaction() as db:
+        store.decided.save_gaps(db, at, _gaps(*rows))
+
+
+def test_a_gap_keeps_the_instant_at_which_it_was_first_found(store: Store) -> None:
+    _save_gaps(store, NOW, ("no_owner", "p1"))
+    _save_gaps(store, LATER, ("no_owner", "p1"), ("no_owner", "p2"))
+    assert store.decided.gaps().select("person_id", "opened_at").rows() == [("p1", NOW), ("p2", LATER)]
+
+
+def test_a_gap_that_is_gone_is_closed_and_remembered(store: Store) -> None:
+    _save_gaps(store, NOW, ("no_owner", "p1"))
+    _save_gaps(store, LATER)
+    assert store.decided.gaps().is_empty()
+    assert store.decided.gap_history().select("opened_at", "closed_at").rows() == [(NOW, LATER)]
+
+
+def test_a_gap_that_opens_again_is_another_one(store: Store) -> None:
+    again = LATER + timedelta(hours=1)
+    _save_gaps(store, NOW, ("no_owner", "p1"))
+    _save_gaps(store, LATER)
+    _save_gaps(store, again, ("no_owner", "p1"))
+    assert store.decided.gap_history().select("opened_at", "closed_at").rows() == [(NOW, LATER), (again, None)]
+
+
+# ------------------------------------------------------------------------------------------------- two who become one
+
+
+def _merge(store: Store, old: str, new: str, *, old_stands: bool) -> None:
+    with store.transaction() as db:
+        store.identity.save_aliases(db, [(old, new)], LATER)
+        store.decided.merge_person(db, old, new, LATER, old_stands=old_stands)
+
+
+def _running(store: Store) -> list[tuple[str, str]]:
+    return store.decided.clocks().filter(pl.col("cancelled_at").is_null()).select("clock_id", "person_id").rows()
+
+
+def test_one_of_two_clocks_runs_on_for_the_one_who_stays(store: Store) -> None:
+    _save(store, "run-1", {"old": 15.0, "new": 15.0}, moves=True)
+    _merge(store, "old", "new", old_stands=False)
+    assert _running(store) == [("new:first:0:1", "new")]
+    ended = store.decided.clocks().filter(pl.col("clock_id") == "old:first:0:1").to_dicts()[0]
+    assert (ended["person_id"], ended["cancelled_at"], ended["cancelled_because"]) == ("new", LATER, "merged")
+    assert store.decided.states()["person_id"].to_list() == ["new"]
+
+
+def test_the_state_of_the_former_one_stands_where_it_is_further_on(store: Store) -> None:
+    _save(store, "run-1", {"old": 15.0, "new": 15.0})
+    _merge(store, "old", "new", old_stands=True)
+    assert _running(store) == [("old:first:0:1", "new")]
+    assert store.decided.states()["person_id"].to_list() == ["new"]
+
+
+def test_who_was_never_decided_of_inherits(store: Store) -> None:
+    _save(store, "run-1", {"old": 15.0})
+    _merge(store, "old", "new", old_stands=True)
+    assert _running(store) == [("old:first:0:1", "new")]
+    assert store.decided.states()["person_id"].to_list() == ["new"]
+
+
+def test_moves_of_both_in_one_run_are_the_moves_of_one(store: Store) -> None:
+    _save(store, "run-1", {"old": 15.0, "new": 15.0}, moves=True)
+    _merge(store, "old", "new", old_stands=False)
+    assert store.decided.moves("new").height == 2
+    assert store.decided.moves("old").is_empty()

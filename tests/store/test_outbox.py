@@ -1,0 +1,185 @@
+"""Intended changes, what became of them, and what later comparisons rest on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from crmsync.model.changes import Association, Change, FieldDiff, Outcome, Receipt
+from crmsync.model.records import RawRecord, RecordRef
+from crmsync.store import Store
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+
+
+def _change(key: str, *, person: str = "p1", connection: str = "sfa", record: str | None = "1", task: str | None = None) -> Change:
+    return Change(
+        key=key,
+        connection=connection,
+        object="Lead",
+        operation="update" if record else "upsert",
+        fields=(FieldDiff("phase", None, "inquiry", "mql"),),
+        person_id=person,
+        record_id=record,
+        key_field="key" if task else None,
+        key_value=task,
+        associations=(Association("Lead", "1"),) if task else (),
+        expected_modified_at=NOW if record else None,
+    )
+
+
+def _plan(store: Store, run_id: str, *changes: Change, now: datetime = NOW) -> None:
+    with store.transaction() as db:
+        store.outbox.plan(db, run_id, changes, now)
+
+
+def _settle(store: Store, *persons: str, connections: tuple[str, ...] = ("sfa",), held: tuple[str, ...] = ()) -> None:
+    with store.transaction() as db:
+        store.outbox.settle(db, persons, connections, held, LATER)
+
+
+def _confirm(store: Store, run_id: str, key: str, outcome: Outcome, **more) -> None:
+    with store.transaction() as db:
+        store.outbox.confirm(db, run_id, [Receipt(key, outcome, **more)], LATER)
+
+
+def _states(store: Store, person: str = "p1") -> list[str]:
+    return [outcome["state"] for _, outcome in store.outbox.history(person)]
+
+
+def test_a_change_comes_out_as_it_went_in_and_in_the_order_of_the_plan(store: Store) -> None:
+    changes = [_change("b"), _change("a", record=None, task="clock")]
+    _plan(store, "run", *changes)
+    assert store.outbox.open_changes("run") == changes
+
+
+def test_what_is_on_its_way_is_not_sent_by_the_same_run_again(store: Store) -> None:
+    _plan(store, "run", _change("a"), _change("b"))
+    store.outbox.mark_sending("run", ["a"], NOW)
+    assert [c.key for c in store.outbox.open_changes("run")] == ["b"]
+    assert store.outbox.outcomes("run") == {"planned": 1, "sending": 1}
+
+
+def test_a_receipt_settles_a_change_that_arrived(store: Store) -> None:
+    for key, outcome in (("a", "written"), ("b", "unchanged")):
+        _plan(store, "run", _change(key))
+        _confirm(store, "run", key, outcome, message="fine")
+    assert _states(store) == ["written", "unchanged"]
+    assert store.outbox.unfinished_persons(["sfa"]) == []
+
+
+def test_a_change_that_did_not_arrive_for_sure_has_its_person_planned_again(store: Store) -> None:
+    for number, outcome in enumerate(("conflict", "retry", "unknown", "rejected", "written")):
+        _plan(store, "run", _change(outcome, person=f"p{number}"))
+        _confirm(store, "run", outcome, outcome)
+    _plan(store, "run", _change("planned", person="p5"), _change("sending", person="p6"))
+    store.outbox.mark_sending("run", ["sending"], NOW)
+    assert store.outbox.unfinished_persons(["sfa"]) == ["p0", "p1", "p2", "p5", "p6"]
+    assert store.outbox.unfinished_persons(["ma"]) == []
+
+
+def test_a_plan_that_looked_at_a_person_supersedes_what_was_open(store: Store) -> None:
+    _plan(store, "run", _change("a"), _change("b", person="p2"))
+    _settle(store, "p1")
+    assert _states(store) == ["superseded"]
+    assert store.outbox.unfinished_persons(["sfa"]) == ["p2"]
+
+
+def test_what_is_open_at_a_connection_that_was_not_looked_at_stays_open(store: Store) -> None:
+    _plan(store, "run", _change("a"), _change("b", connection="ma"))
+    _settle(store, "p1", connections=("ma",))
+    assert _states(store) == ["planned", "superseded"]
+    assert store.outbox.unfinished_persons(["sfa"]) == ["p1"]
+
+
+def test_a_conflict_stays_in_the_record_as_one_and_is_done_with(store: Store) -> None:
+    _plan(store, "run", _change("a"))
+    _confirm(store, "run", "a", "conflict")
+    _settle(store, "p1")
+    assert _states(store) == ["conflict"]
+    assert store.outbox.unfinished_persons(["sfa"]) == []
+
+
+def test_records_of_uncertain_content_are_named_by_object(store: Store) -> None:
+    for record, outcome in (("1", "unknown"), ("2", "conflict"), ("3", "written"), ("4", "rejected")):
+        _plan(store, "run", _change(outcome, record=record))
+        _confirm(store, "run", outcome, outcome, record_id=record)
+    _plan(store, "run", _change("s", record="5"), _change("p", record="6"), _change("t", record=None, task="clock"))
+    store.outbox.mark_sending("run", ["s", "t"], NOW)
+    assert store.outbox.uncertain_records("sfa") == {"Lead": ["1", "2", "5"]}
+    assert store.outbox.uncertain_records("ma") == {}
+
+
+def test_a_refused_change_is_a_dead_letter_until_a_plan_looks_again(store: Store) -> None:
+    _plan(store, "run", _change("a"))
+    _confirm(store, "run", "a", "rejected", code="VALIDATION", message="Fill in the industry")
+    letters = store.outbox.rejected().to_dicts()
+    assert [(row["key"], row["code"], row["message"]) for row in letters] == [("a", "VALIDATION", "Fill in the industry")]
+    _settle(store, "p1", held=("a",))
+    assert store.outbox.rejected().height == 1
+    _settle(store, "p1")
+    assert store.outbox.rejected().is_empty()
+    assert _states(store) == ["rejected"]
+
+
+def test_dead_letters_come_newest_first(store: Store) -> None:
+    for key in ("a", "b"):
+        _plan(store, "run", _change(key, record=key))
+        _confirm(store, "run", key, "rejected")
+    assert store.outbox.rejected()["key"].to_list() == ["b", "a"]
+
+
+def test_a_task_that_was_refused_and_then_made_is_no_dead_letter(store: Store) -> None:
+    """The first had no record, the second has one: they are for the same clock all the same."""
+    _plan(store, "one", _change("a", record=None, task="clock"))
+    _confirm(store, "one", "a", "rejected")
+    _settle(store, "p1")
+    _plan(store, "two", _change("a", record=None, task="clock"), now=LATER)
+    _confirm(store, "two", "a", "written", record_id="t1")
+    assert store.outbox.rejected().is_empty()
+
+
+def test_a_refusal_knows_whether_its_record_has_moved_since(store: Store) -> None:
+    store.staging.stage("sfa", "Lead", [RawRecord("Lead", "1", {"a": 1}, NOW)], {}, NOW)
+    _plan(store, "run", _change("a"))
+    _confirm(store, "run", "a", "rejected")
+    assert not store.outbox.refusals()["a"].has_moved
+    store.staging.stage("sfa", "Lead", [RawRecord("Lead", "1", {"a": 1}, LATER)], {}, LATER)
+    assert store.outbox.refusals()["a"].has_moved
+
+
+def test_a_stamp_in_the_refusal_itself_counts_as_seen(store: Store) -> None:
+    """The CRM's automation put our value back: the record moved, but by our own hand."""
+    _plan(store, "run", _change("a"))
+    _confirm(store, "run", "a", "rejected", modified_at=LATER)
+    store.staging.stage("sfa", "Lead", [RawRecord("Lead", "1", {"a": 1}, LATER)], {}, LATER)
+    assert not store.outbox.refusals()["a"].has_moved
+
+
+def test_a_receipt_of_another_run_changes_nothing(store: Store) -> None:
+    _plan(store, "run", _change("a"))
+    _confirm(store, "other", "a", "written")
+    assert _states(store) == ["planned"]
+
+
+def test_bases_are_kept_by_record_and_field_with_their_types(store: Store) -> None:
+    lead, other = RecordRef("sfa", "Lead", "1"), RecordRef("ma", "contacts", "1")
+    bases = {(lead, "OwnerId"): "005", (lead, "Score"): 5.0, (lead, "Status"): None, (other, "owner"): "7"}
+    with store.transaction() as db:
+        store.outbox.save_bases(db, bases, NOW)
+        store.outbox.save_bases(db, {(lead, "OwnerId"): "006"}, LATER)
+    assert store.outbox.bases([lead]) == {(lead, "OwnerId"): "006", (lead, "Score"): 5.0, (lead, "Status"): None}
+    assert store.outbox.all_bases("ma", ["owner"])["value"].to_list() == ['"7"']
+    assert store.outbox.all_bases("sfa", ["owner"]).is_empty()
+
+
+def test_a_task_has_a_place_before_it_is_made(store: Store) -> None:
+    with store.transaction() as db:
+        store.outbox.place_task(db, "clock", RecordRef("sfa", "Task", ""), "sfa/Lead/1", {}, NOW)
+    assert store.outbox.placed_tasks(["clock", "none"])["clock"]["record_id"] is None
+    assert store.outbox.created_tasks(["clock"]) == set()
+    with store.transaction() as db:
+        store.outbox.place_task(db, "clock", RecordRef("sfa", "Task", "t1"), "sfa/Lead/1", {"owner": "u"}, LATER)
+    placed = store.outbox.placed_tasks(["clock"])["clock"]
+    assert (placed["record_id"], placed["body"]) == ("t1", {"owner": "u"})
+    assert store.outbox.created_tasks(["clock"]) == {"clock"}
