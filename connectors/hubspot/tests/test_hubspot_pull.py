@@ -31,10 +31,14 @@ def test_a_backfill_reads_every_contact_once_page_by_page(rig: Any) -> None:
 
 
 def test_a_backfill_that_breaks_off_goes_on_after_the_last_stored_page(rig: Any) -> None:
-    ids = people(rig, 250)
-    first = rig.pull("contacts").pages[0]
-    rest = rig.pull("contacts", first.cursor)
-    assert [one.id for one in first.records] + rest.ids[:150] == ids
+    ids = people(rig, 2300)
+    rig.advance(hours=1)
+    whole = rig.pull("contacts").pages
+    assert [len(page.records) for page in whole] == [1000, 1000, 300, 0]
+    for at, stored in ((0, 1000), (1, 2000), (2, 2300)):
+        rig.forget()
+        assert rig.pull("contacts", whole[at].cursor).ids == ids[stored:]
+    assert len(rig.calls("GET", "/contacts")) == 0, "what is listed is not listed again"
 
 
 def test_what_changes_during_the_backfill_is_in_the_first_increment(rig: Any) -> None:
@@ -62,18 +66,30 @@ def test_an_increment_reads_what_changed_and_nothing_else(rig: Any) -> None:
     assert rig.pull("contacts", pulled.cursor).ids == [ids[3]], "inside the overlap a record is read again, never missed"
 
 
-def test_five_hundred_contacts_with_one_stamp_come_by_id_past_every_page(rig: Any) -> None:
+def test_many_contacts_with_one_stamp_come_by_id_past_every_page(rig: Any) -> None:
     cursor = rig.pull("contacts").cursor
-    rig.advance(hours=1)
-    ids = people(rig, 500)
+    rig.advance(minutes=20)
+    ids = people(rig, 1500)
     rig.advance(minutes=1)
     rig.forget()
     pulled = rig.pull("contacts", cursor)
     assert pulled.ids == ids
-    assert [len(page.records) for page in pulled.pages] == [200, 200, 100]
-    assert pulled.pages[0].expected == 500
+    assert [len(page.records) for page in pulled.pages] == [1000, 500]
+    assert pulled.pages[0].expected == 1500
+    assert len(rig.calls("POST", "/search")) == 8, "200 a call"
     halfway = rig.pull("contacts", pulled.pages[0].cursor)
-    assert halfway.ids == ids[200:], "the cursor of any page goes on inside the same window"
+    assert halfway.ids == ids[1000:], "the cursor of any page goes on inside the same window"
+
+
+def test_an_object_where_nothing_changed_costs_one_call(rig: Any) -> None:
+    people(rig, 3)
+    rig.advance(minutes=10)
+    cursors = {stream: rig.pull(stream).cursor for stream in ("contacts", "companies", "deals", "tasks", "page_views")}
+    rig.advance(minutes=15)
+    rig.forget()
+    for stream, cursor in cursors.items():
+        rig.pull(stream, cursor)
+    assert len(rig.requests) == len(cursors)
 
 
 def test_a_row_that_the_index_shows_late_is_seen_by_a_later_window(rig_of: Make) -> None:

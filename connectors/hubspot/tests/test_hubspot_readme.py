@@ -36,6 +36,8 @@ def test_the_defaults_are_those_of_the_code() -> None:
         f"| `overlap_seconds` | `{int(default.lags.overlap.total_seconds())}` |",
         f"| `trailing_seconds` | `{int(default.lags.trailing.total_seconds())}` |",
         f"| `archive_every_hours` | `{int(default.bin_every.total_seconds()) // 3600}` |",
+        f"| `sweep_every_days` | `{default.sweep_every.days}` |",
+        f"| `sweep_pages` | `{default.sweep_pages}` |",
         f"| `page_views_days` | `{default.page_views_since.days}` |",
     ):
         assert line in README

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,12 +16,15 @@ from crmsync_hubspot.windows import (
     Bin,
     Lags,
     Settled,
+    Sweep,
     Window,
     after_backfill,
     dump,
     load,
+    narrow_since,
     next_window,
     search_body,
+    settled_at,
 )
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -29,7 +33,7 @@ moments = st.integers(0, 10**11).map(lambda n: datetime(2024, 1, 1, tzinfo=UTC) 
 
 
 def settled(until: datetime, wide: datetime | None = None) -> Settled:
-    return Settled(until, wide or until, Bin(until))
+    return replace(settled_at(until), wide=wide or until)
 
 
 def test_a_window_ends_before_now_and_begins_before_the_last_one_ended() -> None:
@@ -85,9 +89,26 @@ def test_every_moment_is_looked_at_again_after_the_index_had_an_hour(gaps: list[
 
 @given(moments, moments, moments, st.integers(0, 2**53), st.none() | moments)
 def test_a_cursor_survives_the_store(a: datetime, b: datetime, c: datetime, id_: int, started: datetime | None) -> None:
-    done = Settled(a, b, Bin(c, started, "77" if started else None))
+    sweep = Sweep(b, started, "78", id_) if started else Sweep(b)
+    done = Settled(a, b, Bin(c, started, "77" if started else None), sweep)
     for state in (done, Window(a, b, done, id_), Backfill(a, "12"), Backfill(b)):
         assert load(dump(state)) == state
+
+
+def test_a_cursor_from_before_there_were_sweeps_is_due_for_one_a_week_later() -> None:
+    state = load({"until": "2026-11-22T12:00:00.000Z"})
+    assert isinstance(state, Settled)
+    assert not state.sweep.is_due(NOON + timedelta(days=6), timedelta(days=7))
+    assert state.sweep.is_due(NOON + timedelta(days=7), timedelta(days=7))
+    assert not state.sweep.is_due(NOON + timedelta(days=99), timedelta(0)), "zero turns sweeps off"
+
+
+@given(moments, moments, moments)
+def test_what_is_asked_before_the_clock_is_known_never_begins_before_the_window(
+    until: datetime, wide: datetime, now: datetime
+) -> None:
+    state = settled(until, min(until, wide))
+    assert next_window(state, now, Lags()).since <= narrow_since(state, Lags())
 
 
 def test_no_cursor_is_no_state() -> None:
@@ -101,7 +122,7 @@ def test_a_cursor_of_someone_else_is_refused() -> None:
 
 
 def test_a_search_asks_by_id_inside_a_frozen_window_with_all_five_keys() -> None:
-    body = search_body("lastmodifieddate", Window(NOON, NOON + minutes, settled(NOON), after_id=501), ("email",))
+    body = search_body("lastmodifieddate", NOON, NOON + minutes, 501, ("email",))
     assert set(body) == {"after", "filterGroups", "limit", "properties", "sorts"}
     assert body["sorts"] == ["hs_object_id"]
     assert body["limit"] == 200

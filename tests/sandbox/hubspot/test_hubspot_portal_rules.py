@@ -11,6 +11,8 @@ import pytest
 from crmsync.sandbox.clock import VirtualClock
 from crmsync.sandbox.hubspot.errors import PortalError
 from crmsync.sandbox.hubspot.portal import Portal
+from crmsync.sandbox.hubspot.times import iso
+from crmsync.sandbox.hubspot.types import object_type
 
 
 def refused(portal: Portal, type: str, properties: Mapping[str, Any]) -> tuple[int, set[str | None]]:
@@ -148,6 +150,29 @@ def test_a_chain_of_merges_leads_to_its_end_and_names_every_former_id(portal: Po
     row = portal.get("contacts", a) or {}
     assert row["hs_object_id"] == last
     assert set(row["hs_merged_object_ids"].split(";")) == {a, b, c, first}
+
+
+def test_a_restored_contact_is_listed_and_searched_again_with_its_old_stamp(portal: Portal, clock: VirtualClock) -> None:
+    contacts = [portal.create("contacts", {"email": f"{name}@example.com"}) for name in "abc"]
+    stamp = iso(clock.now())
+    clock.advance(timedelta(hours=1))
+    for contact in contacts:
+        portal.archive("contacts", contact)
+    for contact in contacts[1:]:
+        portal.restore("contacts", contact)
+    assert [row["hs_object_id"] for row in portal.rows("contacts")] == contacts[1:]
+    assert portal.find("contacts", "email", "b@example.com") == contacts[1]
+    assert portal.get("contacts", contacts[1])["lastmodifieddate"] == stamp  # type: ignore[index]
+    assert portal.objects.catch_up(object_type("contacts")).all_ids() == [int(number) for number in contacts[1:]]
+
+
+def test_a_contact_whose_address_was_taken_cannot_be_restored(portal: Portal) -> None:
+    gone = portal.create("contacts", {"email": "a@example.com"})
+    portal.archive("contacts", gone)
+    portal.create("contacts", {"email": "a@example.com"})
+    with pytest.raises(PortalError) as caught:
+        portal.restore("contacts", gone)
+    assert caught.value.status == 400
 
 
 def test_a_merged_contact_has_the_visits_of_both(portal: Portal, clock: VirtualClock) -> None:

@@ -21,13 +21,16 @@ AUTH_SECRETS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`bin_every` is how often the recycle bin is read and `bin_pages` how much of it at a time; `page_views_since` is how far
+    """`bin_every` is how often the recycle bin is read and `bin_pages` how much of it at a time, `sweep_every` and `sweep_pages`
+    likewise for listing everything anew; `page_views_since` is how far
     back the first read of page views goes."""
 
     api_version: str = DEFAULT_VERSION
     lags: Lags = field(default_factory=Lags)
     bin_every: timedelta = timedelta(hours=6)
     bin_pages: int = 50
+    sweep_every: timedelta = timedelta(days=7)
+    sweep_pages: int = 200
     page_views_since: timedelta = timedelta(days=90)
 
 
@@ -39,6 +42,8 @@ OPTION_TYPES: Mapping[str, type] = {
     "trailing_seconds": int,
     "archive_every_hours": int,
     "archive_pages": int,
+    "sweep_every_days": int,
+    "sweep_pages": int,
     "page_views_days": int,
 }
 
@@ -59,6 +64,8 @@ def read_options(settings: ConnectionSettings) -> Options:
         lags,
         timedelta(hours=_count(settings, "archive_every_hours", default.bin_every.total_seconds() / 3600)),
         max(1, _count(settings, "archive_pages", default.bin_pages)),
+        timedelta(days=_count(settings, "sweep_every_days", default.sweep_every.days)),
+        max(1, _count(settings, "sweep_pages", default.sweep_pages)),
         timedelta(days=_count(settings, "page_views_days", default.page_views_since.days)),
     )
 

@@ -77,34 +77,35 @@ class Portal:
         return self._json(Call("POST", self.paths.records(object, "/search"), json=body, lane="search", repeatable=True))
 
     def batch_read(
-        self, object: str, ids: Sequence[str], properties: Sequence[str], *, id_property: str | None = None
+        self,
+        object: str,
+        ids: Sequence[str],
+        properties: Sequence[str],
+        *,
+        id_property: str | None = None,
+        archived: bool = False,
     ) -> dict[str, Mapping[str, Any]]:
-        """Rows by id (or by the value of a unique property), those that are there. Merged and archived ids are not."""
+        """Rows by id (or by the value of a unique property), those that are there, or in the recycle bin with `archived`. Merged
+        ids are in neither."""
         found: dict[str, Mapping[str, Any]] = {}
+        body = {"properties": list(properties), "propertiesWithHistory": []} | ({"idProperty": id_property} if id_property else {})
         for part in chunks(tuple(dict.fromkeys(ids)), BATCH):
-            for row in self._read(object, part, properties, id_property):
+            for row in self._read(object, part, body, "true" if archived else "false"):
                 value = (row.get("properties") or {}).get(id_property) if id_property else row.get("id")
                 found[str(value)] = row
         return found
 
-    def _read(
-        self, object: str, ids: Sequence[str], properties: Sequence[str], id_property: str | None
-    ) -> tuple[Mapping[str, Any], ...]:
-        body: dict[str, Any] = {
-            "properties": list(properties),
-            "propertiesWithHistory": [],
-            "inputs": [{"id": id_} for id_ in ids],
-        }
-        if id_property:
-            body["idProperty"] = id_property
-        call = Call("POST", self.paths.records(object, "/batch/read"), json=body, repeatable=True, is_lenient=True)
+    def _read(self, object: str, ids: Sequence[str], body: Mapping[str, Any], archived: str) -> tuple[Mapping[str, Any], ...]:
+        asked = {**body, "inputs": [{"id": id_} for id_ in ids]}
+        path = self.paths.records(object, "/batch/read")
+        call = Call("POST", path, params={"archived": archived}, json=asked, repeatable=True, is_lenient=True)
         try:
             answer = self._answer(call)
         except RetryLater as error:
             if error.params.get("status") not in TOO_MUCH_WORK or len(ids) == 1:
                 raise
             half = len(ids) // 2
-            return self._read(object, ids[:half], properties, id_property) + self._read(object, ids[half:], properties, id_property)
+            return self._read(object, ids[:half], body, archived) + self._read(object, ids[half:], body, archived)
         if answer.status >= 300 and answer.status != 404:
             raise rejected(self.client.name, call, answer)
         return answer.rows

@@ -1,14 +1,16 @@
-"""Pulling an object of the generic API: backfill, then windows of changes, and the recycle bin now and then.
+"""Pulling an object of the generic API: backfill, then windows of changes; the recycle bin and a sweep now and then.
 
-    nothing ──list──▶ backfill ──done──▶ settled ──▶ window ──200 rows a page, by id──▶ settled ──bin due──▶ settled
+    nothing ──list──▶ backfill ──done──▶ settled ──▶ window ──200 rows a call, by id──▶ settled ──bin due──▶ ──sweep due──▶ settled
 
-Every page carries the state that is true once its records are stored; any of them can be the last.
+Every page carries the state that is true once its records are stored; any of them can be the last. HubSpot's clock is read
+from the answers that are needed anyway, so a quiet object costs one call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from crmsync.connect.calls import CallRejected
@@ -18,8 +20,9 @@ from crmsync.model.records import RawRecord
 from crmsync_hubspot.catalogue import Catalogue, fits_query, fits_search
 from crmsync_hubspot.objects import OBJECTS, ObjectFacts
 from crmsync_hubspot.options import Options
-from crmsync_hubspot.portal import Portal
+from crmsync_hubspot.portal import ASSOCIATION_READ, Portal
 from crmsync_hubspot.records import MERGED_IDS, archived_record, next_after, record_of, with_losers
+from crmsync_hubspot.sweeping import gone_records, missing_ids
 from crmsync_hubspot.values import instant
 from crmsync_hubspot.windows import (
     SEARCH_LIMIT,
@@ -27,11 +30,12 @@ from crmsync_hubspot.windows import (
     Bin,
     Settled,
     State,
+    Sweep,
     Window,
     after_backfill,
     dump,
-    first_state,
     load,
+    narrow_since,
     next_window,
     search_body,
 )
@@ -41,60 +45,98 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RecordPull:
-    """One object's pull. `properties` are those that the portal has of the fields asked for, and what we need ourselves."""
+    """One object's pull. `properties` are those that the portal has of the fields asked for, and what we need ourselves; `known`
+    gives the ids of the stored records."""
 
     facts: ObjectFacts
     properties: tuple[str, ...]
     portal: Portal
     options: Options
+    known: Callable[[], Iterable[str]]
 
     def pages(self, cursor: Mapping[str, Any] | None) -> Iterator[Page]:
         """Pages until the present is reached; after a backfill the changes since it began follow at once."""
-        now = self.portal.now()
-        state: State = load(cursor) or first_state(now)
+        state: State | None = load(cursor)
+        if state is None:
+            state = Backfill(self.portal.now())
         if isinstance(state, Backfill):
             yield from self._backfill(state)
-            state, now = after_backfill(state), self.portal.now()
-        window = state if isinstance(state, Window) else next_window(state, now, self.options.lags)
-        yield from self._window(window)
-        settled = window.then
+            state = after_backfill(state)
+        if isinstance(state, Settled):
+            window, first = self._opened(state)
+        else:
+            window, first = state, None
+        yield from self._window(window, first)
+        settled, now = window.then, self.portal.client.server_time()
         if settled.bin.is_due(now, self.options.bin_every):
-            yield from self._bin(settled, Bin(settled.bin.read_at, settled.bin.started or now, settled.bin.after))
+            begun = Bin(settled.bin.read_at, settled.bin.started or now, settled.bin.after)
+            settled = yield from self._bin(settled, begun)
+        if settled.sweep.is_due(now, self.options.sweep_every):
+            sweep = settled.sweep
+            yield from self._sweep(settled, replace(sweep, started=sweep.started or now))
 
     def _backfill(self, state: Backfill) -> Iterator[Page]:
-        """Everything, 100 a page by id. Fields come along where their names fit a URL, else by batch/read."""
-        asked = self.properties if fits_query(self.properties) else ()
-        after = state.after
+        """Everything, by id."""
+        for rows, after in self._listing(state.after):
+            yield Page(self._records(rows), dump(after_backfill(state) if after is None else replace(state, after=after)))
+
+    def _listing(self, after: str | None, calls: int | None = None) -> Iterator[tuple[Sequence[Row], str | None]]:
+        """Rows of the listing with their fields, by id, up to 1,000 at a time (that many share one read of associations), and
+        where it goes on; at most so many calls. Fields come along where their names fit a URL, else by batch/read."""
+        asked = self.properties if fits_query(self.properties) else (self.facts.modified,)
         guard = LoopGuard(self.portal.client.name, self.facts.name)
+        rows: list[Row] = []
         while True:
             guard.check(after)
             answer = self.portal.list_page(self.facts.name, asked, after)
-            rows = self._whole(answer.get("results") or (), is_whole=bool(asked))
+            rows += answer.get("results") or ()
             after = next_after(answer)
-            done = after_backfill(state) if after is None else Backfill(state.started, after)
-            yield Page(self._records(rows), dump(done))
-            if after is None:
+            calls = None if calls is None else calls - 1
+            is_end = after is None or calls == 0
+            if is_end or len(rows) >= ASSOCIATION_READ:
+                yield self._whole(rows, is_whole=asked is self.properties), after
+                rows = []
+            if is_end:
                 return
 
-    def _window(self, window: Window) -> Iterator[Page]:
-        """The rows of a frozen window, by id, until a page is not full. Fields come along where the search body stays short."""
-        asked = self.properties if fits_search(self.properties) else (self.facts.modified,)
-        is_whole = asked is self.properties
+    def _opened(self, settled: Settled) -> tuple[Window, Row | None]:
+        """The next window, and its first answer: it is asked without an end, and tells by HubSpot's clock where that is. Where a
+        wide window is due, it begins earlier than what was asked, so it is asked again."""
+        since = narrow_since(settled, self.options.lags)
+        answer = self._search(since, None, 0)
+        window = next_window(settled, self.portal.client.server_time(), self.options.lags)
+        return window, (answer if window.since == since else None)
+
+    def _search(self, since: datetime, until: datetime | None, after_id: int) -> Row:
+        body = search_body(self.facts.modified, since, until, after_id, self._searched)
+        return self.portal.search(self.facts.name, body)
+
+    @property
+    def _searched(self) -> tuple[str, ...]:
+        """Fields come along where the search body stays short, else by batch/read."""
+        return self.properties if fits_search(self.properties) else (self.facts.modified,)
+
+    def _window(self, window: Window, first: Row | None) -> Iterator[Page]:
+        """The rows of a frozen window, by id, until an answer is not full; `first` is the first one where it is there already."""
         guard = LoopGuard(self.portal.client.name, self.facts.name)
         expected: int | None = None
+        rows: list[Row] = []
         while True:
             guard.check(window.after_id)
-            answer = self.portal.search(self.facts.name, search_body(self.facts.modified, window, asked))
-            found = answer.get("results") or ()
+            answer = first or self._search(window.since, window.until, window.after_id)
+            first, found = None, answer.get("results") or ()
             expected = answer.get("total") if expected is None else expected
+            rows += found
             is_last = len(found) < SEARCH_LIMIT
             window = window if is_last else replace(window, after_id=max(int(row["id"]) for row in found))
-            records = self._records(self._whole(found, is_whole=is_whole))
-            yield Page(records, dump(window.then if is_last else window), expected)
+            if is_last or len(rows) >= ASSOCIATION_READ:
+                records = self._records(self._whole(rows, is_whole=self._searched is self.properties))
+                yield Page(records, dump(window.then if is_last else window), expected)
+                rows = []
             if is_last:
                 return
 
-    def _bin(self, settled: Settled, bin_: Bin) -> Iterator[Page]:
+    def _bin(self, settled: Settled, bin_: Bin) -> Generator[Page, None, Settled]:
         """The recycle bin, at most `bin_pages` of it; what went there before the last pass is known already."""
         known_until = bin_.read_at - self.options.lags.overlap
         guard = LoopGuard(self.portal.client.name, f"{self.facts.name}, archived")
@@ -104,9 +146,24 @@ class RecordPull:
             rows = [row for row in answer.get("results") or () if _went(row, known_until)]
             after = next_after(answer)
             bin_ = Bin(bin_.started or bin_.read_at) if after is None else replace(bin_, after=after)
-            yield Page(tuple(archived_record(self.facts.name, row) for row in rows), dump(replace(settled, bin=bin_)))
+            settled = replace(settled, bin=bin_)
+            yield Page(tuple(archived_record(self.facts.name, row) for row in rows), dump(settled))
             if after is None:
-                return
+                break
+        return settled
+
+    def _sweep(self, settled: Settled, sweep: Sweep) -> Iterator[Page]:
+        """Everything listed anew, at most `sweep_pages` calls of it: what was missed, changed without a stamp, or restored comes
+        as it is now; what is stored and no longer listed is looked for, and told as gone."""
+        known = sorted(int(id_) for id_ in self.known() if id_.isdecimal())
+        for rows, after in self._listing(sweep.after, self.options.sweep_pages):
+            listed = [int(row["id"]) for row in rows]
+            missing = missing_ids(known, listed, sweep.last_id, is_last=after is None)
+            gone = gone_records(self.portal, self.facts, missing)
+            last_id = max([sweep.last_id, *listed])
+            sweep = replace(sweep, after=after, last_id=last_id) if after else Sweep(sweep.started or sweep.done_at)
+            settled = replace(settled, sweep=sweep)
+            yield Page((*self._records(rows), *gone), dump(settled))
 
     def _whole(self, rows: Sequence[Row], *, is_whole: bool) -> Sequence[Row]:
         """The rows with all their fields, in their order. One that went away since it was listed is left out: the recycle bin
@@ -140,7 +197,8 @@ def record_pull(portal: Portal, catalogue: Catalogue, options: Options, request:
     """The pull that a request asks for."""
     facts = OBJECTS[request.object]
     own = (facts.modified, *((MERGED_IDS,) if facts.merges else ()))
-    return RecordPull(facts, catalogue.fields(facts.name, (*request.fields, *own)), portal, options)
+    properties = catalogue.fields(facts.name, (*request.fields, *own))
+    return RecordPull(facts, properties, portal, options, lambda: request.known(facts.name))
 
 
 def _went(row: Row, known_until: Any) -> bool:

@@ -57,8 +57,8 @@ def stretch_of(cursor: Mapping[str, Any] | None, now: datetime, options: Options
 
 def submission_pages(portal: Portal, options: Options, cursor: Mapping[str, Any] | None, forms: Iterable[str]) -> Iterator[Page]:
     """Submissions of each known form, newest first, down to the first that is older than the stretch."""
-    stretch = stretch_of(cursor, portal.now(), options, FLOOR)
     names = {str(row["id"]): row.get("name") for row in portal.forms()}
+    stretch = stretch_of(cursor, portal.client.server_time(), options, FLOOR)
     ids = sorted(set(forms) | set(names))
     for form_id in (id_ for id_ in ids if id_ > stretch.after):
         since = stretch.since if stretch.known is None or form_id in stretch.known else FLOOR

@@ -30,6 +30,7 @@ from crmsync_hubspot.views import (
     Row,
     Seen,
     ViewWindow,
+    asked_since,
     dump_views,
     event_record,
     read_as_events,
@@ -52,46 +53,58 @@ def page_view_pages(portal: Portal, catalogue: Catalogue, options: Options, requ
     if moved is None:
         yield Page((), dict(request.cursor or {}))
         return
-    now = portal.now()
-    window = view_window(request.cursor, now, options.lags, max(now - options.page_views_since, FLOOR))
-    yield from ViewPull(portal, properties, moved, now, lambda: request.known(STREAM)).pages(window)
+    yield from ViewPull(portal, properties, moved, options, lambda: request.known(STREAM)).pages(request.cursor)
 
 
 class ViewPull:
     """One run. `moved` is the property by which contacts are searched, `known` the ids of the stored page views."""
 
     def __init__(
-        self, portal: Portal, properties: Sequence[str], moved: str, now: datetime, known: Callable[[], Iterable[str]]
+        self, portal: Portal, properties: Sequence[str], moved: str, options: Options, known: Callable[[], Iterable[str]]
     ) -> None:
         self._portal = portal
         self._properties = properties
         self._moved = moved
-        self._now = now
+        self._options = options
         self._known = known
 
-    def pages(self, window: ViewWindow) -> Iterator[Page]:
+    def pages(self, cursor: Mapping[str, Any] | None) -> Iterator[Page]:
         """Pages until all contacts of the window are read."""
+        window, rows = self._opened(cursor)
         while True:
-            rows = self._visitors(window)
             for part in chunks(rows, CONTACTS_PER_PAGE):
                 records, window = self._read(part, window)
                 window = replace(window, after=int(part[-1]["id"]))
                 yield Page(records, dump_views(window))
             if len(rows) < SEARCH_LIMIT:
                 break
+            rows = self._visitors(window.since, window.after)
         yield Page((), dump_views(window.then))
+
+    def _opened(self, cursor: Mapping[str, Any] | None) -> tuple[ViewWindow, list[Row]]:
+        """The window, and the first visitors in it; their answer tells HubSpot's clock."""
+        lags = self._options.lags
+        since, after = asked_since(cursor, lags) or (max(self._portal.now() - self._options.page_views_since, FLOOR), 0)
+        rows = self._visitors(since, after)
+        window = view_window(cursor, self._now, lags, since)
+        return window, (rows if window.since == since else self._visitors(window.since, window.after))
+
+    @property
+    def _now(self) -> datetime:
+        """HubSpot's clock as of its last answer."""
+        return self._portal.client.server_time()
 
     @cached_property
     def _told(self) -> Mapping[str, Seen]:
         """Read from the store once, and only where it is needed."""
         return told_so_far(self._known())
 
-    def _visitors(self, window: ViewWindow) -> list[Row]:
+    def _visitors(self, since: datetime, after: int) -> list[Row]:
         """Contacts seen on the site since then, by id. There is no upper end: one who came back meanwhile has left the window of
         its earlier visit, which must be read all the same."""
         filters = [
-            {"propertyName": self._moved, "operator": "GTE", "value": str(millis(window.since))},
-            {"propertyName": "hs_object_id", "operator": "GT", "value": str(window.after)},
+            {"propertyName": self._moved, "operator": "GTE", "value": str(millis(since))},
+            {"propertyName": "hs_object_id", "operator": "GT", "value": str(after)},
         ]
         body: dict[str, Any] = {
             "filterGroups": [{"filters": filters}],

@@ -21,7 +21,7 @@ from typing import Any
 from crmsync.model.records import RawRecord
 from crmsync_hubspot.records import MERGED_IDS
 from crmsync_hubspot.values import instant, iso, millis
-from crmsync_hubspot.windows import Bin, Lags, Settled, next_window
+from crmsync_hubspot.windows import Lags, narrow_since, next_window, settled_at
 
 STREAM = "page_views"
 PAGE_VIEW = "e_visited_page"
@@ -82,6 +82,16 @@ class Seen:
     views: int
 
 
+def asked_since(cursor: Mapping[str, Any] | None, lags: Lags) -> tuple[datetime, int] | None:
+    """From when, and after which contact, visitors are searched before HubSpot's clock is known; None without a cursor. A
+    window that is then due to begin earlier is asked again."""
+    held = cursor or {}
+    since, until = instant(held.get("since")), instant(held.get("until"))
+    if until is None:
+        return None
+    return (since, int(held.get("after") or 0)) if since else (narrow_since(settled_at(until), lags), 0)
+
+
 def view_window(cursor: Mapping[str, Any] | None, now: datetime, lags: Lags, first: datetime) -> ViewWindow:
     """Go on where the cursor says, or begin the next window; `first` is where a stream without a cursor begins."""
     held = cursor or {}
@@ -94,7 +104,7 @@ def view_window(cursor: Mapping[str, Any] | None, now: datetime, lags: Lags, fir
         end = max(now - lags.settle, first)
         return ViewWindow(first, end, Views(end, end))
     done = _views(held, until)
-    next_ = next_window(Settled(until, done.wide, Bin(until)), now, lags)
+    next_ = next_window(replace(settled_at(until), wide=done.wide), now, lags)
     # A later window may reach back further than this one, for late rows.
     furthest = min(next_.since, next_.then.wide - lags.trailing - lags.overlap)
     is_past = done.source == EVENTS and done.seam is not None and furthest > done.seam

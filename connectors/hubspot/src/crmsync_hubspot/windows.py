@@ -2,7 +2,7 @@
 
     backfill   {"phase": "backfill", "started": …, "after": …}                 everything, listed by id
     increment  {"phase": "increment", "since": …, "until": …, "after_id": …}    a frozen window, keyset by id
-    settled    {"until": …, "wide": …, "bin": …}                               waiting for the next call
+    settled    {"until": …, "wide": …, "bin": …, "sweep": …}                   waiting for the next call
 
 The search index runs some seconds behind writes. So a window ends `settle` before now, begins `overlap` before the last one
 ended, and once per `trailing` begins that much earlier still: a late row is seen by the wide window at the latest, without a
@@ -12,7 +12,7 @@ second pass of its own. Reading a row twice is harmless; the cursor moves only w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,12 +47,28 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """When everything was last listed anew, to find what no window and no bin tells of: `done_at` is the start of the last full
+    pass; while one runs, `started`, `after` (HubSpot's page cursor) and `last_id` (the last record listed) say where it is."""
+
+    done_at: datetime
+    started: datetime | None = None
+    after: str | None = None
+    last_id: int = 0
+
+    def is_due(self, now: datetime, every: timedelta) -> bool:
+        """A pass that was begun goes on; another begins `every` after the last one. Zero turns sweeps off."""
+        return every > timedelta(0) and (self.started is not None or now - self.done_at >= every)
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """Everything modified up to `until` is stored; the last wide window ended at `wide`."""
 
     until: datetime
     wide: datetime
     bin: Bin
+    sweep: Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +99,17 @@ def first_state(started: datetime) -> Backfill:
 
 def after_backfill(backfill: Backfill) -> Settled:
     """Increments and the recycle bin go on from when the backfill began."""
-    return Settled(backfill.started, backfill.started, Bin(backfill.started))
+    return settled_at(backfill.started)
+
+
+def settled_at(at: datetime) -> Settled:
+    """Where everything is stored as of `at`."""
+    return Settled(at, at, Bin(at), Sweep(at))
+
+
+def narrow_since(settled: Settled, lags: Lags) -> datetime:
+    """Where the next window begins unless it is a wide one: what can be asked before HubSpot's clock is known."""
+    return max(settled.until - lags.overlap, FLOOR)
 
 
 def next_window(settled: Settled, now: datetime, lags: Lags) -> Window:
@@ -92,22 +118,22 @@ def next_window(settled: Settled, now: datetime, lags: Lags) -> Window:
     wide_due = lags.trailing > timedelta(0) and until - settled.wide >= lags.trailing
     reach = min(settled.until, settled.wide - lags.trailing) if wide_due else settled.until
     since = max(reach - lags.overlap, FLOOR)
-    return Window(since, until, Settled(until, until if wide_due else settled.wide, settled.bin))
+    return Window(since, until, replace(settled, until=until, wide=until if wide_due else settled.wide))
 
 
-def search_body(modified: str, window: Window, properties: tuple[str, ...]) -> dict[str, Any]:
-    """One page of the window. Sorting and paging by id passes the cap of 10,000 results per query, also where more rows than
-    that share one millisecond. All five keys are sent: HubSpot's own SDK types require them."""
+def search_body(
+    modified: str, since: datetime, until: datetime | None, after_id: int, properties: tuple[str, ...]
+) -> dict[str, Any]:
+    """One page of a window (`until` None: up to now). Sorting and paging by id passes the cap of 10,000 results per query, also
+    where more rows than that share one millisecond. All five keys are sent: HubSpot's own SDK types require them."""
+    bounds = [
+        (modified, "GTE", millis(since)),
+        (modified, "LTE", millis(until) if until else None),
+        ("hs_object_id", "GT", after_id),
+    ]
+    filters = [{"propertyName": name, "operator": how, "value": str(value)} for name, how, value in bounds if value is not None]
     return {
-        "filterGroups": [
-            {
-                "filters": [
-                    {"propertyName": modified, "operator": "GTE", "value": str(millis(window.since))},
-                    {"propertyName": modified, "operator": "LTE", "value": str(millis(window.until))},
-                    {"propertyName": "hs_object_id", "operator": "GT", "value": str(window.after_id)},
-                ]
-            }
-        ],
+        "filterGroups": [{"filters": filters}],
         "sorts": ["hs_object_id"],
         "properties": list(properties),
         "limit": SEARCH_LIMIT,
@@ -122,7 +148,12 @@ def dump(state: State) -> dict[str, Any]:
     if isinstance(state, Window):
         place = {"phase": "increment", "since": iso(state.since), "until": iso(state.until), "after_id": str(state.after_id)}
         return place | {"then": dump(state.then)}
-    return {"until": iso(state.until), "wide": iso(state.wide), "bin": _dump_bin(state.bin)}
+    return {
+        "until": iso(state.until),
+        "wide": iso(state.wide),
+        "bin": _dump_bin(state.bin),
+        "sweep": _dump_sweep(state.sweep),
+    }
 
 
 def load(cursor: Mapping[str, Any] | None) -> State | None:
@@ -141,12 +172,24 @@ def _settled(cursor: Mapping[str, Any]) -> Settled:
     until = _time(cursor, "until")
     held = cursor.get("bin") or {}
     bin_ = Bin(instant(held.get("read_at")) or until, instant(held.get("started")), held.get("after"))
-    return Settled(until, instant(cursor.get("wide")) or until, bin_)
+    swept = cursor.get("sweep") or {}
+    sweep = Sweep(
+        instant(swept.get("done_at")) or until,
+        instant(swept.get("started")),
+        swept.get("after"),
+        int(swept.get("last_id") or 0),
+    )
+    return Settled(until, instant(cursor.get("wide")) or until, bin_, sweep)
 
 
 def _dump_bin(bin_: Bin) -> dict[str, Any]:
     started = {"started": iso(bin_.started), "after": bin_.after} if bin_.started else {}
     return {"read_at": iso(bin_.read_at)} | started
+
+
+def _dump_sweep(sweep: Sweep) -> dict[str, Any]:
+    started = {"started": iso(sweep.started), "after": sweep.after, "last_id": str(sweep.last_id)} if sweep.started else {}
+    return {"done_at": iso(sweep.done_at)} | started
 
 
 def _time(cursor: Mapping[str, Any], key: str) -> datetime:

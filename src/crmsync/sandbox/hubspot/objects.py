@@ -308,6 +308,16 @@ class Objects:
         if lead is not None and not self.associations.of(leads, number, object_type("contacts")):
             self.archive(leads, lead)
 
+    def restore(self, kind: ObjectType, id: str) -> None:
+        """Bring a record back from the bin with its unique values. Raises PortalError 404, or 400 where another took them."""
+        record = self.records[kind.name].find_archived(int(id)) if id.isdecimal() else None
+        if record is None:
+            raise not_found()
+        for name, value in self._claimed(kind, record.values, record, {}):
+            self.records[kind.name].claim(name, value, record.id)
+        self.records[kind.name].restore(record)
+        self._announce(kind, record)
+
     def purge(self, kind: ObjectType, record: Record) -> None:
         """Delete for good; nothing lists the record any more."""
         if record.archived_at is None:

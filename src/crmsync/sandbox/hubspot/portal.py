@@ -77,6 +77,18 @@ class Portal:
             for name, other in partners:
                 after_link(self.objects, object_type(name), other, kind, int(id))
 
+    def restore(self, type: str, id: str) -> None:
+        """Take a record back from the recycle bin, as its page in the portal allows. Its modified time stays as it was, and what
+        it was associated with is not known any more."""
+        with self.lock:
+            self.objects.restore(object_type(type), id)
+
+    def gdpr_delete(self, type: str, id: str) -> None:
+        """Delete a record for good."""
+        with self.lock:
+            kind = object_type(type)
+            self.objects.purge(kind, self.objects.the(kind, id))
+
     def merge(self, type: str, primary: str, other: str, *, source: Source | None = None) -> str:
         """Merge two records; gives the result's id, a new one unless configured otherwise."""
         with self.lock:

@@ -113,6 +113,17 @@ class Records:
         self._gone += 1
         self._compact()
 
+    def restore(self, record: Record) -> None:
+        """Bring an archived record back to the live ones."""
+        record.archived_at = None
+        record.version += 1
+        self._archived_ids.remove(record.id)
+        position = bisect_right(self._ids, record.id)
+        if position and self._ids[position - 1] == record.id:
+            self._gone -= 1
+        else:
+            self._ids.insert(position, record.id)
+
     def purge(self, record: Record) -> None:
         """Forget the record for good, archived or not."""
         del self._by_id[record.id]
