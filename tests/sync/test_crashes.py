@@ -30,7 +30,7 @@ BOUNDARIES = [
     (Staging, "remember_again"),
     (Staging, "move_watermark"),
     (Staging, "stage_own_writes"),
-    (Entities, "save_rows"),
+    (Entities, "save"),
     (Entities, "quarantine"),
     (Identity, "save_links"),
     (Identity, "settle_reviews"),
@@ -140,7 +140,6 @@ def test_every_boundary_of_the_store_that_writes_is_in_the_list() -> None:
         ("Decided", "merge_person"),  # only where persons merge: test_stories
         ("Decided", "phase_of"),
         ("Decided", "replan"),
-        ("Entities", "save"),  # save_rows under another name
         ("Entities", "mark_deleted"),
         ("Entities", "forget_events"),
         ("Identity", "save_aliases"),

@@ -235,20 +235,8 @@ def decoder(read: ReadField) -> Decoder:
         return lambda _reading: read.constant
     if read.codec == "joined":
         return lambda reading: _joined(read, reading)
-    codec = CODECS[read.codec]
-    first = _first_of(read.sources)
-
-    def decode_strictly(reading: Reading) -> Any:
-        value = first(reading)
-        return None if value is None else codec(value, read, reading)
-
-    def decode_leniently(reading: Reading) -> Any:
-        try:
-            return decode_strictly(reading)
-        except Unfit:
-            return None
-
-    return decode_leniently if read.unfit == "empty" else decode_strictly
+    strictly = _first_of(read, CODECS[read.codec]) if len(read.sources) != 1 else _only(read, CODECS[read.codec])
+    return _leniently(strictly) if read.unfit == "empty" else strictly
 
 
 def decode(read: ReadField, reading: Reading) -> Any:
@@ -261,14 +249,37 @@ def _joined(read: ReadField, reading: Reading) -> str | None:
     return str(read.options.get("separator", " ")).join(w for w in words if w) or None
 
 
-def _first_of(sources: tuple[str, ...]) -> Decoder:
-    """The first source that holds something; None where none does."""
-    if len(sources) != 1:
-        return lambda reading: next((v for name in sources if not is_blank(v := reading.find(name))), None)
-    (only,) = sources
+def _only(read: ReadField, codec: Codec) -> Decoder:
+    """What the one source holds."""
+    (only,) = read.sources
 
-    def take(reading: Reading) -> Any:
+    def decode_only(reading: Reading) -> Any:
         value = reading.find(only)
-        return None if is_blank(value) else value
+        return None if value is None or is_blank(value) else codec(value, read, reading)
 
-    return take
+    return decode_only
+
+
+def _first_of(read: ReadField, codec: Codec) -> Decoder:
+    """What the first source holds that holds something."""
+
+    def decode_first(reading: Reading) -> Any:
+        for name in read.sources:
+            value = reading.find(name)
+            if value is not None and not is_blank(value):
+                return codec(value, read, reading)
+        return None
+
+    return decode_first
+
+
+def _leniently(strictly: Decoder) -> Decoder:
+    """None where the value does not fit."""
+
+    def decode_leniently(reading: Reading) -> Any:
+        try:
+            return strictly(reading)
+        except Unfit:
+            return None
+
+    return decode_leniently

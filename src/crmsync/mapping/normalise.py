@@ -122,6 +122,7 @@ class Reader:
         self._connection = connection
         self._peers = peers or {}
         self._parts = tuple(_part(entity) for entity in mapping.entities)
+        self._is_flat = not any(_is_path(name) for name in mapping.fields_needed())
         self._times = tuple(
             question.field
             for entity in mapping.entities
@@ -138,7 +139,8 @@ class Reader:
         """
         if record.is_deleted and not record.fields:
             return ()
-        reading = Reading(lookup_in(record.fields), self._connection, self._crm, self._peers)
+        find = record.fields.get if self._is_flat else lookup_in(record.fields)
+        reading = Reading(find, self._connection, self._crm, self._peers)
         found: list[Entity | Rejected] = []
         for part in self._parts:
             if part.when is None or holds(part.when, reading.find, learnt_at):
@@ -153,6 +155,11 @@ class Reader:
         find = lookup_in(record.fields)
         moments = (instant(find(name)) for name in self._times)
         return min((moment for moment in moments if moment is not None and moment > learnt_at), default=None)
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name may lead through a nested record. Associations stand flat under their whole name."""
+    return "." in name and not name.startswith("associations.")
 
 
 def _part(entity: EntityMapping) -> _Part:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -29,7 +31,7 @@ from crmsync.model.entities import (
 )
 from crmsync.model.records import RecordRef
 from crmsync.store import tables
-from crmsync.store.sql import chunks, read_frame, table_of, upsert
+from crmsync.store.sql import among, chunks, read_frame, table_of, upsert
 
 TABLES: Mapping[type, type[SQLModel]] = {
     PersonSeen: tables.PersonRow,
@@ -49,43 +51,48 @@ _MARKED = tuple(table_of(row) for kind, row in TABLES.items() if kind is not Use
 _USERS = table_of(tables.UserRow)
 _QUARANTINE = table_of(tables.Quarantine)
 
+Row = dict[str, Any]
+Shown = tuple[type, Row]
+"""An entity as its kind and its `entity_row`."""
+
 
 class Entities:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def save(self, db: Connection, entities: Iterable[Entity]) -> None:
+    def save(self, db: Connection, shown: Iterable[Entity | Shown]) -> None:
         """Insert or replace; of several versions of one record the last given stays."""
-        by_kind: dict[type, dict[Any, dict[str, Any]]] = {}
-        for entity in entities:
-            row = entity_row(entity)
-            identity = (row["ref"], row["kind"]) if isinstance(entity, Touch) else row["ref"]
-            by_kind.setdefault(type(entity), {})[identity] = row
+        by_kind: dict[type, dict[Any, Row]] = {}
+        for one in shown:
+            kind, row = one if isinstance(one, tuple) else (type(one), entity_row(one))
+            identity = (row["ref"], row["kind"]) if kind is Touch else row["ref"]
+            by_kind.setdefault(kind, {})[identity] = row
         for kind, rows in by_kind.items():
             upsert(db, TABLES[kind], list(rows.values()))
 
-    def mark_deleted(self, db: Connection, refs: Iterable[RecordRef], learnt_at: datetime) -> None:
+    def mark_deleted(self, db: Connection, refs: Iterable[RecordRef | str], learnt_at: datetime) -> None:
         """The records are gone from their CRM: what they said stays, marked."""
-        for chunk in chunks(str(ref) for ref in refs):
+        gone = [str(ref) for ref in refs]
+        if gone:
             for table in _MARKED:
-                db.execute(update(table).where(table.c.ref.in_(chunk)).values(is_deleted=True, learnt_at=learnt_at))
-            db.execute(update(_USERS).where(_USERS.c.ref.in_(chunk)).values(is_active=False, learnt_at=learnt_at))
+                mine = among(db, table.c.ref, gone)
+                db.execute(update(table).where(mine).values(is_deleted=True, learnt_at=learnt_at))
+            db.execute(update(_USERS).where(among(db, _USERS.c.ref, gone)).values(is_active=False, learnt_at=learnt_at))
 
-    def forget_events(self, db: Connection, refs: Iterable[RecordRef]) -> None:
+    def forget_events(self, db: Connection, refs: Iterable[RecordRef | str]) -> None:
         """Drop what earlier versions of these records showed as a touch, an approach or a task: what they show now is saved."""
-        for chunk in chunks(str(ref) for ref in refs):
-            for kind in (Touch, Approach, TaskSeen):
-                table = table_of(TABLES[kind])
-                db.execute(table.delete().where(table.c.ref.in_(chunk)))
+        changed = [str(ref) for ref in refs]
+        for kind in (Touch, Approach, TaskSeen):
+            table = table_of(TABLES[kind])
+            db.execute(table.delete().where(among(db, table.c.ref, changed)))
 
-    def quarantine(self, db: Connection, read: Iterable[RecordRef], rejected: Iterable[Rejected], now: datetime) -> None:
+    def quarantine(self, db: Connection, read: Iterable[RecordRef | str], rejected: Iterable[Rejected], now: datetime) -> None:
         """Of the records that were read, these do not fit; the others leave the quarantine. What did not fit before for the same
         reason keeps the instant since when it has not."""
-        since: dict[tuple[str, str, str], datetime] = {}
-        for chunk in chunks(sorted(str(ref) for ref in read)):
-            for row in db.execute(select(_QUARANTINE).where(_QUARANTINE.c.ref.in_(chunk))):
-                since[(row.ref, row.code, row.field)] = row.since
-            db.execute(_QUARANTINE.delete().where(_QUARANTINE.c.ref.in_(chunk)))
+        mine = among(db, _QUARANTINE.c.ref, [str(ref) for ref in read])
+        since = {(row.ref, row.code, row.field): row.since for row in db.execute(select(_QUARANTINE).where(mine))}
+        if since:
+            db.execute(_QUARANTINE.delete().where(mine))
         rows = {}
         for r in rejected:
             key = (str(r.ref), r.code, r.field)
@@ -97,9 +104,8 @@ class Entities:
         table = table_of(tables.PersonRow)
         found: dict[str, dict[str, Any]] = {}
         with self._engine.connect() as db:
-            for chunk in chunks(refs):
-                for row in db.execute(select(table).where(table.c.ref.in_(chunk))).mappings():
-                    found[row["ref"]] = dict(row)
+            for row in db.execute(select(table).where(among(db, table.c.ref, refs))).mappings():
+                found[row["ref"]] = dict(row)
         return found
 
     def keys_of_tasks(self, refs: Iterable[str]) -> list[str]:
@@ -130,14 +136,29 @@ class Entities:
             return read_frame(db, tables.Quarantine)
 
 
-def entity_row(entity: Entity) -> dict[str, Any]:
+def entity_row(entity: Entity) -> Row:
     """An entity as a row: refs as text, tuples of refs as JSON."""
-    return {f.name: _cell(getattr(entity, f.name)) for f in dataclasses.fields(entity)}
+    return _ROWS[type(entity)](entity)
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, RecordRef):
-        return str(value)
-    if isinstance(value, tuple):
-        return orjson.dumps([str(item) for item in value]).decode()
-    return value
+def _rows_of(kind: type) -> Callable[[Any], Row]:
+    """How entities of a kind become rows, worked out once: most of their fields go as they are."""
+    names = tuple(field.name for field in dataclasses.fields(kind))
+    hints = typing.get_type_hints(kind)
+    several = tuple(name for name in names if typing.get_origin(hints[name]) is tuple)
+    single = tuple(name for name in names if RecordRef in (hints[name], *typing.get_args(hints[name])) and name not in several)
+    take = attrgetter(*names)
+
+    def row_of(entity: Any) -> Row:
+        row = dict(zip(names, take(entity), strict=True))
+        for name in single:
+            if row[name] is not None:
+                row[name] = str(row[name])
+        for name in several:
+            row[name] = orjson.dumps([str(ref) for ref in row[name]]).decode() if row[name] else "[]"
+        return row
+
+    return row_of
+
+
+_ROWS: Mapping[type, Callable[[Any], Row]] = {kind: _rows_of(kind) for kind in TABLES}

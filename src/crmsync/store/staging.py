@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from crmsync.model.records import RawRecord, RecordRef
-from crmsync.store.sql import chunks, insert_all, table_of, upsert
+from crmsync.store.sql import among, insert_all, table_of, upsert
 from crmsync.store.tables import Again, CursorRow, RawLatest, RawVersion, Watermark
 
 _VERSIONS = table_of(RawVersion)
@@ -20,6 +20,12 @@ _AGAIN = table_of(Again)
 _LATEST = table_of(RawLatest)
 _CURSORS = table_of(CursorRow)
 _WATERMARKS = table_of(Watermark)
+# What a staged record is made of, in the order of `_staged`'s arguments.
+_STAGED = tuple(
+    _VERSIONS.c[name]
+    for name in ("seq", "connection", "object", "record_id", "modified_at", "learnt_at", "is_deleted", "replaced_by", "payload")
+)
+
 
 # How much older than the stored one a version must be to count as a late delivery: HubSpot's search cuts the milliseconds off.
 LATE_BY = timedelta(seconds=1)
@@ -138,24 +144,24 @@ class Staging:
     def versions_after(self, connection: str, seq: int, limit: int) -> list[StagedRecord]:
         """Up to `limit` stored versions with a greater number, in order."""
         query = (
-            select(_VERSIONS)
+            select(*_STAGED)
             .where(_VERSIONS.c.connection == connection, _VERSIONS.c.seq > seq)
             .order_by(_VERSIONS.c.seq)
             .limit(limit)
         )
         with self._engine.connect() as db:
-            return [_staged(row) for row in db.execute(query)]
+            return [_staged(*row) for row in db.execute(query)]
 
     def due_again(self, connection: str, now: datetime) -> list[StagedRecord]:
         """Versions whose meaning has changed because time has passed, in order."""
         query = (
-            select(_VERSIONS)
+            select(*_STAGED)
             .join(_AGAIN, _AGAIN.c.seq == _VERSIONS.c.seq)
             .where(_AGAIN.c.connection == connection, _AGAIN.c.at <= now)
             .order_by(_VERSIONS.c.seq)
         )
         with self._engine.connect() as db:
-            return [_staged(row) for row in db.execute(query)]
+            return [_staged(*row) for row in db.execute(query)]
 
     def remember_again(self, db: Connection, later: Mapping[RecordRef, tuple[int, datetime | None]]) -> None:
         """Note for each record (version number, when to read it again); None: time changes nothing."""
@@ -163,9 +169,8 @@ class Staging:
         for ref in later:
             by_object.setdefault((ref.connection, ref.object), []).append(ref.id)
         for (connection, object_), ids in by_object.items():
-            for chunk in chunks(ids):
-                mine = (_AGAIN.c.connection == connection, _AGAIN.c.object == object_, _AGAIN.c.record_id.in_(chunk))
-                db.execute(_AGAIN.delete().where(*mine))
+            mine = (_AGAIN.c.connection == connection, _AGAIN.c.object == object_, among(db, _AGAIN.c.record_id, ids))
+            db.execute(_AGAIN.delete().where(*mine))
         insert_all(
             db,
             Again,
@@ -180,14 +185,14 @@ class Staging:
         """The newest stored version of each of these records, under the newest stamp that its content was seen with."""
         found: dict[str, RawRecord] = {}
         with self._engine.connect() as db:
-            for chunk in chunks(ids):
-                query = (
-                    select(_VERSIONS, _LATEST.c.modified_at.label("stamp"))
-                    .join(_LATEST, _LATEST.c.seq == _VERSIONS.c.seq)
-                    .where(_LATEST.c.connection == connection, _LATEST.c.object == object_, _LATEST.c.record_id.in_(chunk))
-                )
-                for row in db.execute(query):
-                    found[row.record_id] = replace(_staged(row).record, modified_at=row.stamp)
+            query = (
+                select(*_STAGED, _LATEST.c.modified_at.label("stamp"))
+                .join(_LATEST, _LATEST.c.seq == _VERSIONS.c.seq)
+                .where(_LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, ids))
+            )
+            for *version, stamp in db.execute(query):
+                record = _staged(*version).record
+                found[record.id] = replace(record, modified_at=stamp)
         return found
 
 
@@ -266,12 +271,10 @@ def _known_versions(db: Connection, connection: str, records: Mapping[tuple[str,
         by_object.setdefault(object_, []).append(id_)
     known: dict[tuple[str, str], _Known] = {}
     for object_, ids in by_object.items():
-        for chunk in chunks(ids):
-            query = select(_LATEST.c.record_id, _LATEST.c.content_hash, _LATEST.c.modified_at).where(
-                _LATEST.c.connection == connection, _LATEST.c.object == object_, _LATEST.c.record_id.in_(chunk)
-            )
-            found = {(object_, row.record_id): _Known(row.content_hash, row.modified_at) for row in db.execute(query)}
-            known.update(found)
+        query = select(_LATEST.c.record_id, _LATEST.c.content_hash, _LATEST.c.modified_at).where(
+            _LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, ids)
+        )
+        known.update({(object_, id_): _Known(content, stamp) for id_, content, stamp in db.execute(query)})
     return known
 
 
@@ -282,13 +285,16 @@ def _hash(payload: bytes, record: RawRecord) -> str:
     return digest.hexdigest()
 
 
-def _staged(row: Any) -> StagedRecord:
-    record = RawRecord(
-        object=row.object,
-        id=row.record_id,
-        fields=orjson.loads(row.payload),
-        modified_at=row.modified_at,
-        is_deleted=row.is_deleted,
-        replaced_by=row.replaced_by,
-    )
-    return StagedRecord(row.seq, row.connection, record, row.learnt_at)
+def _staged(
+    seq: int,
+    connection: str,
+    object_: str,
+    id_: str,
+    modified_at: datetime | None,
+    learnt_at: datetime,
+    is_deleted: bool,
+    replaced_by: str | None,
+    payload: bytes,
+) -> StagedRecord:
+    record = RawRecord(object_, id_, orjson.loads(payload), modified_at, is_deleted, replaced_by)
+    return StagedRecord(seq, connection, record, learnt_at)

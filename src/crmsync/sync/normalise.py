@@ -3,18 +3,18 @@ because the raw version stays and a changed mapping replays them all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from crmsync.identity.persons import says_the_same
-from crmsync.mapping import again_at
-from crmsync.mapping import normalise as read_meaning
-from crmsync.model.entities import Entity, PersonSeen, Rejected
+from crmsync.mapping import Reader
+from crmsync.model.entities import PersonSeen, Rejected
 from crmsync.model.records import RecordRef
-from crmsync.store.entities import entity_row
+from crmsync.store.entities import Row, Shown, entity_row
 from crmsync.store.staging import StagedRecord
+from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.workspace import Connection, Workspace
 
 
@@ -24,34 +24,42 @@ def normalise(workspace: Workspace, now: datetime) -> int:
     rejected = 0
     staging = workspace.store.staging
     for connection in workspace.connections:
+        readers = _readers(workspace, connection)
         seq, digest = staging.watermark(connection.name)
         start = seq if digest == connection.mapping_digest else 0
         for versions in staging.versions(connection.name, start):
-            rejected += _page(workspace, connection, versions, versions[-1].seq)
+            with collector_at_rest():
+                rejected += _page(workspace, connection, readers, versions, versions[-1].seq)
         again = [replace(version, learnt_at=now) for version in staging.due_again(connection.name, now)]
         if again:
-            rejected += _page(workspace, connection, again, staging.watermark(connection.name)[0])
+            rejected += _page(workspace, connection, readers, again, staging.watermark(connection.name)[0])
     return rejected
 
 
-def _page(workspace: Workspace, connection: Connection, versions: Sequence[StagedRecord], through: int) -> int:
+def _readers(workspace: Workspace, connection: Connection) -> dict[str, Reader]:
+    """Each object's mapping, made ready for many records."""
+    peers = _peers(workspace, connection)
+    return {object_: Reader(mapping, connection.name, peers) for object_, mapping in connection.mappings.items()}
+
+
+def _page(
+    workspace: Workspace, connection: Connection, readers: Mapping[str, Reader], versions: Sequence[StagedRecord], through: int
+) -> int:
     """Read these versions and keep what they mean, together with how far the reading has come."""
     store = workspace.store
     people = connection.connector.capabilities.person_objects
-    known = store.entities.people(str(v.ref) for v in versions if v.record.object in people)
-    peers = _peers(workspace, connection)
+    known = store.entities.people([str(v.ref) for v in versions if v.record.object in people])
     read = _Reading(known)
     for version in versions:
-        mapping = connection.mappings.get(version.record.object)
-        if mapping is not None:
-            read.add(version, read_meaning(mapping, version.record, connection.name, version.learnt_at, peers=peers))
-            read.later[version.ref] = (version.seq, again_at(mapping, version.record, version.learnt_at))
+        reader = readers.get(version.record.object)
+        if reader is not None:
+            read.add(version, reader)
     learnt_at = versions[-1].learnt_at
     with store.transaction() as db:
         store.entities.forget_events(db, read.fitted)
-        store.entities.save(db, (entity for shown in read.entities.values() for entity in shown.values()))
+        store.entities.save(db, read.shown())
         store.entities.mark_deleted(db, read.deleted, learnt_at)
-        store.entities.quarantine(db, read.later, (r for found in read.rejected.values() for r in found), learnt_at)
+        store.entities.quarantine(db, read.refs, (r for found in read.rejected.values() for r in found), learnt_at)
         store.staging.remember_again(db, read.later)
         store.staging.move_watermark(db, connection.name, through, connection.mapping_digest)
     return len(read.rejected)
@@ -67,49 +75,56 @@ def _peers(workspace: Workspace, connection: Connection) -> dict[str, str]:
 
 
 class _Reading:
-    """One page being read, versions in the order in which they were learnt; later ones replace earlier ones."""
+    """One page being read, versions in the order in which they were learnt; later ones replace earlier ones. Everything is kept
+    by the text of a record's ref."""
 
     def __init__(self, known: Mapping[str, Mapping[str, Any]]) -> None:
         self.before: dict[str, Mapping[str, Any]] = dict(known)
-        self.entities: dict[RecordRef, dict[tuple[type, str], Entity]] = {}
-        self.rejected: dict[RecordRef, list[Rejected]] = {}
-        self.deleted: set[RecordRef] = set()
-        self.fitted: set[RecordRef] = set()
+        self.refs: set[str] = set()
+        self.rows: dict[str, dict[tuple[type, str], Row]] = {}
+        self.rejected: dict[str, list[Rejected]] = {}
+        self.deleted: set[str] = set()
+        self.fitted: set[str] = set()
         self.later: dict[RecordRef, tuple[int, datetime | None]] = {}
 
-    def add(self, version: StagedRecord, results: Sequence[Entity | Rejected]) -> None:
+    def add(self, version: StagedRecord, reader: Reader) -> None:
         """What this version shows stands for the record from now on. Where part of it does not fit, what an earlier version
         showed in that place stays."""
         ref = version.ref
-        self.rejected.pop(ref, None)
+        key = str(ref)
+        self.refs.add(key)
+        self.later[ref] = (version.seq, reader.again_at(version.record, version.learnt_at))
+        self.rejected.pop(key, None)
         if version.record.is_deleted:
-            self.deleted.add(ref)
+            self.deleted.add(key)
             return
-        self.deleted.discard(ref)
+        self.deleted.discard(key)
+        results = reader.read(version.record, version.learnt_at)
         bad = [r for r in results if isinstance(r, Rejected)]
         if bad:
-            self.rejected[ref] = bad
-            self.fitted.discard(ref)
+            self.rejected[key] = bad
+            self.fitted.discard(key)
         else:
-            self.fitted.add(ref)
-            self.entities[ref] = {}
-        shown = self.entities.setdefault(ref, {})
+            self.fitted.add(key)
+            self.rows[key] = {}
+        shown = self.rows.setdefault(key, {})
         for entity in results:
             if not isinstance(entity, Rejected):
-                dated = self._dated(entity) if isinstance(entity, PersonSeen) else entity
-                shown[(type(dated), str(getattr(dated, "kind", "")))] = dated
+                row = self._dated(entity) if isinstance(entity, PersonSeen) else entity_row(entity)
+                shown[(type(entity), str(row.get("kind", "")))] = row
 
-    def _dated(self, person: PersonSeen) -> PersonSeen:
+    def shown(self) -> Iterator[Shown]:
+        """Every row with the kind of its entity, in the order in which they were learnt."""
+        return ((kind, row) for rows in self.rows.values() for (kind, _), row in rows.items())
+
+    def _dated(self, person: PersonSeen) -> Row:
         """Since when the record says what it says, and since when it shows this sales status. A version that says the same as
         the one before (our own write made it, or something that means nothing here) is no fresher."""
-        before = self.before.get(str(person.ref), {})
         row = entity_row(person)
+        before = self.before.get(row["ref"], {})
         status_at = before.get("sales_status_at") if before.get("sales_status") == person.sales_status else None
         fresh_at = before.get("fresh_at") if before and says_the_same(before, row) else None
-        dated = replace(
-            person,
-            sales_status_at=(status_at or person.modified_at) if person.sales_status else None,
-            fresh_at=fresh_at or person.modified_at,
-        )
-        self.before[str(person.ref)] = entity_row(dated)
-        return dated
+        row["sales_status_at"] = (status_at or person.modified_at) if person.sales_status else None
+        row["fresh_at"] = fresh_at or person.modified_at
+        self.before[row["ref"]] = row
+        return row
