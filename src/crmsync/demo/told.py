@@ -16,7 +16,7 @@ _FEWEST, _MOST = 3, 14
 def worth_telling(workspace: Workspace, since: datetime, until: datetime) -> str | None:
     """The person whose way from first touch to hand-over is the clearest; None where nobody was handed over by the machine
     between the two instants. The same store gives the same person."""
-    moves = workspace.store.decided.moves().filter((pl.col("at") > since) & (pl.col("at") <= until))
+    moves = workspace.store.decided.moves().filter((pl.col("at") >= since) & (pl.col("at") <= until))
     handed = moves.filter((pl.col("target") == "mql") & (pl.col("actor") == "crmsync")).unique("person_id", keep="first")
     if handed.is_empty():
         return None

@@ -110,7 +110,7 @@ def _json(totals: Totals, ending: Ending) -> dict[str, Any]:
         "totals": dataclasses.asdict(totals),
         **figuring.figures_json(ending.found),
         "gaps": ending.gaps,
-        "explained": dataclasses.asdict(ending.story) if ending.story else None,
+        "explained": explaining.story_json(ending.story) if ending.story else None,
     }
 
 

@@ -38,10 +38,19 @@ def execute(asked: Asked, person: str) -> int:
             raise StopConnector("cli.no_person", value=person)
         story = explain(at_work.workspace, person_id, now)
         if asked.as_json:
-            print_json(dataclasses.asdict(story))
+            print_json(story_json(story))
         else:
             show(terminal(), story, at_work.workspace.definitions, at_work.words)
     return FINE
+
+
+def story_json(story: Explanation) -> dict[str, Any]:
+    """The whole story; of the score its sums, because what each rule gave is in the reasons."""
+    told = dataclasses.asdict(story)
+    score = told["decision"].get("score")
+    if score:
+        told["decision"]["score"] = {name: value for name, value in score.items() if not name.startswith("rule:")}
+    return told
 
 
 def show(console: Console, story: Explanation, definitions: Definitions, words: Language) -> None:

@@ -1,0 +1,106 @@
+"""docs/json.md and what the commands print say the same keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "json.md"
+
+
+def documented(command: str) -> set[str]:
+    """The keys of a command's section."""
+    for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
+        names, _, body = section.partition("\n")
+        if command in names.split(", "):
+            return set(re.findall(r"^\| `([^`]+)` \|", body, re.MULTILINE))
+    raise AssertionError(f"docs/json.md has no section for {command}")
+
+
+def leaves(value: Any, path: str = "") -> Iterator[str]:
+    """Every key that holds a value, a null, or something empty."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from leaves(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and value:
+        for inner in value:
+            yield from leaves(inner, f"{path}[]")
+    else:
+        yield path
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether a documented key names this one; `*` is one name, at the end also whatever is in it."""
+    name = r"[^.\[\]]+"
+    expression = re.escape(pattern.removesuffix("*")).replace(r"\*", name) + (".+" if pattern.endswith("*") else "")
+    return re.fullmatch(expression, path) is not None
+
+
+def within(path: str, pattern: str) -> bool:
+    """Whether a value that holds nothing (null, {}, []) stands where this key would be."""
+    start = re.escape(path).replace(r"\*", r"[^.\[\]]+")
+    return re.match(rf"{start}(\.|\[\])", pattern) is not None
+
+
+def check(command: str, printed: Any) -> None:
+    keys, said = set(leaves(printed)), documented(command)
+    unknown = sorted(k for k in keys if not any(matches(p, k) or within(k, _named(p, k)) for p in said))
+    assert unknown == [], "printed and not documented"
+    absent = sorted(p for p in said if not any(matches(p, k) or within(k, _named(p, k)) for k in keys))
+    assert absent == [], "documented and not printed"
+
+
+def _named(pattern: str, path: str) -> str:
+    """The documented key with the names of this path in place of its `*`, as far as both go."""
+    names = path.split(".")
+    return ".".join(names[i] if part == "*" and i < len(names) else part for i, part in enumerate(pattern.split(".")))
+
+
+def test_check_prints_what_is_documented(desk: Any) -> None:
+    check("check", desk.type("check", "--config", str(desk.directory), "--json").json)
+
+
+def test_problems_are_printed_as_documented(desk: Any, tmp_path: Path) -> None:
+    check("check", desk.type("check", "--config", str(tmp_path), "--json").json)
+
+
+@pytest.mark.parametrize(("command", "answer"), [("pull", "pull"), ("plan", "plan"), ("apply", "apply"), ("run", "second_run")])
+def test_a_cycle_prints_what_is_documented(story: Any, command: str, answer: str) -> None:
+    check(command, getattr(story, answer).json)
+
+
+def test_a_stopped_connection_is_printed_as_documented(story: Any) -> None:
+    desk = story.desk
+    gone = {"CRMSYNC_CONNECTIONS__HUBSPOT__BASE_URLS__API": "http://127.0.0.1:9"}
+    for command in ("pull", "run"):
+        words = (command, "--config", str(desk.directory), "--now", desk.now, "--json")
+        printed = desk.type(*words, environment=gone).json
+        assert printed["failures"]
+        check(command, printed)
+
+
+def test_a_story_prints_what_is_documented(story: Any) -> None:
+    persons = {change["person_id"] for change in story.plan.json["changes"] if change["task_key"]}
+    for person in sorted(persons)[:4]:
+        check("explain", story.desk.here("explain", person, "--json").json)
+
+
+def test_figures_and_gaps_print_what_is_documented(story: Any) -> None:
+    check("figures", story.desk.here("figures", "--json").json)
+    check("gaps", story.desk.type("gaps", "--config", str(story.desk.directory), "--json").json)
+
+
+@pytest.mark.parametrize(
+    ("printed", "message"),
+    [
+        ({"gaps": [{"gap": "x", "surprise": 1}]}, "printed and not documented"),
+        ({"gaps": [{"gap": "x"}]}, "documented and not printed"),
+    ],
+)
+def test_a_shape_that_differs_is_noticed(printed: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check("gaps", printed)
