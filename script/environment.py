@@ -50,7 +50,8 @@ def say(text: str) -> None:
 def _make(group: str) -> None:
     say(f"Making the environment in .venv ({group}); the first time takes a minute or two")
     try:
-        venv.create(VENV, with_pip=True, clear=not python().exists())
+        if Path(sys.prefix).resolve() != VENV.resolve():  # started by the environment itself, it is there already
+            venv.create(VENV, with_pip=True, clear=not _is_of_this_python())
     except subprocess.CalledProcessError:
         sys.exit("This Python cannot make environments (ensurepip is missing). On Debian: install python3-venv.")
     quiet = ("-q", "--disable-pip-version-check", "--no-input")
@@ -59,6 +60,15 @@ def _make(group: str) -> None:
     say("Installing crmsync and its two connectors in place")
     places = [part for project in PROJECTS for part in ("-e", str(project))]
     run(python(), "-m", "pip", "install", *quiet, "--no-deps", "--no-build-isolation", *places)
+    # Where Python may not write byte code by itself, every start would compile our sources anew.
+    run(python(), "-m", "compileall", "-q", *(project / "src" for project in PROJECTS))
+
+
+def _is_of_this_python() -> bool:
+    """Whether there is an environment that the Python at work made: one of another version is made anew, not mixed with this one."""
+    made = VENV / "pyvenv.cfg"
+    version = f"version = {sys.version_info.major}.{sys.version_info.minor}."
+    return python().exists() and made.exists() and version in made.read_text(encoding="utf-8")
 
 
 def _stamp(group: str) -> str:
