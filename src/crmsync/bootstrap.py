@@ -180,7 +180,7 @@ def _connection(config: ConnectionConfig, read: Configuration) -> Connection:
     plugin, mappings, settings = read.plugins[config.name], read.mappings[config.name], read.settings
     urls = {**plugin.base_urls, **config.base_urls}
     budget = tuple(BudgetRule(*rule) for rule in config.budget) if config.budget is not None else plugin.budget
-    transport = Transport(ca_file=Path(settings.ca_file) if settings.ca_file else None, proxy=settings.proxy)
+    transport = Transport(ca_file=settings.ca_file, proxy=settings.proxy)
     client = open_client(config.name, base_urls=urls, budget=budget, transport=transport)
     connector = _connector(plugin, ConnectionSettings(config.name, urls, config.options, config.secret), client)
     wanted = config.objects or tuple(stream.object for stream in connector.capabilities.streams)

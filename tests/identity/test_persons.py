@@ -51,7 +51,7 @@ def seen(ref: str, person: str = "p1", *, day: int = 0, role: str = "sfa", **sai
 def persons(words: Vocabulary, *rows: dict[str, Any], companies: list[dict[str, Any]] | None = None) -> pl.DataFrame:
     more = {"person_id": 0, "role": 0} | ({"fresh_at": 0} if any("fresh_at" in row for row in rows) else {})
     made = companies_frame(frame_of(CompanySeen, companies or []), USERS, words)
-    return persons_frame(frame_of(PersonSeen, list(rows), more), made, USERS, words)
+    return persons_frame(frame_of(PersonSeen, list(rows), more), made, words)
 
 
 def the_one(words: Vocabulary, *rows: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -136,7 +136,7 @@ class Settings:
     places: Places
     language: Language
     store_url: str
-    ca_file: str | None
+    ca_file: Path | None
     proxy: str | None
     connections: tuple[ConnectionConfig, ...]
 
@@ -156,7 +156,7 @@ def load_settings(directory: Path) -> Settings:
         places=_places(directory, file.team, file.rules, file.mappings),
         language=environment.language or file.language,
         store_url=_store_url(environment.store_url or file.store.url, directory),
-        ca_file=environment.ca_file or file.network.ca_file,
+        ca_file=_ca_file(environment, file, directory),
         proxy=environment.proxy or file.network.proxy,
         connections=connections,
     )
@@ -248,6 +248,13 @@ def _store_url(url: str, directory: Path) -> str:
     if url.startswith(prefix) and not url.startswith(prefix + "/") and url != prefix + ":memory:":
         return prefix + str((directory / url.removeprefix(prefix)).resolve())
     return url
+
+
+def _ca_file(environment: Environment, file: SettingsFile, directory: Path) -> Path | None:
+    """From the environment relative to where crmsync is started, as a person types it; from the file relative to the file."""
+    if environment.ca_file:
+        return Path(environment.ca_file)
+    return directory / file.network.ca_file if file.network.ca_file else None
 
 
 def _duplicates(document: Document, file: SettingsFile) -> list[Problem]:

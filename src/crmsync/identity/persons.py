@@ -54,9 +54,9 @@ _SAID = tuple(name for _, columns in CHOICES.values() for name in columns if nam
 _BLANK = pl.lit(None, dtype=pl.String)
 
 
-def persons_frame(records: pl.DataFrame, companies: pl.DataFrame, _users: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+def persons_frame(records: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
     """The persons, sorted by `person_id`, with every column of the core's PERSONS that records can say; `owner_edit`,
-    `owner_edit_at` and `account_owner` need more than records and are left out. The users are not needed yet.
+    `owner_edit_at` and `account_owner` need more than records and are left out.
 
     `records` has PersonSeen's columns with refs as "connection/object/id", and `person_id`, `role` ("sfa" | "ma" | "both").
     Where a column `fresh_at` is there, it stands for `modified_at`: since when the record says what it says (`says_the_same`).

@@ -65,7 +65,7 @@ def _persons(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) -> 
         .join(roles, on="connection", how="left")
     )
     companies = companies_frame(workspace.store.entities.frame(CompanySeen), users, workspace.vocabulary)
-    persons = persons_frame(records, companies, users, workspace.vocabulary)
+    persons = persons_frame(records, companies, workspace.vocabulary)
     edits = _owner_edits(workspace, records, users)
     return (
         persons.drop("owner_edit", "owner_edit_at", "account_owner", strict=False)
