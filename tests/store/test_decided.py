@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import polars as pl
+from fake_house import definitions
 
+from crmsync.decisions.decide import decide
 from crmsync.decisions.frames import (
     CLOCKS,
     DESIRED,
     DRAWS,
     GAPS,
     MOVES,
-    QUALIFICATION,
-    REASONS,
     SCORES,
     STATE,
-    TASKS,
     Before,
     Decisions,
+    Facts,
     ValvePosition,
     conform,
     empty,
@@ -35,10 +37,16 @@ def _frame(schema: dict[str, Any], *rows: dict[str, Any]) -> pl.DataFrame:
     return conform(pl.DataFrame(list(rows)), schema) if rows else empty(schema)
 
 
+@cache
+def _nothing_decided() -> Decisions:
+    return decide(Facts.none(), Before.nothing(), definitions(), NOW)
+
+
 def _decisions(persons: dict[str, float], valve: ValvePosition = VALVE, moves: bool = False) -> tuple[Decisions, pl.DataFrame]:
     """Everyone's phase is mql and everyone's score is given."""
     state = _frame(STATE, *({"person_id": p, "phase": "mql", "phase_at": NOW, "cycle": 0} for p in persons))
-    clocks = _frame(CLOCKS, *({"clock_id": f"{p}:first:0:1", "person_id": p, "kind": "first", "started_at": NOW} for p in persons))
+    clock = {"kind": "first", "attempt": 1, "started_at": NOW}
+    clocks = _frame(CLOCKS, *({"clock_id": f"{p}:first:0:1", "person_id": p, **clock} for p in sorted(persons)))
     desired = _frame(DESIRED, *({"person_id": p, "phase": "mql", "score": score} for p, score in persons.items()))
     move = {
         "at": NOW,
@@ -49,16 +57,13 @@ def _decisions(persons: dict[str, float], valve: ValvePosition = VALVE, moves: b
         "actor": "crmsync",
         "is_jump": False,
     }
-    decisions = Decisions(
+    decisions = replace(
+        _nothing_decided(),
         state=state,
         clocks=clocks,
         moves=_frame(MOVES, *({"person_id": p, **move} for p in persons)) if moves else empty(MOVES),
         scores=_frame(SCORES, *({"person_id": p, "score": score} for p, score in persons.items())),
-        reasons=_frame(REASONS, *({"person_id": p, "rule": "pricing", "points": score} for p, score in persons.items())),
-        qualification=empty(QUALIFICATION),
-        gaps=empty(GAPS),
         desired=desired,
-        tasks=empty(TASKS),
         draws=_frame(DRAWS, {"pool": "is", "rep_id": "a", "count": 1}),
         valve=valve,
     )
@@ -98,13 +103,12 @@ def test_the_decision_log_grows_only_where_something_changed(store: Store) -> No
     assert _log(store) == 3
 
 
-def test_the_last_decision_carries_its_reasons(store: Store) -> None:
+def test_the_last_decision_is_told_with_its_run_and_instant(store: Store) -> None:
     _save(store, "run-1", {"p1": 15.0})
     _save(store, "run-2", {"p1": 23.0}, LATER)
     last = store.decided.last_decision("p1")
     assert last is not None
-    assert (last["at"], last["run_id"], last["desired"]["score"]) == (LATER, "run-2", 23.0)
-    assert [reason["points"] for reason in last["reasons"]] == [23.0]
+    assert (last["at"], last["run_id"], last["desired"]["score"], last["score"]["score"]) == (LATER, "run-2", 23.0, 23.0)
     assert store.decided.last_decision("nobody") is None
 
 

@@ -8,6 +8,15 @@ import pytest
 from fake_house import House
 
 
+def test_the_last_decision_of_a_person_carries_the_reasons_of_its_score(house: House) -> None:
+    contact = house.mql()
+    house.cycle()
+    last = house.store.decided.last_decision(house.person_of("sfa", contact))
+    assert last is not None
+    assert {reason["rule"]: reason["points"] for reason in last["reasons"]} == {"pricing_page": 10, "manager_or_above": 5}
+    assert last["score"]["score"] == last["desired"]["score"] == 15
+
+
 def test_a_converted_lead_goes_on_as_its_contact_with_one_clock_and_one_task(house: House) -> None:
     ma = house.contact("ma", "a@acme.example")
     lead = house.contact("sfa", "a@acme.example", "leads")
