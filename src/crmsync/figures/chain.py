@@ -63,24 +63,28 @@ def chain(
     """`persons` need person_id, created_at, identified; `moves` person_id, at, source, target; `opportunities` opportunity_id,
     person_id, status, created_at, closed_at. `targets` are counts of the period by step; a missing one has no share."""
     hand_overs = moves.filter((pl.col("target") == "mql") & period.holds("at"))
-    cases = opportunities.unique("opportunity_id", keep="first", maintain_order=True)
-    won = cases.filter((pl.col("status") == "won") & period.holds("closed_at"))
+    won = opportunities.filter((pl.col("status") == "won") & period.holds("closed_at"))
     returned = moves.filter(pl.col("target") == "recycled").group_by("person_id").agg(pl.col("at").min().alias("left_at"))
     counts = {
         "leads": persons.filter(pl.col("identified") & period.holds("created_at")).height,
         "mqls": hand_overs.height,
-        "opportunities": cases.filter(period.holds("created_at")).height,
-        "wins": won.height,
+        "opportunities": _cases(opportunities.filter(period.holds("created_at"))),
+        "wins": _cases(won),
     }
     steps = _with_shares(_steps(counts, targets))
     return Chain(
         period=period,
         steps=steps,
         came_back=hand_overs.filter(pl.col("source") == "recycled").height,
-        came_back_won=won.join(returned, on="person_id", how="inner").filter(pl.col("left_at") <= pl.col("closed_at")).height,
+        came_back_won=_cases(won.join(returned, on="person_id", how="inner").filter(pl.col("left_at") <= pl.col("closed_at"))),
         recycled=moves.filter((pl.col("target") == "recycled") & period.holds("at")).height,
         bottleneck=_bottleneck(steps),
     )
+
+
+def _cases(opportunities: pl.DataFrame) -> int:
+    """How many opportunities: each once, however many people are on it."""
+    return int(opportunities["opportunity_id"].n_unique())
 
 
 def rate(part: float | None, whole: float | None) -> float | None:
@@ -109,8 +113,7 @@ def _with_shares(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     without a target is folded into the next one that has one, so that the shares still add up."""
     wins = steps[-1].count
     shared = []
-    actual_before: float = 1.0
-    target_before: float = 1.0
+    actual_before = target_before = 1.0
     for step in steps:
         share = None
         if step.target and step.count:
