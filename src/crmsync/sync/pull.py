@@ -10,6 +10,8 @@ import structlog
 
 from crmsync.connect.contract import PullRequest, Stream
 from crmsync.errors import CrmsyncError
+from crmsync.sync.ahead import one_ahead
+from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.workspace import Connection, Progress, Workspace
 
 _log = structlog.get_logger("crmsync.sync.pull")
@@ -102,8 +104,11 @@ def _pull_stream(workspace: Workspace, connection: Connection, stream: Stream, n
     )
     total = PulledStream(name, object_)
     progress.started("pull", name, object_, None)
-    for page in connection.connector.pull(request):
-        staged = store.staging.stage(name, object_, page.records, page.cursor, now)
+    pages = connection.connector.pull(request)
+    # A stream that needs others may ask the store for their ids (`known`): it stays on the store's own thread.
+    for page in pages if stream.after else one_ahead(pages):
+        with collector_at_rest():
+            staged = store.staging.stage(name, object_, page.records, page.cursor, now)
         progress.advanced("pull", name, object_, len(page.records))
         total = PulledStream(
             name, object_, total.records + len(page.records), total.new + staged.new, total.changed + staged.changed

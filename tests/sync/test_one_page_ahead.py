@@ -1,0 +1,77 @@
+"""The next page travels while the present one is stored, and nothing else changes by that."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from crmsync.connect.contract import Page
+from crmsync.errors import StopConnector
+from crmsync.sync.ahead import one_ahead
+
+PATIENCE_SECONDS = 5.0
+
+
+def page(number: int) -> Page:
+    return Page((), {"after": number})
+
+
+def numbers(pages: Iterator[Page]) -> list[int]:
+    return [each.cursor["after"] for each in pages]
+
+
+def test_pages_come_in_their_order() -> None:
+    assert numbers(one_ahead(page(n) for n in range(50))) == list(range(50))
+
+
+def test_no_pages_are_no_pages() -> None:
+    assert numbers(one_ahead(iter(()))) == []
+
+
+def test_the_next_page_is_fetched_while_the_present_one_is_in_hand() -> None:
+    fetched = threading.Event()
+
+    def pages() -> Iterator[Page]:
+        yield page(0)
+        fetched.set()
+        yield page(1)
+
+    walk = one_ahead(pages())
+    next(walk)
+    assert fetched.wait(PATIENCE_SECONDS)
+    assert numbers(walk) == [1]
+
+
+def test_never_more_than_one_page_is_fetched_ahead() -> None:
+    begun: list[int] = []
+
+    def pages() -> Iterator[Page]:
+        for number in range(6):
+            begun.append(number)
+            yield page(number)
+
+    for each in one_ahead(pages()):
+        assert max(begun) <= each.cursor["after"] + 1
+
+
+def test_what_fetching_raises_comes_after_the_page_before_was_dealt_with() -> None:
+    stored: list[int] = []
+
+    def pages() -> Iterator[Page]:
+        yield page(0)
+        yield page(1)
+        raise StopConnector("connect.stop")
+
+    with pytest.raises(StopConnector):
+        stored.extend(each.cursor["after"] for each in one_ahead(pages()))
+    assert stored == [0, 1]
+
+
+def test_who_stops_early_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    walk = one_ahead(page(n) for n in range(10))
+    assert next(walk).cursor == {"after": 0}
+    walk.close()  # type: ignore[attr-defined]  # it is a generator
+    assert threading.active_count() == before
