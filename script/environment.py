@@ -65,7 +65,7 @@ def _make(group: str) -> None:
 
 
 def _is_of_this_python() -> bool:
-    """Whether there is an environment that the Python at work made: one of another version is made anew, not mixed with this one."""
+    """Whether the environment there is of the version at work: another one is made anew, not mixed with this one."""
     made = VENV / "pyvenv.cfg"
     version = f"version = {sys.version_info.major}.{sys.version_info.minor}."
     return python().exists() and made.exists() and version in made.read_text(encoding="utf-8")
