@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -78,13 +79,68 @@ def test_a_record_as_it_was_decided_on_is_written(rig: Any) -> None:
     assert outcomes(rig.push(rig.change(contact, {"crmsync_phase": "mql"}, expected=seen))) == ["written"]
 
 
+def forget_options(rig: Any, object: str, name: str) -> None:
+    """As if the portal had not listed the options of a property: then only HubSpot itself can refuse one."""
+    schema = rig.hub._catalogue.schema(object)
+    free = replace(schema.fields[name], options=None)
+    rig.hub._catalogue._schemas[object] = replace(schema, fields={**schema.fields, name: free})
+
+
 def test_one_bad_row_costs_the_others_nothing(rig: Any) -> None:
     ids = people(rig, 5)
     changes = [rig.change(id_, {"crmsync_phase": "mql"}) for id_ in ids]
     changes[2] = rig.change(ids[2], {"crmsync_phase": "no_such_phase"})
+    forget_options(rig, "contacts", "crmsync_phase")
     receipts = rig.push(*changes)
     assert outcomes(receipts) == ["written", "written", "rejected", "written", "written"]
     assert (receipts[2].code, receipts[2].details["properties"]) == ("INVALID_OPTION", ["crmsync_phase"])
+    assert len(writes(rig)) == 1
+
+
+def test_an_option_that_the_portal_does_not_have_is_refused_before_it_is_sent_and_says_which_it_has(rig: Any) -> None:
+    ids = people(rig, 2)
+    bad, good = rig.push(rig.change(ids[0], {"crmsync_temperature": "boiling"}), rig.change(ids[1], {"crmsync_temperature": "hot"}))
+    assert (bad.outcome, bad.code, bad.details["properties"]) == ("rejected", "INVALID_OPTION", ["crmsync_temperature"])
+    assert bad.message == "crmsync_temperature: boiling is none of hot, warm, cold"
+    assert good.outcome == "written"
+    assert [len(orjson.loads(one.content)["inputs"]) for one in writes(rig)] == [1]
+
+
+def test_an_option_that_an_admin_added_since_is_taken(rig: Any) -> None:
+    (contact,) = people(rig, 1)
+    rig.push(rig.change(contact, {"crmsync_temperature": "hot"}))
+    need = Need("contacts", "crmsync_temperature", "picklist", "Temperature", ("boiling",))
+    rig.hub._vendor.update_property_options(
+        "contacts", need.field, [{"label": "Boiling", "value": "boiling", "displayOrder": 0, "hidden": False}]
+    )
+    assert outcomes(rig.push(rig.change(contact, {"crmsync_temperature": "boiling"}))) == ["written"]
+
+
+def test_definitions_are_read_again_once_for_a_whole_push(rig: Any) -> None:
+    ids = people(rig, 50)
+    rig.hub.describe(["contacts"])
+    rig.forget()
+    receipts = rig.push(*(rig.change(id_, {"no_such_property": "x"}) for id_ in ids))
+    assert {receipt.code for receipt in receipts} == {"PROPERTY_DOESNT_EXIST"}
+    assert len(rig.requests) == 1
+
+
+def test_twenty_thousand_would_cost_full_batches_only(rig: Any) -> None:
+    """Stages that go back and forth, and rows without one, each fill their own batches."""
+    ids = people(rig, 250, lifecyclestage="opportunity")
+    wanted = [
+        {"lifecyclestage": "lead"},
+        {"lifecyclestage": "customer"},
+        {"crmsync_phase": "mql"},
+        {"lifecyclestage": "opportunity"},
+    ]
+    rig.hub.describe(["contacts"])
+    rig.forget()
+    receipts = rig.push(*(rig.change(id_, wanted[n % 4]) for n, id_ in enumerate(ids)))
+    assert Counter(outcomes(receipts)) == {"written": 188, "unchanged": 62}
+    back, forward, stages = 63, 125, 126
+    compares, written, read_back = 3, -(-forward // 100) + 2 * -(-back // 100), -(-stages // 100)
+    assert len(rig.requests) == compares + written + read_back
 
 
 def test_a_batch_that_is_refused_whole_is_narrowed_down_to_the_bad_row(rig: Any) -> None:
@@ -112,6 +168,9 @@ def test_one_record_named_twice_goes_out_in_two_batches(rig: Any) -> None:
         ({"hs_analytics_num_page_views": "9"}, "READ_ONLY_VALUE"),
         ({"lifecyclestage": "no_such_stage"}, "INVALID_OPTION"),
         ({"crmsync_score": float("nan")}, "INVALID_NUMBER"),
+        ({"crmsync_score": "many"}, "INVALID_NUMBER"),
+        ({"crmsync_sla_due": "tomorrow"}, "INVALID_DATE"),
+        ({"firstname": "x" * 65_537}, "VALUE_TOO_LONG"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_it_is_sent(rig: Any, values: dict[str, Any], code: str) -> None:
@@ -165,6 +224,7 @@ def test_a_stage_moves_back_in_two_and_only_those_that_go_back(rig: Any) -> None
 
 def test_a_bad_row_in_a_step_back_leaves_its_stage_as_it_was(rig: Any) -> None:
     (contact,) = people(rig, 1, lifecyclestage="opportunity")
+    forget_options(rig, "contacts", "crmsync_phase")
     (receipt,) = rig.push(rig.change(contact, {"lifecyclestage": "lead", "crmsync_phase": "no_such_phase"}))
     assert receipt.outcome == "rejected"
     assert rig.portal.get("contacts", contact)["lifecyclestage"] == "opportunity"
@@ -293,6 +353,7 @@ def test_one_bad_task_costs_the_others_nothing(rig: Any) -> None:
     contacts = people(rig, 3)
     tasks = [rig.task(f"sla-{id_}", id_) for id_ in contacts]
     tasks[1] = rig.task("sla-bad", contacts[1], hs_task_priority="URGENT")
+    forget_options(rig, "tasks", "hs_task_priority")
     assert outcomes(rig.push(*tasks)) == ["written", "rejected", "written"]
 
 

@@ -11,7 +11,7 @@ from crmsync.connect.calls import CallRejected
 from crmsync.errors import RetryLater
 from crmsync.model.changes import Change, Receipt
 from crmsync_hubspot.faults import Fault, fault_of
-from crmsync_hubspot.portal import Portal
+from crmsync_hubspot.portal import ASSOCIATION_WRITE, Portal, chunks
 from crmsync_hubspot.receipts import outcome_of
 
 Pair = tuple[str, str]
@@ -28,7 +28,8 @@ def link(portal: Portal, object: str, done: Sequence[tuple[Change, Receipt]]) ->
     faults: dict[str, Fault] = {}
     for target, pairs in wanted.items():
         missing = _missing(portal, object, target, list(dict.fromkeys(pairs)), old)
-        faults |= {one: fault for (one, _), fault in _refusals(portal, object, target, missing).items()}
+        for part in chunks(missing, ASSOCIATION_WRITE):
+            faults |= {one: fault for (one, _), fault in _refusals(portal, object, target, part).items()}
     return [_receipt(receipt, faults.get(str(receipt.record_id))) for _, receipt in done]
 
 

@@ -24,6 +24,7 @@ from crmsync_hubspot.records import associated_ids, next_after
 BATCH = 100  # inputs per batch call of the object API; 101 are a 400
 LIST_LIMIT = 100
 ASSOCIATION_READ = 1000
+ASSOCIATION_WRITE = 2000
 SUBMISSIONS_LIMIT = 50
 EVENTS_LIMIT = 100
 FORMS_LIMIT = 500

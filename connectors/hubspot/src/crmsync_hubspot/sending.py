@@ -7,7 +7,7 @@ from typing import Literal
 
 from crmsync.errors import RetryLater
 from crmsync_hubspot.faults import TOO_MUCH_WORK, Fault
-from crmsync_hubspot.portal import Portal
+from crmsync_hubspot.portal import BATCH, Portal, chunks
 from crmsync_hubspot.receipts import Input, Row, halves, match
 
 
@@ -15,7 +15,7 @@ def send(portal: Portal, object: str, verb: Literal["update", "upsert"], inputs:
     """Trace id → HubSpot's row, or why there is none, for every input. Every resend is of rows that were not written, or whose
     repetition gives the same."""
     settled: dict[str, Row | Fault] = {}
-    waiting: list[Sequence[Input]] = [inputs] if inputs else []
+    waiting: list[Sequence[Input]] = list(chunks(inputs, BATCH))[::-1]
     while waiting:
         part = waiting.pop()
         try:

@@ -22,7 +22,7 @@ from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.faults import Fault, fault_of
 from crmsync_hubspot.linking import link
 from crmsync_hubspot.objects import ASSOCIATION_TYPES, OBJECTS
-from crmsync_hubspot.portal import Portal, chunks
+from crmsync_hubspot.portal import BATCH, Portal, chunks
 from crmsync_hubspot.receipts import Input, Row, failed, own, refused
 from crmsync_hubspot.sending import send
 from crmsync_hubspot.values import same, wire_text
@@ -56,11 +56,13 @@ class Upserter:
             yield from (own(one, "rejected", "KEY_FIELD_MISSING", None, properties=[key_field]) for one in changes)
             return
         is_unique = info.unique and (object, key_field) not in self._non_unique
-        try:
-            found = self._read(object, key_field, changes) if is_unique else self._search(object, key_field, changes)
-        except RetryLater as error:
-            yield from (failed(change, error, "retry") for change in changes)
-            return
+        found: dict[str, Row] = {}
+        for part in chunks(changes, BATCH):
+            try:
+                found |= self._read(object, key_field, part) if is_unique else self._search(object, key_field, part)
+            except RetryLater as error:
+                yield from (failed(change, error, "retry") for change in part)
+                changes = [one for one in changes if one not in part]
         there = [(one, self._found(object, one, found[str(one.key_value)])) for one in changes if str(one.key_value) in found]
         yield from link(self._portal, object, [pair for pair in there if pair[1].outcome == "unchanged"])
         yield from (receipt for _, receipt in there if receipt.outcome != "unchanged")

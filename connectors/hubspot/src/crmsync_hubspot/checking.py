@@ -1,0 +1,97 @@
+"""Whether a change can be written at all: held against the portal's live definitions before anything is sent.
+
+HubSpot would refuse the row, or the whole batch with it; and a stage that is none must be found before the old one is emptied.
+Each refusal has a code, its properties, and what the portal would take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crmsync.model.changes import Change
+from crmsync.model.records import FieldInfo
+from crmsync_hubspot.catalogue import Catalogue
+from crmsync_hubspot.faults import Fault
+from crmsync_hubspot.objects import ASSOCIATION_TYPES, OBJECTS
+from crmsync_hubspot.values import instant, wire_text
+
+
+class Checker:
+    """The checks of one push. The definitions are read again once, before a value or a field is called wrong: an admin may have
+    added it since."""
+
+    def __init__(self, catalogue: Catalogue, object: str) -> None:
+        self._catalogue = catalogue
+        self._object = object
+        self._is_fresh = False
+
+    def fault(self, change: Change) -> Fault | None:
+        """Why a change cannot be sent as it is; None where it can."""
+        fault = _of_object(self._object, change)
+        if fault is not None:
+            return fault
+        schema = self._catalogue.schema(self._object)
+        if not schema.readable:
+            return Fault(403, "OBJECT_NOT_READABLE", schema.why_not)
+        fault = _of_fields(change, schema.fields)
+        if fault is None or self._is_fresh:
+            return fault
+        self._is_fresh = True
+        return _of_fields(change, self._catalogue.refresh(self._object).fields)
+
+
+def _of_object(object: str, change: Change) -> Fault | None:
+    if object not in OBJECTS or not OBJECTS[object].writable:
+        return Fault(0, "OBJECT_NOT_WRITABLE", object)
+    if change.operation == "update" and not change.record_id:
+        return Fault(0, "RECORD_ID_MISSING", object)
+    strange = [one.object for one in change.associations if (object, one.object) not in ASSOCIATION_TYPES]
+    return Fault(0, "ASSOCIATION_UNKNOWN", f"{object}/{strange[0]}") if strange else None
+
+
+def _of_fields(change: Change, fields: Mapping[str, FieldInfo]) -> Fault | None:
+    names = {diff.field for diff in change.fields}
+    unknown = tuple(sorted(names - fields.keys()))
+    if unknown:
+        return Fault(0, "PROPERTY_DOESNT_EXIST", ", ".join(unknown), properties=unknown)
+    fixed = tuple(sorted(name for name in names if not fields[name].writable))
+    if fixed:
+        return Fault(0, "READ_ONLY_VALUE", ", ".join(fixed), properties=fixed)
+    found = (value_fault(diff.desired, fields[diff.field]) for diff in change.fields)
+    return next((fault for fault in found if fault is not None), None)
+
+
+def value_fault(value: Any, field: FieldInfo) -> Fault | None:
+    """Why a property would not take a value. The texts name no value but options: others may be personal."""
+    try:
+        text = wire_text(value, field.type)
+    except ValueError:
+        return Fault(0, "INVALID_NUMBER", field.name, properties=(field.name,))
+    if not text:
+        return None
+    if field.type == "number" and not _is_number(text):
+        return Fault(0, "INVALID_NUMBER", field.name, properties=(field.name,))
+    if field.type in ("date", "datetime") and instant(text) is None:
+        return Fault(0, "INVALID_DATE", field.name, properties=(field.name,))
+    if field.max_length is not None and len(text) > field.max_length:
+        return Fault(0, "VALUE_TOO_LONG", f"{field.name}: {len(text)} > {field.max_length}", properties=(field.name,))
+    return _option_fault(text, field)
+
+
+def _option_fault(text: str, field: FieldInfo) -> Fault | None:
+    """Options are compared as they are: capitals count. Several are joined by `;`, a leading one appends to those there are."""
+    if field.options is None or text in field.options:
+        return None
+    strange = [part for part in text.split(";") if part and part not in field.options]
+    if not strange:
+        return None
+    allowed = ", ".join(field.options)
+    return Fault(0, "INVALID_OPTION", f"{field.name}: {strange[0]} is none of {allowed}", properties=(field.name,))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return float(text) - float(text) == 0  # not for NaN and the infinities
+    except ValueError:
+        return False
