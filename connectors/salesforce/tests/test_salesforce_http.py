@@ -42,6 +42,7 @@ class Org:
             json={"access_token": "00Dx!one", "instance_url": "https://elsewhere.invalid", "token_type": "Bearer"}
         )
         router.get(f"{DATA}/limits/").respond(json={"DailyApiRequests": {"Max": 15000, "Remaining": 14000}})
+        router.post(f"{DATA}/composite").mock(return_value=refusal("NOT_FOUND", status=404))  # one by one, unless a test says so
         router.get(f"{DATA}/limits/recordCount").respond(json={"sObjects": []})
         self.describe("Lead", "Id", "SystemModstamp", "IsDeleted", "MasterRecordId", "Email", "Rating", "Company")
 

@@ -241,14 +241,16 @@ def test_a_locked_row_goes_again_within_the_run() -> None:
         crm.faults.add(lock_row(1, calls=(1,)))
         assert {receipt.outcome for receipt in crm.push(*(update(lead, Rating="Hot") for lead in ids)).values()} == {"written"}
         assert {row["Rating"] for row in crm.org.rows("Lead")} == {"Hot"}
+        assert crm.faults.strikes
 
 
 @pytest.mark.parametrize("kind", [FaultKind.LOST_ANSWER, FaultKind.TRUNCATED, FaultKind.CUT_BEFORE, FaultKind.HTML_502])
 def test_a_task_whose_answer_was_lost_exists_once(kind: FaultKind) -> None:
     with place() as crm:
         lead = crm.lead()
-        crm.faults.add(Fault(kind, "/composite/sobjects", calls=(1,)))
+        crm.faults.add(Fault(kind, "/composite", calls=(1,)))
         receipt = crm.push(task("k1", WhoId=lead))["task k1"]
+        assert crm.faults.strikes
         assert receipt.outcome == "written"
         assert [row["Id"] for row in crm.org.rows("Task")] == [receipt.record_id]
         crm.push(task("k1", WhoId=lead, Status="Completed"))

@@ -93,9 +93,13 @@ class Api:
         if left < limit * self._reserve_share:
             raise StopConnector("connect.reserve_reached", connection=self.client.name, left=left, limit=limit)
 
-    def _url(self, path: str) -> str:
+    def path(self, path: str) -> str:
+        """A path from the root. `path` starts after the version, or is a whole one that the server named."""
         whole = httpx.URL(path).raw_path.decode("ascii") if "://" in path else path
-        return self._hosts.data + (whole if whole.startswith("/services/") else f"{self._root}/{whole}")
+        return whole if whole.startswith("/services/") else f"{self._root}/{whole}"
+
+    def _url(self, path: str) -> str:
+        return self._hosts.data + self.path(path)
 
     def _versions(self) -> Call:
         return Call("GET", self._hosts.known + "/services/data", lane="free", is_anonymous=True)

@@ -22,6 +22,7 @@ from crmsync.model.records import ObjectSchema, RawRecord
 from crmsync_salesforce.answers import classify
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.auth import AUTH_SECRETS, LOGIN, hosts_of, make_auth
+from crmsync_salesforce.composite import Composite
 from crmsync_salesforce.facts import (
     API_VERSION,
     BUDGET,
@@ -64,7 +65,7 @@ class SalesforceConnector:
         self._shapes = Shapes(api)
         self._reader = Reader(api, self._shapes, margins, bulk)
         self._puller = Puller(api.client, self._shapes, self._reader, formula_refresh=formula_refresh)
-        self._writer = Writer(api, self._reader)
+        self._writer = Writer(api, self._shapes, self._reader, Composite(api))
         self._provisioner = Provisioner(api, self._shapes)
 
     def describe(self, objects: Sequence[str]) -> Mapping[str, ObjectSchema]:

@@ -87,6 +87,19 @@ class Reader:
             unique = unique[COLLECTION_SIZE:]
         return records
 
+    def soql(self, object: str, field: str, values: Sequence[str], wanted: Sequence[str]) -> str:
+        """The query for the rows with one of these values, deleted ones included; empty where the object cannot be read."""
+        shape = self._shapes.get(object)
+        return Walk(shape, tuple(wanted)).whole.among(field, values) if shape.readable else ""
+
+    def records(self, object: str, answer: Any) -> dict[str, RawRecord] | None:
+        """The records in the answer to such a query; None for a page that is not the whole answer."""
+        if not isinstance(answer, dict) or not answer.get("done", True):
+            return None
+        shape = self._shapes.get(object)
+        records = (record_of(flat(row), shape) for row in answer.get("records") or ())
+        return {record.id: record for record in records}
+
     def _pages(self, walk: Walk, window: Window, job: Job | None) -> Iterator[Page]:
         """The pages from the window's position on. The last one's cursor is that of the finished window."""
         if not walk.is_bulk_readable:

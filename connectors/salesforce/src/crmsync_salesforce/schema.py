@@ -29,6 +29,11 @@ class Shape:
         return not self.why_not
 
     @property
+    def types(self) -> dict[str, str]:
+        """Describe's type of each field."""
+        return {name: info.type for name, info in self.fields.items()}
+
+    @property
     def stamp(self) -> str:
         """The field that orders changes."""
         if self.object in HISTORY:

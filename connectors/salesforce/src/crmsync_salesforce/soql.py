@@ -34,7 +34,11 @@ class Query:
 
     def by_ids(self, ids: Iterable[str]) -> str:
         """The rows with these ids."""
-        return f"{select(self.object, self.fields)} WHERE Id IN ({', '.join(map(quoted, ids))})"
+        return self.among("Id", ids)
+
+    def among(self, field: str, values: Iterable[str]) -> str:
+        """The rows in which a text field has one of these values."""
+        return f"{select(self.object, self.fields)} WHERE {field} IN ({', '.join(map(quoted, values))})"
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ from crmsync_salesforce.ids import to_18
 from crmsync_salesforce.times import parse_instant
 
 
-def is_same(held: Any, wanted: Any) -> bool:
+def is_same(held: Any, wanted: Any, kind: str = "") -> bool:
     """Whether a field that holds one already says the other: empty text is null, instants may be written in several ways,
-    numbers within a rounding of the field's scale, ids with or without checksum, texts but for outer blanks and line ends."""
+    numbers within a rounding of the field's scale, ids with or without checksum, texts but for outer blanks and line ends,
+    choices of several in any order. `kind` is describe's type of the field."""
     if held in (None, "") or wanted in (None, ""):
         return held in (None, "") and wanted in (None, "")
     if isinstance(held, bool) or isinstance(wanted, bool):
@@ -19,6 +20,8 @@ def is_same(held: Any, wanted: Any) -> bool:
     if isinstance(held, int | float) and isinstance(wanted, int | float):
         # Two decimals is the least scale that crmsync's own number fields have.
         return math.isclose(held, wanted, rel_tol=1e-9, abs_tol=0.005)
+    if kind == "multipicklist":
+        return set(str(held).split(";")) == set(str(wanted).split(";"))
     if isinstance(held, str) and isinstance(wanted, str):
         return _text(held) == _text(wanted) or _instants_agree(held, wanted)
     return bool(held == wanted)

@@ -27,8 +27,9 @@ def refuse(code: str, message: str, *, status: int = 400, route: str = "", metho
 
 
 def lock_row(place: int = 0, *, code: str = "UNABLE_TO_LOCK_ROW", calls: tuple[int, ...] = ()) -> Fault:
-    """One item of a collection fails, here because somebody else holds its row; `place` counts from 0."""
-    return Fault(FaultKind.IN_APP, "/composite/sobjects", "*", calls, detail=f"item:{code}:{place}")
+    """One item of a collection fails, by itself or within a composite, here because somebody else holds its row; `place` counts
+    from 0."""
+    return Fault(FaultKind.IN_APP, r"/composite(/sobjects|$)", "*", calls, detail=f"item:{code}:{place}")
 
 
 def short_page(calls: tuple[int, ...] = ()) -> Fault:

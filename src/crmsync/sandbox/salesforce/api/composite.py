@@ -83,7 +83,7 @@ def _subrequest(call: Call, part: Part, known: dict[str, Any]) -> Answer:
         message = f"Invalid reference specified. No value for {missing.args[0]} found"
         return Answer(400, [{"errorCode": "PROCESSING_HALTED", "message": message}])
     headers = {**call.request.headers, **{name.lower(): str(value) for name, value in part.get("httpHeaders", {}).items()}}
-    request = request_to(str(part.get("method", "GET")).upper(), url, headers, body)
+    request = replace(request_to(str(part.get("method", "GET")).upper(), url, headers, body), fault=call.request.fault)
     return call.service.answer_inside(replace(call, request=request))
 
 
