@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -48,6 +49,7 @@ MONDAY = datetime(2026, 6, 1, 10, tzinfo=TOKYO)
 NAME = Title("名", "name")
 
 
+@cache
 def definitions() -> Definitions:
     """The shipped SLA, routing, recycle, calendars and BANT; a scoring and a definition small enough to reckon by hand."""
     columns = catalogue.everything({"manager": 4})

@@ -175,7 +175,7 @@ def same(one: Decisions, two: Decisions, *names: str) -> None:
 
 
 @settings(
-    max_examples=25,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a story is told in full; shrinking one takes minutes

@@ -43,7 +43,9 @@ def touches(*acts: Touch) -> pl.DataFrame:
 
 def scored(scoring: Scoring, people: pl.DataFrame, acts: pl.DataFrame, now: datetime = NOW) -> tuple[pl.DataFrame, pl.DataFrame]:
     none = Facts.none()
-    return score(prepare(Facts(people, acts, none.approaches, none.opportunities, none.reps), (), now), acts, scoring, now)
+    frame = prepare(Facts(people, acts, none.approaches, none.opportunities, none.reps), (), now)
+    scores, because = score(frame, acts, scoring, now)
+    return scores, because.of()
 
 
 def points(rule: InterestRule | FitRule, person: Mapping[str, Any], *days: float) -> float:

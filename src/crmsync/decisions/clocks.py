@@ -14,7 +14,7 @@ import polars as pl
 from crmsync.decisions import worktime
 from crmsync.decisions.calendar import Calendars
 from crmsync.decisions.evidence import CYCLE
-from crmsync.decisions.frames import CLOCKS, INSTANT, Facts, conform
+from crmsync.decisions.frames import CLOCKS, INSTANT, Facts, conform, empty
 from crmsync.decisions.sla import ACKNOWLEDGED, LEAVING, ClockRule, Sla
 
 MOST_LINKS = 64
@@ -69,6 +69,8 @@ def meet(clocks: pl.DataFrame, left: pl.DataFrame, desk: Desk) -> pl.DataFrame:
 def close(clocks: pl.DataFrame, leavers: pl.DataFrame, sla: Sla) -> pl.DataFrame:
     """End the running clocks of `leavers` (person_id, left_at, because, actor): met where leaving is what the clock waits for
     and a person did it, else cancelled. A due time that had gone by is a breach all the same."""
+    if leavers.is_empty():
+        return clocks
     by_leaving = [rule.kind for rule in sla.clocks if LEAVING in rule.met_by]
     ending = clocks.filter(RUNNING).join(leavers, on="person_id", how="inner", maintain_order="left")
     is_met = pl.col("kind").is_in(by_leaving) & (pl.col("actor") == "crm-user")
@@ -85,7 +87,8 @@ def close(clocks: pl.DataFrame, leavers: pl.DataFrame, sla: Sla) -> pl.DataFrame
 def out_of_phase(clocks: pl.DataFrame, state: pl.DataFrame, sla: Sla, now: datetime) -> pl.DataFrame:
     """`leavers` for `close`: whose running clock belongs to another phase than the person, or to a rule that is no more."""
     phases = {rule.kind: rule.phase for rule in sla.clocks}
-    placed = clocks.filter(RUNNING).join(state.select("person_id", "phase"), on="person_id", how="inner")
+    running = clocks.filter(RUNNING)
+    placed = running.join(_among(state, running, "phase"), on="person_id", how="inner")
     belongs = pl.col("kind").replace_strict(phases, default=None, return_dtype=pl.String)
     return leaving(placed.filter(pl.col("phase").ne_missing(belongs)), "out_of_phase", now)
 
@@ -135,6 +138,8 @@ def escalate(clocks: pl.DataFrame, desk: Desk) -> tuple[pl.DataFrame, pl.DataFra
 
 def reassign(clocks: pl.DataFrame, late: pl.DataFrame, owners: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     """Give `late` clocks to their new `owners` (person_id, owner): the old clock keeps its breach and ends, a fresh one starts."""
+    if owners.is_empty():
+        return clocks
     handed = late.drop("owner").join(owners.select("person_id", "owner"), on="person_id", how="inner", maintain_order="left")
     now = pl.lit(desk.now, dtype=INSTANT)
     ended = late.join(handed, on="clock_id", how="semi").with_columns(
@@ -148,13 +153,18 @@ def reassign(clocks: pl.DataFrame, late: pl.DataFrame, owners: pl.DataFrame, des
 
 def follow_owners(clocks: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
     """A running clock runs for whoever answers now."""
-    owners = state.select("person_id", pl.col("owner").alias("#owner"))
+    owners = state.filter(pl.col("owner").is_not_null()).select("person_id", pl.col("owner").alias("#owner"))
     joined = clocks.join(owners, on="person_id", how="left", maintain_order="left")
     owner = pl.when(RUNNING & pl.col("#owner").is_not_null()).then("#owner").otherwise("owner")
     return conform(joined.with_columns(owner.alias("owner")), CLOCKS)
 
 
 # ------------------------------------------------------------------------------------------------------------- inside
+
+
+def _among(frame: pl.DataFrame, few: pl.DataFrame, column: str) -> pl.DataFrame:
+    """person_id and `column` of those of `frame` who are in `few`: a join with the many would number all of them first."""
+    return frame.select("person_id", column).join(few, on="person_id", how="semi")
 
 
 def _breach(seen_at: pl.Expr) -> pl.Expr:
@@ -230,12 +240,14 @@ def _already_acted(missing: pl.DataFrame, desk: Desk) -> pl.DataFrame:
 
 def _opened(rows: pl.DataFrame, clocks: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     """New CLOCKS rows for (person_id, kind, started_at, owner, cycle): numbered, due, with their arithmetic."""
+    if rows.is_empty():
+        return empty(CLOCKS)
     numbered = _numbered(rows, clocks)
     owners = desk.reps.select(pl.col("rep_id").alias("owner"), "department", "calendar").unique(
         "owner", keep="first", maintain_order=True
     )
     known = numbered.join(owners, on="owner", how="left", maintain_order="left").join(
-        desk.temperatures.select("person_id", "temperature"), on="person_id", how="left", maintain_order="left"
+        _among(desk.temperatures, numbered, "temperature"), on="person_id", how="left", maintain_order="left"
     )
     due = worktime.due_column(known.with_columns(_amount(desk.sla), _unit(desk.sla)), desk.calendars)
     identity = pl.concat_str("person_id", "kind", pl.col("cycle").cast(pl.String), pl.col("attempt").cast(pl.String), separator=":")

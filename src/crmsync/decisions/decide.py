@@ -13,6 +13,8 @@ import polars as pl
 
 from crmsync.decisions import clocks as clock
 from crmsync.decisions import conditions, desired, evidence, gaps, handover, owners, phase, returns, scoring, temperature
+from crmsync.decisions.acts import number
+from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.clocks import Desk
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import CLOCKS, INSTANT, MOVES, STATE, Before, Decisions, Facts, conform
@@ -27,13 +29,14 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
     rules, sla = definitions.recycle, definitions.sla
 
     # 1, 2: how much speaks for them, and how keen they are
-    prepared = conditions.prepare(facts, definitions.qualification.windows, now)
-    scores, reasons = scoring.score(prepared, facts.touches, definitions.scoring, now)
+    touched = number(facts.persons["person_id"], facts.touches, now)
+    prepared = conditions.prepare(facts, definitions.qualification.windows, now, touched)
+    scores, because = scoring.score(prepared, touched, definitions.scoring, now)
     keenness = temperature.temperature(scores, before.state, definitions.temperature, now)
     desk = Desk(sla, definitions.calendars, facts.reps, clock.acts_of(facts, now), keenness, now)
 
     # 3: what people did moves the phase
-    frame = evidence.gather(facts, before.state, before.clocks, definitions.bant, rules, now)
+    frame = evidence.gather(facts, scores, before, definitions.bant, rules, now)
     frame = phase.refresh(_with_temperature(frame, keenness, now), rules)
     frame, by_people = phase.settle(frame, phase.evidence_guards(now), rules, now)
 
@@ -52,7 +55,7 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
     # 6, 7: where the valve stands, and whom it lets through
     valve_now = handover.open_valve(_everyone(frame, before), clocks, facts, before.valve, definitions, now)
     facts_now = _facts_now(prepared, scores, frame)
-    verdicts = handover.release(frame, facts_now, facts, definitions, valve_now, now)
+    verdicts = handover.release(frame, facts_now, touched, definitions, valve_now, now)
     frame = handover.waiting_since(frame, verdicts, now)
     frame, by_valve = phase.settle(frame, handover.guards(now), rules, now)
     moves = _told([by_people, by_time, by_valve], valve_now[0].version)
@@ -78,7 +81,7 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
         clocks=clocks,
         moves=moves,
         scores=scores,
-        reasons=reasons,
+        because=because,
         qualification=verdicts,
         gaps=gaps.find(state, clocks, facts.persons, facts.reps, definitions.routing),
         desired=desired.desired(state, clocks, scores, facts, rules),
@@ -89,17 +92,24 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
 
 
 def _known(facts: Facts, now: datetime) -> Facts:
-    """Only what had happened by `now`."""
+    """Only what had happened by `now`, and the persons in order."""
     return replace(
         facts,
-        touches=facts.touches.filter(pl.col("at") <= now),
-        approaches=facts.approaches.filter(pl.col("at") <= now),
-        opportunities=facts.opportunities.filter(pl.col("created_at") <= now),
+        persons=in_order(facts.persons),
+        touches=_until(facts.touches, "at", now),
+        approaches=_until(facts.approaches, "at", now),
+        opportunities=_until(facts.opportunities, "created_at", now),
     )
 
 
+def _until(frame: pl.DataFrame, instant: str, now: datetime) -> pl.DataFrame:
+    """The rows up to `now`; usually all of them, and then none is copied."""
+    is_known = frame[instant] <= now
+    return frame if is_known.all(ignore_nulls=False) else frame.filter(is_known)
+
+
 def _with_temperature(frame: pl.DataFrame, keenness: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    joined = frame.join(keenness.select("person_id", pl.col("temperature").alias("#now")), on="person_id", how="left")
+    joined = beside(frame, keenness.select("person_id", pl.col("temperature").alias("#now")))
     changed = pl.col("temperature").ne_missing(pl.col("#now"))
     return joined.with_columns(
         pl.when(changed).then(pl.lit(now, dtype=INSTANT)).otherwise("temperature_at").alias("temperature_at"),
@@ -123,14 +133,16 @@ def _let_go(facts: Facts, frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
 
 def _everyone(state: pl.DataFrame, before: Before) -> pl.DataFrame:
     """STATE of those decided about, and of those only `before` knows."""
-    others = conform(before.state, STATE).join(state, on="person_id", how="anti")
-    return pl.concat([conform(state, STATE), others]).sort("person_id")
+    former, present = conform(before.state, STATE), conform(state, STATE)
+    if former["person_id"].equals(present["person_id"]):
+        return present
+    others = former.join(present, on="person_id", how="anti")
+    return in_order(pl.concat([present, others]))
 
 
 def _facts_now(prepared: pl.DataFrame, scores: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     """All that a definition's conditions may name, of the living."""
-    decided = frame.select(STATE.keys())
-    return prepared.join(scores, on="person_id").join(decided, on="person_id").sort("person_id")
+    return beside(beside(frame.select(STATE.keys()), scores), prepared)
 
 
 def _told(moves: list[pl.DataFrame], version: str) -> pl.DataFrame:
@@ -146,7 +158,7 @@ def _told(moves: list[pl.DataFrame], version: str) -> pl.DataFrame:
 
 
 def _under_definition(frame: pl.DataFrame, released: pl.DataFrame, version: str) -> pl.DataFrame:
-    is_released = pl.col("person_id").is_in(released["person_id"].to_list())
+    is_released = pl.col("person_id").is_in(released["person_id"].implode())
     return frame.with_columns(pl.when(is_released).then(pl.lit(version)).otherwise("definition").alias("definition"))
 
 

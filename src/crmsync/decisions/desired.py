@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from crmsync.decisions import recycle
+from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.clocks import RUNNING
 from crmsync.decisions.frames import DESIRED, INSTANT, TASKS, Facts, conform
 from crmsync.decisions.owners import known_owners
@@ -16,20 +17,20 @@ from crmsync.decisions.sla import Sla
 def desired(state: pl.DataFrame, clocks: pl.DataFrame, scores: pl.DataFrame, facts: Facts, rules: Recycle) -> pl.DataFrame:
     """DESIRED of every living lead (not of the unidentified). The SLA columns are those of the running clock."""
     living = facts.persons.filter(~pl.col("is_deleted").fill_null(False)).select(
-        "person_id", "opted_out", "bounced", "sales_status", "sales_status_at"
+        "person_id", "opted_out", "bounced", "sales_status", "sales_status_at", pl.lit(True).alias("#living")
     )
     opened = facts.opportunities.filter(pl.col("status") == "open").select("person_id").unique()
     running = clocks.filter(RUNNING).sort("person_id", "due_at", "clock_id").unique("person_id", keep="first", maintain_order=True)
-    frame = (
-        state.filter(pl.col("phase") != "unidentified")
-        .join(living, on="person_id", how="inner")
-        .join(scores.select("person_id", "score", "fit", "interest"), on="person_id", how="left")
-        .join(running.select("person_id", "kind", "due_at", _state_of_clock()), on="person_id", how="left")
-        .join(opened.with_columns(pl.lit(True).alias("has_opportunity")), on="person_id", how="left")
-    )
+    frame = beside(beside(state, living), scores.select("person_id", "score", "fit", "interest"))
+    for part in (
+        running.select("person_id", "kind", "due_at", _state_of_clock()),
+        opened.with_columns(pl.lit(True).alias("has_opportunity")),
+    ):
+        frame = frame.join(part, on="person_id", how="left", maintain_order="left")
+    is_lead = (frame["phase"] != "unidentified") & frame["#living"].fill_null(False)
     answered = (pl.col("sales_status_at") >= pl.col("handed_over_at")) & (pl.col("sales_status") != "new")
     waits = pl.col("phase").is_in(["closed_lost", "recycled"])
-    return conform(
+    shown = conform(
         frame.with_columns(
             pl.when((pl.col("phase") == "mql") & ~answered.fill_null(False)).then(pl.lit("new")).alias("sales_status"),
             pl.col("due_at").alias("sla_due_at"),
@@ -39,7 +40,8 @@ def desired(state: pl.DataFrame, clocks: pl.DataFrame, scores: pl.DataFrame, fac
             pl.col("has_opportunity").fill_null(False),
         ),
         DESIRED,
-    ).sort("person_id")
+    )
+    return in_order(shown.filter(is_lead))
 
 
 def tasks(clocks: pl.DataFrame, reps: pl.DataFrame, rules: Routing, sla: Sla) -> pl.DataFrame:

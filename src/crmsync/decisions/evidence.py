@@ -7,25 +7,27 @@ from datetime import datetime
 import polars as pl
 
 from crmsync.decisions import bant, recycle
+from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.bant import BantGate
-from crmsync.decisions.frames import CLOCKS, STATE, Facts
+from crmsync.decisions.frames import CLOCKS, STATE, Before, Facts
 from crmsync.decisions.recycle import Recycle
 
 CYCLE = r":(\d+):\d+$"
 """Where a clock's id holds its cycle: person:kind:cycle:attempt."""
 
 
-def gather(facts: Facts, state: pl.DataFrame, clocks: pl.DataFrame, gate: BantGate, rules: Recycle, now: datetime) -> pl.DataFrame:
+def gather(facts: Facts, scores: pl.DataFrame, before: Before, gate: BantGate, rules: Recycle, now: datetime) -> pl.DataFrame:
     """The STATE columns of every living person (as before, `unidentified` for a new one) and beside them the evidence:
 
     first_seen, arriving (new, or not identified until now), entry_at, bant_complete, rejection, rejection_goes, rounds (cycles
-    of the last 365 days), last_act_at, and of the opportunities open_… (the newest changed), any_… (the newest created), won_…
-    and lost_… (the last to close)."""
-    persons = facts.persons.lazy().filter(~pl.col("is_deleted").fill_null(False))
-    opportunities = facts.opportunities.lazy().filter(pl.col("created_at") <= now)
+    of the last 365 days), last_act_at (of either side), and of the opportunities open_… (the newest changed), any_… (the newest
+    created), won_… and lost_… (the last to close). `scores` gives the newest touch."""
+    touched = beside(facts.persons, scores.select("person_id", "last_touch_at"))
+    is_living = ~touched["is_deleted"].fill_null(False)
+    living = touched.select(*_FACT_COLUMNS, "last_touch_at")
+    living = in_order(living if is_living.all() else living.filter(is_living))
     frame = (
-        persons.select(_FACT_COLUMNS)
-        .join(state.lazy().select(STATE.keys()), on="person_id", how="left")
+        beside(living, before.state.select(STATE.keys()))
         .with_columns(pl.col("phase").is_null().alias("first_seen"), pl.col("phase").fill_null("unidentified"))
         .with_columns(
             (pl.col("phase") == "unidentified").alias("arriving"),
@@ -36,10 +38,17 @@ def gather(facts: Facts, state: pl.DataFrame, clocks: pl.DataFrame, gate: BantGa
         )
         .with_columns(recycle.goes(rules, "rejection").alias("rejection_goes"))
     )
-    for part in (*_opportunities(opportunities), _acts(facts, now), _rounds(clocks, now)):
-        frame = frame.join(part, on="person_id", how="left")
+    opportunities = facts.opportunities.lazy().filter(pl.col("created_at") <= now)
+    parts = pl.collect_all([*_opportunities(opportunities), _approached(facts, now), _rounds(before.clocks, now)])
+    # few people have any of this: the few are put together first, and meet the many once
+    few = pl.concat([part.select("person_id") for part in parts]).unique()
+    for part in parts:
+        few = few.join(part, on="person_id", how="left")
+    frame = frame.join(few, on="person_id", how="left", maintain_order="left")
     entry = pl.min_horizontal("created_at", "first_opportunity_at", pl.lit(now))
-    return frame.with_columns(entry.alias("entry_at"), pl.col("rounds").fill_null(0)).sort("person_id").collect()
+    last_act = pl.max_horizontal("last_touch_at", "last_approach_at")
+    found = frame.with_columns(entry.alias("entry_at"), last_act.alias("last_act_at"), pl.col("rounds").fill_null(0))
+    return found.drop("last_touch_at", "last_approach_at")
 
 
 _FACT_COLUMNS = (
@@ -75,10 +84,9 @@ def _newest(opportunities: pl.LazyFrame, by: str, columns: dict[str, str]) -> pl
     return order.group_by("person_id").agg(pl.col(name).last().alias(alias) for name, alias in columns.items())
 
 
-def _acts(facts: Facts, now: datetime) -> pl.LazyFrame:
-    """The newest act of either side."""
-    acts = pl.concat([facts.touches.lazy().select("person_id", "at"), facts.approaches.lazy().select("person_id", "at")])
-    return acts.filter(pl.col("at") <= now).group_by("person_id").agg(pl.col("at").max().alias("last_act_at"))
+def _approached(facts: Facts, now: datetime) -> pl.LazyFrame:
+    known = facts.approaches.lazy().filter(pl.col("at") <= now)
+    return known.group_by("person_id").agg(pl.col("at").max().alias("last_approach_at"))
 
 
 def _rounds(clocks: pl.DataFrame, now: datetime) -> pl.LazyFrame:

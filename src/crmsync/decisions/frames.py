@@ -7,7 +7,9 @@ columns before it leaves a function, so that equal content is equal bytes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import polars as pl
 
@@ -285,15 +287,23 @@ class ValvePosition:
     attainment: float | None
 
 
+class Because(Protocol):
+    """The reasons of the scores, told when asked for."""
+
+    def of(self, persons: pl.Series | None = None) -> pl.DataFrame:
+        """REASONS of these persons (ids), or of everyone, sorted by person and rule."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Everything one decision says."""
+    """Everything one decision says. The reasons are told on demand: of everyone (`reasons`, as many rows as rules gave points)
+    or of a few (`reasons_of`)."""
 
     state: pl.DataFrame
     clocks: pl.DataFrame
     moves: pl.DataFrame
     scores: pl.DataFrame
-    reasons: pl.DataFrame
+    because: Because
     qualification: pl.DataFrame
     gaps: pl.DataFrame
     desired: pl.DataFrame
@@ -301,6 +311,16 @@ class Decisions:
     draws: pl.DataFrame
     valve: ValvePosition
 
+    @property
+    def reasons(self) -> pl.DataFrame:
+        """REASONS of everyone."""
+        return self.because.of()
+
+    def reasons_of(self, persons: Iterable[str]) -> pl.DataFrame:
+        """REASONS of these persons."""
+        return self.because.of(pl.Series(list(persons), dtype=pl.String))
+
     def frames(self) -> dict[str, pl.DataFrame]:
         """Every frame by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "valve"}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("valve", "because")}
+        return {**named, "reasons": self.reasons}

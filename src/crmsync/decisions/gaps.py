@@ -83,6 +83,10 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
+_NO_BATON = ("unidentified", "inquiry", "disqualified")
+"""Most people, and nobody waits for them: only a clock that runs there can be wrong."""
+
+
 def find(state: pl.DataFrame, clocks: pl.DataFrame, persons: pl.DataFrame, reps: pl.DataFrame, rules: Routing) -> pl.DataFrame:
     """GAPS of everyone in `state`, by name and person. Deleted persons have none."""
     needed = pl.col("phase").replace_strict(DEPARTMENTS, default=None, return_dtype=pl.String).alias("needed")
@@ -90,15 +94,14 @@ def find(state: pl.DataFrame, clocks: pl.DataFrame, persons: pl.DataFrame, reps:
         pl.col("rep_id").alias("owner"), "active", pl.col("department").alias("rep_department"), "queue"
     )
     running = clocks.filter(RUNNING).group_by("person_id").len("clocks")
+    at_stake = state.join(running, on="person_id", how="left").filter(
+        ~pl.col("phase").is_in(_NO_BATON) | pl.col("clocks").is_not_null()
+    )
     living = persons.filter(~pl.col("is_deleted").fill_null(False)).select(
         "person_id", "opted_out", "sales_status", "sales_status_at", "rejection_reason", "budget", "authority", "need", "timeframe"
     )
-    frame = (
-        state.join(living, on="person_id", how="inner")
-        .with_columns(needed)
-        .join(owners, on="owner", how="left")
-        .join(running, on="person_id", how="left")
-    )
+    few = living.join(at_stake, on="person_id", how="semi")
+    frame = at_stake.join(few, on="person_id", how="inner").with_columns(needed).join(owners, on="owner", how="left")
     found = [_rows(frame, check) for check in CHECKS]
     return conform(pl.concat(found), GAPS).sort("gap", "person_id") if found else empty(GAPS)
 

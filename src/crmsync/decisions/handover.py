@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from crmsync.decisions import qualification, recycle, valve
+from crmsync.decisions.acts import Acts
+from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.calendar import HORIZON_DAYS, BusinessCalendar
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import QUALIFICATION, Facts, ValvePosition, conform
@@ -52,19 +54,19 @@ def open_valve(
 def release(
     frame: pl.DataFrame,
     prepared: pl.DataFrame,
-    facts: Facts,
+    touches: Acts,
     definitions: Definitions,
     valve_now: tuple[ValvePosition, Load],
     now: datetime,
 ) -> pl.DataFrame:
-    """QUALIFICATION of everyone in `frame` (STATE and evidence); `prepared` has the facts, scores, temperature and windows."""
+    """QUALIFICATION of everyone in `frame` (STATE and evidence); `prepared` has the facts, scores, temperature and windows,
+    `touches` those known now."""
     position, load = valve_now
-    verdicts = qualification.qualify(prepared, definitions.qualification, position.position)
-    touched = recycle.fresh_evidence(facts.touches, frame, definitions.recycle, now)
+    verdicts = qualification.judge(prepared, definitions.qualification, position.position)
+    touched = recycle.fresh_evidence(touches, frame, definitions.recycle)
     judged = (
-        frame.select("person_id", "phase", "not_before", "opted_out", "disqualification")
-        .join(verdicts.drop("rank"), on="person_id")
-        .join(touched, on="person_id", how="left")
+        beside(frame.select("person_id", "phase", "not_before", "opted_out", "disqualification"), verdicts)
+        .join(touched, on="person_id", how="left", maintain_order="left")
         .with_columns(pl.col("has_fresh", "has_override").fill_null(False))
         .with_columns(_held_back(now).alias("held"))
     )
@@ -76,12 +78,12 @@ def release(
     )
     candidates = judged.filter(may).join(prepared.select("person_id", "score", "last_touch_at"), on="person_id")
     released = valve.release(candidates, load.free)
-    told = judged.join(released, on="person_id", how="left").with_columns(
+    told = judged.join(released, on="person_id", how="left", maintain_order="left").with_columns(
         pl.col("released").fill_null(False),
         pl.coalesce(pl.when(pl.col("qualifies")).then("held"), "waiting_because").alias("waiting_because"),
         pl.lit(position.version).alias("definition"),
     )
-    return conform(told, QUALIFICATION).sort("person_id")
+    return in_order(conform(told, QUALIFICATION))
 
 
 def guards(now: datetime) -> dict[str, Guard]:
@@ -91,7 +93,7 @@ def guards(now: datetime) -> dict[str, Guard]:
 
 def waiting_since(frame: pl.DataFrame, verdicts: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """The frame with `released`, `rank`, and `qualified_since` of those who wait for capacity."""
-    joined = frame.join(verdicts.select("person_id", "released", "rank", "waiting_because"), on="person_id", how="left")
+    joined = beside(frame, verdicts.select("person_id", "released", "rank", "waiting_because"))
     waits = pl.col("waiting_because") == "capacity"
     since = pl.when(waits).then(pl.col("qualified_since").fill_null(pl.lit(now)))
     return joined.with_columns(since.alias("qualified_since"), pl.col("released").fill_null(False)).drop("waiting_because")

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from crmsync.decisions import routing
+from crmsync.decisions.aligned import ROW, in_order, put_back
 from crmsync.decisions.clocks import RUNNING
 from crmsync.decisions.frames import INSTANT, STATE, Facts, conform
 from crmsync.decisions.routing import Assignment, Request, Routing
@@ -35,13 +36,17 @@ class Staff:
 
 def assign(state: pl.DataFrame, clocks: pl.DataFrame, draws: pl.DataFrame, staff: Staff) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(STATE with owner, department, owner_at and owner_because of everyone settled, DRAWS after)."""
-    judged = _judged(state, clocks, staff)
+    numbered = state.with_row_index(ROW)
+    judged = _judged(numbered.filter(pl.col("phase").is_in(list(DEPARTMENTS))), clocks, staff)
     open_to_draw = judged.filter(pl.col("#verdict") == "route").join(staff.order, on="person_id", how="left")
     requests = (_request(row, staff.routing) for row in _in_order(open_to_draw))
     made, draws = routing.draw(
         requests, staff.facts.reps, _loads(judged.filter(pl.col("#verdict") != "route")), draws, staff.routing
     )
-    return _settled(judged, made, staff.now), draws
+    nobody = [pl.lit(None, dtype=STATE[name]).alias(name) for name in ("owner", "owner_at", "owner_because")]
+    marketing = pl.when(pl.col("phase").is_in(_MARKETING)).then(pl.lit("marketing"))
+    settled = put_back(numbered.with_columns(*nobody, marketing.alias("department")), _settled(judged, made, staff.now))
+    return in_order(settled.select(STATE.keys())), draws
 
 
 def hand_on(
@@ -59,33 +64,37 @@ def hand_on(
     made, draws = routing.draw(requests, staff.facts.reps, _loads(state), draws, staff.routing)
     chosen = [(a.person_id, a.owner) for a in made if a.because == "round_robin"]
     owners = pl.DataFrame(chosen, schema={"person_id": pl.String, "owner": pl.String}, orient="row")
-    joined = state.join(owners.rename({"owner": "#new"}), on="person_id", how="left", maintain_order="left")
-    given = pl.col("#new").is_not_null()
-    after = joined.with_columns(
-        pl.coalesce("#new", "owner").alias("owner"),
-        pl.when(given).then(pl.lit(staff.now, dtype=INSTANT)).otherwise("owner_at").alias("owner_at"),
-        pl.when(given).then(pl.lit("reassigned")).otherwise("owner_because").alias("owner_because"),
+    numbered = state.with_row_index(ROW)
+    given = (
+        numbered.select(ROW, "person_id")
+        .join(owners, on="person_id", how="inner")
+        .select(
+            ROW,
+            "owner",
+            pl.lit(staff.now, dtype=INSTANT).alias("owner_at"),
+            pl.lit("reassigned").alias("owner_because"),
+        )
     )
-    return conform(after, STATE), owners, draws
+    return put_back(conform(state, STATE), given), owners, draws
 
 
 # ----------------------------------------------------------------------------------------------------------- who stays
 
 
 def _judged(state: pl.DataFrame, clocks: pl.DataFrame, staff: Staff) -> pl.DataFrame:
-    """STATE with facts and `#verdict`: "none" (nobody must answer), "edit" (a person chose), "keep" or "route"."""
+    """Those who need an owner, with facts and `#verdict`: "edit" (a person chose), "keep" or "route"."""
     frame = _with_reps(_with_facts(state, staff), staff).join(_due_days(clocks, staff.time_zone), on="person_id", how="left")
     changed = pl.col("department").ne_missing(pl.col("needed"))
     by_hand = pl.col("owner_because") == "crm_user"
     right = (pl.col("edit_active") & (pl.col("edit_department") == pl.col("needed"))).fill_null(False)
-    # on a new department an older edit only counts when it chose for that department; else it must be newer than our choice,
-    # or not yet have been seen when we chose (same department), unless we have since taken the lead away from that rep
+    # on a new department, or where nobody was found, an older edit only counts when it chose for that department; else it must
+    # be newer than our choice, or not yet have been seen when we chose (same department), unless we have since taken the lead
+    # away from that rep
     in_time = (
-        pl.when(changed)
+        pl.when(changed | pl.col("owner").is_null())
         .then(right | (pl.col("owner_edit_at") >= pl.col("phase_at")))
         .otherwise(
-            pl.col("owner").is_null()
-            | pl.col("owner_at").is_null()
+            pl.col("owner_at").is_null()
             | (pl.col("owner_edit_at") > pl.col("owner_at"))
             | (right & (pl.col("owner_because") != "reassigned"))
         )
@@ -98,9 +107,7 @@ def _judged(state: pl.DataFrame, clocks: pl.DataFrame, staff: Staff) -> pl.DataF
     waits_in_queue = pl.col("now_queue").fill_null(False) & ~by_hand.fill_null(False)
     stays = (fits & ~away.fill_null(False) & ~waits_in_queue) | (by_hand & ~changed).fill_null(False)
     keep = pl.col("owner").is_not_null() & active.fill_null(False) & stays
-    verdict = (
-        pl.when(pl.col("needed").is_null()).then(pl.lit("none")).when(edit).then(pl.lit("edit")).when(keep).then(pl.lit("keep"))
-    ).otherwise(pl.lit("route"))
+    verdict = pl.when(edit).then(pl.lit("edit")).when(keep).then(pl.lit("keep")).otherwise(pl.lit("route"))
     soft = away.fill_null(False) & active.fill_null(False) & fits & ~changed
     return frame.with_columns(verdict.alias("#verdict"), soft.alias("#soft")).sort("person_id")
 
@@ -109,8 +116,9 @@ def _with_facts(state: pl.DataFrame, staff: Staff) -> pl.DataFrame:
     """STATE beside what routing looks at, `needed` (the department that must answer) and the opportunity's rep."""
     facts = staff.facts.persons.select(
         "person_id", "owner_edit", "owner_edit_at", "account_owner", "territory", "industry", "employees", "language"
-    )
-    reps = staff.facts.opportunities.select("person_id", "opportunity_id", pl.col("rep_id").alias("opportunity_rep"))
+    ).join(state, on="person_id", how="semi")
+    reps = staff.facts.opportunities.join(state, on="person_id", how="semi")
+    reps = reps.select("person_id", "opportunity_id", pl.col("rep_id").alias("opportunity_rep"))
     reps = reps.sort("person_id", "opportunity_id", "opportunity_rep").unique(["person_id", "opportunity_id"], keep="first")
     needed = pl.col("phase").replace_strict(DEPARTMENTS, default=None, return_dtype=pl.String)
     return (
@@ -180,11 +188,12 @@ def _request(row: dict[str, Any], rules: Routing, *, handing_on: bool = False) -
 
 def _loads(state: pl.DataFrame) -> dict[str, int]:
     """Open leads per owner, where a phase asks for one."""
-    owned = state.filter(pl.col("phase").is_in(list(DEPARTMENTS)) & pl.col("owner").is_not_null())
+    owned = state.select("phase", "owner").filter(pl.col("phase").is_in(list(DEPARTMENTS)) & pl.col("owner").is_not_null())
     return dict(owned.group_by("owner").len().iter_rows())
 
 
 def _settled(judged: pl.DataFrame, made: list[Assignment], now: datetime) -> pl.DataFrame:
+    """ROW, and the owner's columns of everyone judged."""
     rows = [(a.person_id, a.owner, a.because) for a in made]
     chosen = pl.DataFrame(rows, schema={"person_id": pl.String, "#owner": pl.String, "#because": pl.String}, orient="row")
     frame = judged.join(chosen, on="person_id", how="left", maintain_order="left")
@@ -194,31 +203,16 @@ def _settled(judged: pl.DataFrame, made: list[Assignment], now: datetime) -> pl.
         & (pl.col("#because") != "kept")
         & (pl.col("#owner").ne_missing(pl.col("owner")) | pl.col("department").ne_missing(pl.col("needed")))
     )
-    marketing = pl.when(pl.col("phase").is_in(_MARKETING)).then(pl.lit("marketing"))
-    return conform(
-        frame.with_columns(
-            pl.when(verdict == "edit")
-            .then("owner_edit")
-            .when(is_new)
-            .then("#owner")
-            .when(verdict != "none")
-            .then("owner")
-            .alias("owner"),
-            pl.when(verdict == "edit")
-            .then(pl.col("owner_edit_at").fill_null(at_now))
-            .when(is_new)
-            .then(at_now)
-            .when(verdict != "none")
-            .then("owner_at")
-            .alias("owner_at"),
-            pl.when(verdict == "edit")
-            .then(pl.lit("crm_user"))
-            .when(is_new)
-            .then("#because")
-            .when(verdict != "none")
-            .then("owner_because")
-            .alias("owner_because"),
-            pl.coalesce("needed", marketing).alias("department"),
-        ),
-        STATE,
-    ).sort("person_id")
+    by_hand = verdict == "edit"
+    return frame.select(
+        ROW,
+        pl.when(by_hand).then("owner_edit").when(is_new).then("#owner").otherwise("owner").alias("owner"),
+        pl.when(by_hand)
+        .then(pl.col("owner_edit_at").fill_null(at_now))
+        .when(is_new)
+        .then(at_now)
+        .otherwise("owner_at")
+        .alias("owner_at"),
+        pl.when(by_hand).then(pl.lit("crm_user")).when(is_new).then("#because").otherwise("owner_because").alias("owner_because"),
+        pl.col("needed").alias("department"),
+    )

@@ -15,6 +15,7 @@ from typing import Literal
 import polars as pl
 
 from crmsync.decisions import recycle
+from crmsync.decisions.aligned import ROW, in_order, put_back
 from crmsync.decisions.frames import INSTANT, MOVES, STATE, conform, empty
 from crmsync.decisions.recycle import Recycle
 
@@ -125,24 +126,23 @@ class Guard:
 def settle(frame: pl.DataFrame, guards: Mapping[str, Guard], rules: Recycle, now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Fire transitions until no one moves: (the frame with its STATE columns moved on, MOVES in order). Only rows of the table
     whose guard is given take part. Bounded by MOST_PASSES; who would still move then moves in the next decision."""
-    moves, still = [], frame
-    done: list[pl.DataFrame] = []
+    moves = []
+    numbered = frame.with_row_index(ROW)
+    still = numbered
     for _ in range(MOST_PASSES):
-        moved, stayed = _fire(still, guards, now)
-        done.append(stayed)
+        moved = _fire(still, guards, now)
         if moved.is_empty():
             break
         moves.append(moved.select(_MOVE_COLUMNS))
-        still = _enter(moved, rules).select(frame.columns)
-    else:
-        done.append(still)
+        still = _enter(moved, rules).select(numbered.columns)
+        numbered = put_back(numbered, still.select(ROW, *_CARRIED))
     told = conform(pl.concat(moves), MOVES) if moves else empty(MOVES)
-    return pl.concat(done).sort("person_id"), told
+    return in_order(numbered.drop(ROW)), told
 
 
 def state_of(frame: pl.DataFrame) -> pl.DataFrame:
     """The STATE columns of a frame."""
-    return conform(frame, STATE).sort("person_id")
+    return in_order(conform(frame, STATE))
 
 
 def diagram() -> str:
@@ -232,20 +232,27 @@ def _opportunity() -> Guard:
 # ---------------------------------------------------------------------------------------------------------- one pass
 
 _HIT = "#transition"
+_CARRIED = (
+    *("phase", "phase_at", "cycle", "handed_over_at", "recycled_at", "recycle_reason", "lost_reason", "not_before"),
+    *("opportunity_id", "qualified_since", "arriving"),
+)
+"""What entering a phase changes (`_enter`)."""
+
 _MOVE_COLUMNS = ("person_id", "at", "source", "target", "because", "evidence", "actor", "is_jump")
 
 
-def _fire(frame: pl.DataFrame, guards: Mapping[str, Guard], now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(rows that move, with source, target, at, because, evidence, actor, is_jump, reason; rows that stay)."""
+def _fire(frame: pl.DataFrame, guards: Mapping[str, Guard], now: datetime) -> pl.DataFrame:
+    """The rows that move, with source, target, at, because, evidence, actor, is_jump, reason."""
     live = [(index, row) for index, row in enumerate(TRANSITIONS) if row.because in guards]
+    names = sorted({row.because for _, row in live})
+    sources = {name: [row.source for _, row in live if row.because == name] for name in names}
+    # most rows fire nothing: one look per guard sorts them out before the table is read row by row
+    may_move = pl.any_horizontal(pl.col("phase").is_in(sources[name]) & guards[name].when for name in names)
     hits = [
         pl.when((pl.col("phase") == row.source) & guards[row.because].when.fill_null(False)).then(pl.lit(index, dtype=pl.Int32))
         for index, row in live
     ]
-    marked = frame.with_columns(pl.coalesce(hits).alias(_HIT))
-    moved = marked.filter(pl.col(_HIT).is_not_null())
-    stayed = marked.filter(pl.col(_HIT).is_null()).drop(_HIT)
-    names = sorted({row.because for _, row in live})
+    moved = frame.filter(may_move).with_columns(pl.coalesce(hits).alias(_HIT)).filter(pl.col(_HIT).is_not_null())
     moved = moved.join(_rows(), on=_HIT, how="left", maintain_order="left").with_columns(
         _of_guard(names, guards, "at", INSTANT).alias("at"),
         _of_guard(names, guards, "evidence", pl.String()).alias("evidence"),
@@ -253,7 +260,7 @@ def _fire(frame: pl.DataFrame, guards: Mapping[str, Guard], now: datetime) -> tu
     )
     earliest = pl.when(pl.col("source") == "unidentified").then("at").otherwise("phase_at")
     when = pl.min_horizontal(pl.max_horizontal(pl.col("at").fill_null(now), earliest), pl.lit(now, dtype=INSTANT))
-    return moved.with_columns(when.alias("at")).sort("person_id"), stayed
+    return in_order(moved.with_columns(when.alias("at")))
 
 
 def _rows() -> pl.DataFrame:
@@ -320,16 +327,15 @@ def refresh(frame: pl.DataFrame, rules: Recycle) -> pl.DataFrame:
     late = (lost | (told & (pl.col("rejection") != "rejected_unknown"))).fill_null(False)
     word = pl.when(lost).then(recycle.reason(rules, "lost", "lost_word")).otherwise("rejection")
     wait = recycle.not_before(rules, "#reason", "#at", "contract_end")
-    return (
-        frame.with_columns(
-            word.alias("#reason"),
-            pl.when(lost).then("phase_at").otherwise("recycled_at").cast(INSTANT).alias("#at"),
-            late.alias("#late"),
-        )
-        .with_columns(
+    told_late = (
+        frame.with_row_index(ROW)
+        .filter(late)
+        .with_columns(word.alias("#reason"), pl.when(lost).then("phase_at").otherwise("recycled_at").cast(INSTANT).alias("#at"))
+        .select(
+            ROW,
             pl.when(lost).then("lost_word").otherwise("lost_reason").alias("lost_reason"),
-            pl.when("#late").then(wait).otherwise("not_before").alias("not_before"),
-            pl.when(pl.col("#late") & ~lost.fill_null(False)).then("#reason").otherwise("recycle_reason").alias("recycle_reason"),
+            wait.alias("not_before"),
+            pl.when(~lost.fill_null(False)).then("#reason").otherwise("recycle_reason").alias("recycle_reason"),
         )
-        .drop("#reason", "#at", "#late")
     )
+    return put_back(frame, told_late)

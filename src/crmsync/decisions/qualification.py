@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
+from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.conditions import Condition
 from crmsync.decisions.scoring import Title
 from crmsync.decisions.windows import Window
+
+BEST_FIRST: dict[str, Any] = {
+    "by": ["score", "last_touch_at", "person_id"],
+    "descending": [True, True, False],
+    "nulls_last": True,
+}
+"""The order of the hand-over, for `DataFrame.sort`: the greatest score, then the freshest touch, then the id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +74,50 @@ class Definition:
 def qualify(frame: pl.DataFrame, definition: Definition, position: float) -> pl.DataFrame:
     """person_id, qualifies, rank, failed: for every person of the frame, sorted by person.
 
-    `frame` has the columns of PERSONS, SCORES and the temperature, and whatever the definition's conditions name. `rank` is 1
-    for the first to be handed over (the greatest score, then the freshest touch, then the id) and null for who does not
-    qualify. `failed` holds what is not true, in the definition's words: nobody unidentified or deleted ever qualifies."""
-    checks = _checks(definition, position)
-    failed = pl.concat_list(
-        pl.when(~holds).then(pl.lit(text)).otherwise(pl.lit(None, pl.String)) for text, holds in checks
-    ).list.drop_nulls()
-    found = (
-        frame.lazy()
-        .select(
-            "person_id",
-            "score",
-            "last_touch_at",
-            pl.all_horizontal(h for _, h in checks).alias("qualifies"),
-            failed.alias("failed"),
-        )
-        .sort(["score", "last_touch_at", "person_id"], descending=[True, True, False], nulls_last=True)
-        .with_columns(pl.when("qualifies").then(pl.col("qualifies").cum_sum()).cast(pl.Int64).alias("rank"))
-    )
-    return found.select("person_id", "qualifies", "rank", "failed").sort("person_id").collect()
+    `rank` is 1 for the first to be handed over (the greatest score, then the freshest touch, then the id) and null for who does
+    not qualify; the rest is as `judge` says it."""
+    found = judge(frame, definition, position)
+    best = beside(found, frame.select("person_id", "score", "last_touch_at")).filter("qualifies").sort(**BEST_FIRST)
+    ranks = best.select("person_id", pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("rank"))
+    ranked = found.join(ranks, on="person_id", how="left", maintain_order="left")
+    return ranked.select("person_id", "qualifies", "rank", "failed")
 
 
-def _checks(definition: Definition, position: float) -> list[tuple[str, pl.Expr]]:
+def judge(frame: pl.DataFrame, definition: Definition, position: float) -> pl.DataFrame:
+    """person_id, qualifies, failed: for every person of the frame, sorted by person.
+
+    `frame` has the columns of PERSONS, SCORES and the temperature, and whatever the definition's conditions name. `failed` holds
+    what is not true, in the definition's words: nobody unidentified or deleted ever qualifies."""
+    checks = checks_of(definition, position)
+    groups = [checks[start : start + _CHECKS_PER_PATTERN] for start in range(0, len(checks), _CHECKS_PER_PATTERN)]
+    patterns = [f"#{n}" for n in range(len(groups))]
+    told = in_order(frame.select("person_id", *(_pattern(group).alias(name) for name, group in zip(patterns, groups, strict=True))))
+    failed = told.select(patterns).unique(maintain_order=True).with_columns(_texts(checks, patterns).alias("failed"))
+    holds = pl.all_horizontal(pl.col(name) == 0 for name in patterns)
+    return told.join(failed, on=patterns, how="left", maintain_order="left").select("person_id", holds.alias("qualifies"), "failed")
+
+
+_CHECKS_PER_PATTERN = 32
+"""Bits of one pattern: a million persons fail in a few hundred ways, and the words are put together once for each of them."""
+
+
+def _pattern(checks: list[tuple[str, pl.Expr]]) -> pl.Expr:
+    """One bit per check that does not hold."""
+    bits = [pl.when(holds).then(0).otherwise(1 << bit).cast(pl.UInt32) for bit, (_, holds) in enumerate(checks)]
+    return pl.sum_horizontal(bits)
+
+
+def _texts(checks: list[tuple[str, pl.Expr]], patterns: list[str]) -> pl.Expr:
+    """The words of the bits that are set."""
+    places = [divmod(place, _CHECKS_PER_PATTERN) for place in range(len(checks))]
+    words = [
+        pl.when((pl.col(patterns[group]) & (1 << bit)) != 0).then(pl.lit(text)).otherwise(pl.lit(None, pl.String))
+        for (group, bit), (text, _) in zip(places, checks, strict=True)
+    ]
+    return pl.concat_list(words).list.drop_nulls()
+
+
+def checks_of(definition: Definition, position: float) -> list[tuple[str, pl.Expr]]:
     """(words, true where it holds, never null) of everything that must be so."""
     least, allowed = definition.minimum_score(position), definition.temperatures(position)
     names = ", ".join(f"'{t}'" for t in allowed)

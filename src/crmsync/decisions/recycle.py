@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Literal
 
 import polars as pl
 
+from crmsync.decisions.acts import WHO, Acts
 from crmsync.decisions.frames import INSTANT
 
 Origin = Literal["event", "fiscal_year", "contract_end"]
@@ -83,14 +84,14 @@ def nurture(recycle: Recycle, reason_column: str) -> pl.Expr:
     return pl.col(reason_column).replace_strict(lists, default=None, return_dtype=pl.String)
 
 
-def fresh_evidence(touches: pl.DataFrame, state: pl.DataFrame, recycle: Recycle, now: datetime) -> pl.DataFrame:
+def fresh_evidence(touches: Acts, state: pl.DataFrame, recycle: Recycle) -> pl.DataFrame:
     """person_id, has_fresh, has_override for everyone recycled who has been touched since: old points cannot re-qualify."""
-    recycled = state.lazy().filter(pl.col("phase") == "recycled").select("person_id", "recycled_at")
-    newer = touches.lazy().join(recycled, on="person_id").filter((pl.col("at") > pl.col("recycled_at")) & (pl.col("at") <= now))
-    found = newer.group_by("person_id").agg(
-        pl.lit(True).alias("has_fresh"), pl.col("kind").is_in(recycle.overrides).any().alias("has_override")
-    )
-    return found.sort("person_id").collect()
+    recycled = state.filter(pl.col("phase") == "recycled").select("person_id", "recycled_at")
+    numbered = pl.DataFrame({"person_id": touches.people}).with_row_index(WHO).join(recycled, on="person_id", how="inner")
+    newer = touches.rows.join(numbered, on=WHO, how="inner").filter(pl.col("at") > pl.col("recycled_at"))
+    overrides = pl.col("kind").cast(pl.String).is_in(recycle.overrides)
+    found = newer.group_by("person_id").agg(pl.lit(True).alias("has_fresh"), overrides.any().alias("has_override"))
+    return found.sort("person_id")
 
 
 def _until(recycle: Recycle, delay: Delay, at: str, contract_end: str) -> pl.Expr:

@@ -33,7 +33,9 @@ def watch(frame: pl.DataFrame, clocks: pl.DataFrame, approaches: pl.DataFrame, s
         .group_by("person_id")
         .agg(pl.col("kind").first().replace_strict(lapses, default=None, return_dtype=pl.String).alias("lapse"))
     )
-    return frame.lazy().join(tried, on="person_id", how="left").join(lapsed, on="person_id", how="left").sort("person_id").collect()
+    attempts, lapse = pl.collect_all([tried, lapsed])
+    with_attempts = frame.join(attempts, on="person_id", how="left", maintain_order="left")
+    return with_attempts.join(lapse, on="person_id", how="left", maintain_order="left")
 
 
 def guards(rules: Recycle, now: datetime) -> dict[str, Guard]:

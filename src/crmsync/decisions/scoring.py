@@ -9,21 +9,22 @@ order in which rows arrive, and two machines could disagree about a boundary.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 import polars as pl
 
+from crmsync.decisions.acts import WHO, Acts, number
+from crmsync.decisions.aligned import in_order
 from crmsync.decisions.conditions import Condition
 from crmsync.decisions.frames import INSTANT, REASONS, SCORES, conform
 from crmsync.decisions.windows import DAY
 
 RULE = "rule:"
 """Prefix of the column that holds one rule's points."""
-
-WHO = "who"
-"""A person's row number while scores are computed."""
 
 _MILLIONTHS = 1_000_000
 _HUNDREDTHS = 100
@@ -89,69 +90,62 @@ class Scoring:
         return (*(rule.name for rule in self.fit), *(rule.name for rule in self.interest))
 
 
-def score(frame: pl.DataFrame, touches: pl.DataFrame, scoring: Scoring, now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(SCORES with one `rule:<name>` column per rule, REASONS with one row per rule that gave points).
+def score(frame: pl.DataFrame, touches: pl.DataFrame | Acts, scoring: Scoring, now: datetime) -> tuple[pl.DataFrame, Reasons]:
+    """(SCORES with one `rule:<name>` column per rule, the reasons of whoever is asked for).
 
     `frame` is what `conditions.prepare` gave: one row per person. Touches later than `now` are not known yet. Points per
     person are exact: the sum of the reasons is the score to the last hundredth."""
-    people = frame.sort("person_id").with_row_index(WHO)
-    known = _known(people, touches, now)
-    kinds = sorted({rule.touch for rule in scoring.interest})
-    newest, explicit, *earned = pl.collect_all(
-        [_newest(known), _explicit(known, scoring), *(_earned(known, kind, scoring, now) for kind in kinds)]
-    )
-    points = _points(people, dict(zip(kinds, earned, strict=True)), scoring)
-    scores = points.join(newest, on=WHO, how="left").join(explicit, on=WHO, how="left").sort(WHO)
-    shown = conform(_in_points(scores, scoring), {**SCORES, **{RULE + name: pl.Float64() for name in scoring.names}})
-    return shown, _reasons(people, points, dict(zip(kinds, earned, strict=True)), scoring)
+    people = in_order(frame)
+    known = touches if isinstance(touches, Acts) else number(people["person_id"], touches, now)
+    points = people.with_row_index(WHO).select(WHO, "person_id", *(_fit_column(rule) for rule in scoring.fit))
+    # joined one by one, at once: a lazy chain of joins copies every column at every link
+    for part in (_newest(known), _explicit(known, scoring), *_earned(known, scoring, now)):
+        points = points.join(part, on=WHO, how="left", maintain_order="left")
+    points = points.with_columns(pl.col(RULE + rule.name).fill_null(0) for rule in scoring.interest)
+    for group in scoring.groups:
+        points = points.with_columns(_within(group))
+    told = _in_points(points, scoring)
+    shown = conform(told, {**SCORES, **{RULE + name: pl.Float64() for name in scoring.names}})
+    return shown, Reasons(people, shown, known, scoring)
 
 
-def _known(people: pl.DataFrame, touches: pl.DataFrame, now: datetime) -> pl.LazyFrame:
-    """The touches known at `now` of these people, by row number: numbers group and join several times faster than ids."""
-    index = people.lazy().select("person_id", WHO)
-    known = touches.lazy().filter(pl.col("at") <= now).join(index, on="person_id", how="inner")
-    return known.select(WHO, "at", pl.col("kind").cast(pl.Categorical), "touch_id").collect().lazy()
-
-
-def _newest(known: pl.LazyFrame) -> pl.LazyFrame:
+def _newest(known: Acts) -> pl.DataFrame:
     """The newest touch per person; of two at one instant the one with the greater id, whatever came first."""
-    last = known.filter(pl.col("at") == pl.col("at").max().over(WHO)).sort("touch_id").group_by(WHO)
-    return last.agg(pl.col("at").last().alias("last_touch_at"), pl.col("kind").last().cast(pl.String).alias("last_touch_kind"))
+    last = known.newest(known.rows, "touch_id")
+    return last.select(WHO, pl.col("at").alias("last_touch_at"), pl.col("kind").cast(pl.String).alias("last_touch_kind"))
 
 
-def _explicit(known: pl.LazyFrame, scoring: Scoring) -> pl.LazyFrame:
-    kinds = sorted({rule.touch for rule in scoring.interest if rule.is_explicit})
-    asked = known.filter(pl.col("kind").cast(pl.String).is_in(kinds))
-    return asked.group_by(WHO).agg(pl.col("at").max().alias("hot_evidence_at"))
+def _explicit(known: Acts, scoring: Scoring) -> pl.DataFrame:
+    asked = known.of_kinds(sorted({rule.touch for rule in scoring.interest if rule.is_explicit}))
+    return known.per_person(asked, pl.col("at").max().alias("hot_evidence_at"))
 
 
 # -------------------------------------------------------------------------------------------------------------- interest
 
 
-def _earned(known: pl.LazyFrame, kind: str, scoring: Scoring, now: datetime) -> pl.LazyFrame:
-    """Hundredths per rule on this kind, before group caps, beside the newest touch of the kind: the evidence.
-
-    Where the newest touch lies outside a rule's window every touch does, so the newest is evidence for whatever gave points."""
-    rules = [rule for rule in scoring.interest if rule.touch == kind]
-    each = [RULE + rule.name for rule in rules if rule.count == "each"]
-    mine = known.filter(pl.col("kind") == kind).sort("at", "touch_id")
-    worth = mine.with_columns(_worth(rule, now).alias(RULE + rule.name) for rule in rules if rule.count == "each")
-    sums = worth.group_by(WHO).agg(
-        pl.col("at").last().alias("evidence_at"),
-        pl.col("touch_id").last().alias("evidence"),
-        *(pl.col(name).sum() for name in each),
-    )
-    once = [_worth(rule, now, at="evidence_at").alias(RULE + rule.name) for rule in rules if rule.count == "once"]
-    return sums.with_columns(once).with_columns(_capped(rule).alias(RULE + rule.name) for rule in rules)
+def _earned(known: Acts, scoring: Scoring, now: datetime) -> list[pl.DataFrame]:
+    """Per kind of touch: WHO and hundredths per rule on this kind, before group caps."""
+    kinds = sorted({rule.touch for rule in scoring.interest})
+    return [_earned_by(known, kind, [rule for rule in scoring.interest if rule.touch == kind], now) for kind in kinds]
 
 
-def _worth(rule: InterestRule, now: datetime, at: str = "at") -> pl.Expr:
-    """What one touch gives, in whole millionths: nothing outside the window, half after a half-life."""
-    age = (pl.lit(now, dtype=INSTANT) - pl.col(at)).dt.total_microseconds()
+def _earned_by(known: Acts, kind: str, rules: list[InterestRule], now: datetime) -> pl.DataFrame:
+    each = [rule for rule in rules if rule.count == "each"]
+    age = (pl.lit(now, dtype=INSTANT) - pl.col("at")).dt.total_microseconds().alias("age")
+    aged = known.of_kinds([kind]).select(WHO, age)
+    worth = aged.with_columns(_worth(rule).alias(RULE + rule.name) for rule in each)
+    sums = known.per_person(worth, pl.col("age").min(), *(pl.col(RULE + rule.name).sum() for rule in each))
+    once = [_worth(rule).alias(RULE + rule.name) for rule in rules if rule.count == "once"]
+    return sums.with_columns(once).select(WHO, *(_capped(rule).alias(RULE + rule.name) for rule in rules))
+
+
+def _worth(rule: InterestRule) -> pl.Expr:
+    """What one touch of this `age` gives, in whole millionths: nothing outside the window, half after a half-life."""
+    age = pl.col("age")
     full = rule.points * _MILLIONTHS
     # one multiplication by a constant: the same float for one touch and for ten million
-    halvings = None if rule.half_life_days is None else age * (1.0 / (rule.half_life_days * DAY))
-    worth = pl.lit(float(full)) if halvings is None else full * pl.lit(0.5).pow(halvings)
+    decay = None if rule.half_life_days is None else (age * (-math.log(2) / (rule.half_life_days * DAY))).exp()
+    worth = pl.lit(float(full)) if decay is None else full * decay
     inside = worth if rule.window_days is None else pl.when(age < rule.window_days * DAY).then(worth).otherwise(0.0)
     return inside.round(0).cast(pl.Int64)
 
@@ -174,17 +168,6 @@ def _rounded(millionths: pl.Expr) -> pl.Expr:
 # ------------------------------------------------------------------------------------------------------- rules side by side
 
 
-def _points(people: pl.DataFrame, earned: dict[str, pl.DataFrame], scoring: Scoring) -> pl.DataFrame:
-    """Row number, person_id and one column of hundredths per rule, after group caps."""
-    points = people.lazy().select(WHO, "person_id", *(_fit_column(rule) for rule in scoring.fit))
-    for sums in earned.values():
-        points = points.join(sums.lazy().drop("evidence", "evidence_at"), on=WHO, how="left")
-    points = points.with_columns(pl.col(RULE + rule.name).fill_null(0) for rule in scoring.interest)
-    for group in scoring.groups:
-        points = points.with_columns(_within(group))
-    return points.collect()
-
-
 def _fit_column(rule: FitRule) -> pl.Expr:
     hundredths = round(rule.points * _HUNDREDTHS)
     return pl.when(rule.when.expression()).then(hundredths).otherwise(0).cast(pl.Int64).alias(RULE + rule.name)
@@ -204,14 +187,11 @@ def _within(group: Group) -> list[pl.Expr]:
 
 def _in_points(scores: pl.DataFrame, scoring: Scoring) -> pl.DataFrame:
     """Hundredths become points; the sums are taken before, where they are exact."""
-    fit = _total([rule.name for rule in scoring.fit])
-    interest = _total([rule.name for rule in scoring.interest])
-    return scores.with_columns(
-        _as_points(fit).alias("fit"),
-        _as_points(interest).alias("interest"),
-        _as_points(fit + interest).alias("score"),
-        *(_as_points(pl.col(RULE + name)) for name in scoring.names),
-    )
+    fit = _total([rule.name for rule in scoring.fit]).alias("fit")
+    interest = _total([rule.name for rule in scoring.interest]).alias("interest")
+    summed = scores.with_columns(fit, interest).with_columns((pl.col("fit") + pl.col("interest")).alias("score"))
+    rules = (RULE + name for name in scoring.names)
+    return summed.with_columns(_as_points(pl.col(name)) for name in ("fit", "interest", "score", *rules))
 
 
 def _as_points(hundredths: pl.Expr) -> pl.Expr:
@@ -227,27 +207,63 @@ def _total(names: list[str]) -> pl.Expr:
 # --------------------------------------------------------------------------------------------------------------- reasons
 
 
-def _reasons(people: pl.DataFrame, points: pl.DataFrame, earned: dict[str, pl.DataFrame], scoring: Scoring) -> pl.DataFrame:
-    """One row per person and rule that gave points: fit with the columns it looked at, interest with its newest touch."""
-    place = {name: position for position, name in enumerate(sorted(scoring.names))}
-    parts = [_fit_reasons(people, rule, place) for rule in scoring.fit if round(rule.points * _HUNDREDTHS)]
-    parts += [_interest_reasons(points, earned[rule.touch], rule, place) for rule in scoring.interest]
-    if not parts:
-        return pl.DataFrame(schema=REASONS)
-    # people are in order of their ids already, so that one number per reason puts all of them in order
-    found = pl.concat(pl.collect_all(parts)).sort("order")
-    who, rule = pl.col("order") // len(place), pl.col("order") % len(place)
-    return found.select(
-        pl.lit(people["person_id"]).gather(who).alias("person_id"),
-        pl.lit(pl.Series(sorted(place), dtype=pl.String)).gather(rule).alias("rule"),
-        *(pl.col(name) for name in REASONS if name not in ("person_id", "rule")),
-    )
+@dataclass(frozen=True)
+class Reasons:
+    """Why the scores are what they are, told for whoever is asked for: a decision about a million persons needs the reasons of
+    the few who changed. `people` in order of their ids, `scores` row by row beside them."""
+
+    people: pl.DataFrame
+    scores: pl.DataFrame
+    touches: Acts
+    scoring: Scoring
+
+    @cached_property
+    def everyone(self) -> pl.DataFrame:
+        """REASONS: one row per person and rule that gave points, fit with the columns it looked at, interest with its newest
+        touch."""
+        return self._told(self.people.with_row_index(WHO), self.scores.with_row_index(WHO), self.touches)
+
+    def of(self, persons: pl.Series | None = None) -> pl.DataFrame:
+        """REASONS of these persons (ids), or of everyone."""
+        if persons is None:
+            return self.everyone
+        asked = pl.col("person_id").is_in(persons.unique().implode())
+        people = self.people.with_row_index(WHO).filter(asked)
+        scores = self.scores.with_row_index(WHO).filter(asked)
+        return self._told(people, scores, self.touches.only(people["person_id"]))
+
+    def _told(self, people: pl.DataFrame, scores: pl.DataFrame, touches: Acts) -> pl.DataFrame:
+        # people are in order of their ids already, so that one number per reason puts all of them in order
+        place = {name: position for position, name in enumerate(sorted(self.scoring.names))}
+        fit = [rule for rule in self.scoring.fit if round(rule.points * _HUNDREDTHS)]
+        parts = [_fit_reasons(people, rule, place) for rule in fit]
+        for kind in sorted({rule.touch for rule in self.scoring.interest}):
+            newest = _evidence(touches, kind)
+            rules = [rule for rule in self.scoring.interest if rule.touch == kind]
+            parts += [_interest_reasons(scores, newest, rule, place) for rule in rules]
+        if not parts:
+            return pl.DataFrame(schema=REASONS)
+        found = pl.concat(pl.collect_all(parts)).sort("order")
+        who, rule = pl.col("order") // len(place), pl.col("order") % len(place)
+        return found.select(
+            pl.lit(self.people["person_id"]).gather(who).alias("person_id"),
+            pl.lit(pl.Series(sorted(place), dtype=pl.String)).gather(rule).alias("rule"),
+            *(pl.col(name) for name in REASONS if name not in ("person_id", "rule")),
+        )
 
 
-def _interest_reasons(points: pl.DataFrame, sums: pl.DataFrame, rule: InterestRule, place: dict[str, int]) -> pl.LazyFrame:
-    given = points.lazy().filter(pl.col(RULE + rule.name) != 0).select(WHO, _as_points(pl.col(RULE + rule.name)).alias("points"))
-    evidence = sums.lazy().select(WHO, "evidence", "evidence_at")
-    return _reason(given.join(evidence, on=WHO, how="left"), "interest", rule.name, place)
+def _evidence(touches: Acts, kind: str) -> pl.DataFrame:
+    """WHO, evidence, evidence_at: the newest touch of the kind. Where it lies outside a rule's window every touch does, so it
+    is evidence for whatever gave points."""
+    newest = touches.newest(touches.of_kinds([kind]), "touch_id")
+    evidence = touches.source["touch_id"].gather(newest["act"]).alias("evidence")
+    return newest.select(WHO, evidence, pl.col("at").alias("evidence_at"))
+
+
+def _interest_reasons(scores: pl.DataFrame, newest: pl.DataFrame, rule: InterestRule, place: dict[str, int]) -> pl.LazyFrame:
+    points = pl.col(RULE + rule.name)
+    given = scores.lazy().filter(points != 0).select(WHO, points.alias("points"))
+    return _reason(given.join(newest.lazy(), on=WHO, how="left"), "interest", rule.name, place)
 
 
 def _fit_reasons(people: pl.DataFrame, rule: FitRule, place: dict[str, int]) -> pl.LazyFrame:

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from crmsync.decisions.aligned import beside, in_order
+
 
 @dataclass(frozen=True, slots=True)
 class Rung:
@@ -34,8 +36,8 @@ class TemperatureRules:
 def temperature(scores: pl.DataFrame, state: pl.DataFrame, rules: TemperatureRules, now: datetime) -> pl.DataFrame:
     """person_id, temperature, because: "explicit" (a touch asked outright), "interest" (reached a rung), "held" (below the
     rung's climb, above its leave), "quiet" (neither). `state` gives the temperature before; its other columns are not read."""
-    before = state.select("person_id", pl.col("temperature").alias("before")).unique("person_id", keep="any")
-    frame = scores.lazy().select("person_id", "interest", "hot_evidence_at").join(before.lazy(), on="person_id", how="left")
+    before = state.select("person_id", pl.col("temperature").alias("before"))
+    frame = in_order(beside(scores.select("person_id", "interest", "hot_evidence_at"), before))
     was_hot = (pl.col("before") == "hot").fill_null(False)
     was_warm = was_hot | (pl.col("before") == "warm").fill_null(False)
     found = (
@@ -51,7 +53,7 @@ def temperature(scores: pl.DataFrame, state: pl.DataFrame, rules: TemperatureRul
         .then(_found("warm", "held"))
         .otherwise(_found("cold", "quiet"))
     )
-    return frame.select("person_id", found.alias("found")).unnest("found").sort("person_id").collect()
+    return frame.select("person_id", found.alias("found")).unnest("found")
 
 
 def _asked(rules: TemperatureRules, now: datetime) -> pl.Expr:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from crmsync.decisions.frames import ValvePosition
-from crmsync.decisions.qualification import Definition
+from crmsync.decisions.qualification import BEST_FIRST, Definition
 
 Pressure = Literal["busy", "normal", "idle"]
 Progress = Literal["behind", "on_target", "ahead"]
@@ -250,9 +250,7 @@ def release(candidates: pl.DataFrame, free_capacity: int) -> pl.DataFrame:
 
     `candidates` (person_id, score, last_touch_at) are those who qualify and may be handed over now. Best = greatest score, then
     freshest touch, then person_id."""
-    ranked = candidates.select("person_id", "score", "last_touch_at").sort(
-        ["score", "last_touch_at", "person_id"], descending=[True, True, False], nulls_last=True
-    )
+    ranked = candidates.select("person_id", "score", "last_touch_at").sort(**BEST_FIRST)
     rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
     released = ranked.select("person_id", rank.alias("rank"), (rank <= free_capacity).alias("released"))
     waiting = pl.when(~pl.col("released")).then(pl.lit("capacity"))

@@ -14,6 +14,8 @@ from typing import Literal
 
 import polars as pl
 
+from crmsync.decisions.acts import WHO, Acts, number
+from crmsync.decisions.aligned import in_order
 from crmsync.decisions.frames import INSTANT, Facts
 
 ANY = "any"
@@ -40,37 +42,38 @@ class Window:
         return f"{function}('{self.kind}'{'' if self.days is None else f', {self.days}'})"
 
 
-def prepare(facts: Facts, windows: Iterable[Window], now: datetime) -> pl.DataFrame:
+def prepare(facts: Facts, windows: Iterable[Window], now: datetime, touches: Acts | None = None) -> pl.DataFrame:
     """The persons, with one column per window and `now`: the frame on which conditions run, sorted by person.
 
-    Nobody's count is unknown (no touch is 0); days since something that never happened are."""
+    Nobody's count is unknown (no touch is 0); days since something that never happened are. `touches`, where given, are those
+    of these persons."""
     wanted = sorted(set(windows), key=lambda w: (w.acts, w.measure, w.kind, w.days or 0))
-    frame = facts.persons.lazy()
+    persons = in_order(facts.persons)
+    frame = persons.with_row_index(WHO)
     for acts, source in (("touches", facts.touches), ("approaches", facts.approaches)):
         mine = [w for w in wanted if w.acts == acts]
         if mine:
-            frame = frame.join(_measure(source, mine, now), on="person_id", how="left")
+            known = touches if touches is not None and acts == "touches" else number(persons["person_id"], source, now)
+            frame = frame.join(_measure(known, mine, now), on=WHO, how="left", maintain_order="left")
     counts = [pl.col(w.column).fill_null(0) for w in wanted if w.measure == "count"]
-    return frame.with_columns(*counts, pl.lit(now, dtype=INSTANT).alias(NOW)).sort("person_id").collect()
+    return frame.drop(WHO).with_columns(*counts, pl.lit(now, dtype=INSTANT).alias(NOW))
 
 
-def _measure(acts: pl.DataFrame, windows: list[Window], now: datetime) -> pl.LazyFrame:
+def _measure(known: Acts, windows: list[Window], now: datetime) -> pl.DataFrame:
     """One row per person who acted, one column per window."""
-    known = acts.lazy().filter(pl.col("at") <= now)
     kinds = {w.kind for w in windows}
-    if ANY not in kinds:
-        known = known.filter(pl.col("kind").is_in(sorted(kinds)))
-    return known.group_by("person_id").agg(_column(w, now) for w in windows)
+    rows = known.rows if ANY in kinds else known.of_kinds(sorted(kinds))
+    return known.per_person(rows, *(_column(w, now) for w in windows))
 
 
 def _column(window: Window, now: datetime) -> pl.Expr:
     inside = pl.lit(True) if window.kind == ANY else pl.col("kind") == window.kind
     if window.measure == "days_since":
-        newest = pl.col("at").filter(inside).max()
+        newest = (pl.col("at") if window.kind == ANY else pl.col("at").filter(inside)).max()
         return days(pl.lit(now, dtype=INSTANT) - newest).alias(window.column)
     if window.days is not None:
         inside = inside & (pl.col("at") > now - timedelta(days=window.days))
-    return pl.col("at").filter(inside).len().cast(pl.Int64).alias(window.column)
+    return (pl.len() if window.kind == ANY and window.days is None else inside.sum()).cast(pl.Int64).alias(window.column)
 
 
 def days(duration: pl.Expr) -> pl.Expr:
