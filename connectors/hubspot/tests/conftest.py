@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -154,8 +155,35 @@ def violations(request: httpx.Request) -> list[Any]:
     return CONTRACT.check_request(request.method, request.url.path, query, body)
 
 
+@dataclass
+class Door:
+    """A real socket whose app can be exchanged: starting a server for every test would take longer than the tests."""
+
+    url: str = ""
+    app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def doors() -> Iterator[Callable[[int], Door]]:
+    """The n-th door, opened when first asked for."""
+    opened: list[Door] = []
+    with ExitStack() as stack:
+
+        def door(number: int) -> Door:
+            while len(opened) <= number:
+                made = Door()
+                made.url = stack.enter_context(serve({"hubspot": made}, {})).urls["hubspot"]
+                opened.append(made)
+            return opened[number]
+
+        yield door
+
+
 @pytest.fixture
-def rig_of() -> Iterator[Callable[..., Rig]]:
+def rig_of(doors: Callable[[int], Door]) -> Iterator[Callable[..., Rig]]:
     """Make rigs; at the end each one's requests are checked."""
     made: list[tuple[Rig, Callable[[], None]]] = []
 
@@ -170,9 +198,10 @@ def rig_of() -> Iterator[Callable[..., Rig]]:
         clock = VirtualClock(START)
         portal = Portal(clock, config or PortalConfig(enterprise=True, limits=Limits(enforced=False)))
         faults = Faults()
-        running = serve({"hubspot": application(portal, faults)}, {})
+        door = doors(len(made))
+        door.app = application(portal, faults)
         waits: list[float] = []
-        urls = {"api": running.urls["hubspot"]}
+        urls = {"api": door.url}
         client = open_client("hub", base_urls=urls, budget=plugin.budget if budget else (), pause=waits.append)
         requests: list[httpx.Request] = []
         client._http.event_hooks["request"].append(requests.append)
@@ -186,7 +215,6 @@ def rig_of() -> Iterator[Callable[..., Rig]]:
 
         def close() -> None:
             client.close()
-            running.close()
             if is_dated:
                 check_contract(requests)
 

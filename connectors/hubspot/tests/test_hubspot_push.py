@@ -109,7 +109,7 @@ def test_an_option_that_the_portal_does_not_have_is_refused_before_it_is_sent_an
 def test_an_option_that_an_admin_added_since_is_taken(rig: Any) -> None:
     (contact,) = people(rig, 1)
     rig.push(rig.change(contact, {"crmsync_temperature": "hot"}))
-    need = Need("contacts", "crmsync_temperature", "picklist", "Temperature", ("boiling",))
+    need = Need("contacts", "crmsync_temperature", "choice", "Temperature", ("boiling",))
     rig.hub._vendor.update_property_options(
         "contacts", need.field, [{"label": "Boiling", "value": "boiling", "displayOrder": 0, "hidden": False}]
     )
@@ -185,7 +185,7 @@ def test_a_property_that_was_made_since_is_known_at_once(rig_of: Make) -> None:
     rig = rig_of(config=replace(FREE, provisioned=False))
     (contact,) = people(rig, 1)
     assert outcomes(rig.push(rig.change(contact, {"crmsync_phase": "mql"}))) == ["rejected"]
-    need = Need("contacts", "crmsync_phase", "picklist", "Phase", ("inquiry", "mql"))
+    need = Need("contacts", "crmsync_phase", "choice", "Phase", ("inquiry", "mql"))
     assert rig.hub.provision([need], apply=True)[0].state == "created"
     assert outcomes(rig.push(rig.change(contact, {"crmsync_phase": "mql"}))) == ["written"]
 
@@ -424,7 +424,7 @@ def test_a_portals_own_rules_are_a_reason_to_refuse_under_2026_09(rig_of: Make) 
 
 
 NEEDS = (
-    Need("contacts", "crmsync_phase", "picklist", "Phase", ("inquiry", "mql")),
+    Need("contacts", "crmsync_phase", "choice", "Phase", ("inquiry", "mql")),
     Need("contacts", "crmsync_score", "number", "Score"),
     Need("tasks", "crmsync_key", "text", "Key", is_unique=True),
     Need("deals", "crmsync_contract_end", "date", "Contract end"),
@@ -441,7 +441,7 @@ def test_provision_shows_what_is_missing_and_makes_it_only_when_asked(rig_of: Ma
 
 
 def test_provision_adds_options_and_keeps_those_that_are_there(rig: Any) -> None:
-    (need,) = [Need("contacts", "crmsync_temperature", "picklist", "Temperature", ("hot", "lukewarm"))]
+    (need,) = [Need("contacts", "crmsync_temperature", "choice", "Temperature", ("hot", "lukewarm"))]
     assert rig.hub.provision([need], apply=True)[0].state == "created"
     options = rig.hub.describe(["contacts"])["contacts"].fields["crmsync_temperature"].options
     assert set(options) == {"hot", "warm", "cold", "lukewarm"}

@@ -8,28 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from crmsync.connect.calls import CallRejected
-from crmsync.connect.contract import Need, ProvisionStep
+from crmsync.connect.contract import FieldKind, Need, ProvisionStep
 from crmsync_hubspot.vendor import VendorClient
 
 GROUP = "crmsync"
 
 # The words mappings may use for a type → HubSpot's (type, fieldType).
-TYPES: Mapping[str, tuple[str, str]] = {
-    "string": ("string", "text"),
+TYPES: Mapping[FieldKind, tuple[str, str]] = {
     "text": ("string", "text"),
-    "email": ("string", "text"),
-    "textarea": ("string", "textarea"),
+    "long_text": ("string", "textarea"),
     "number": ("number", "number"),
-    "double": ("number", "number"),
-    "int": ("number", "number"),
+    "choice": ("enumeration", "select"),
     "date": ("date", "date"),
     "datetime": ("datetime", "date"),
-    "bool": ("bool", "booleancheckbox"),
-    "boolean": ("bool", "booleancheckbox"),
-    "enumeration": ("enumeration", "select"),
-    "picklist": ("enumeration", "select"),
-    "multipicklist": ("enumeration", "checkbox"),
-    "phone_number": ("string", "phonenumber"),
 }
 
 Row = Mapping[str, Any]
@@ -56,8 +47,6 @@ def _of(vendor: VendorClient, object: str, needs: Sequence[Need], apply: bool) -
 
 def compare(need: Need, row: Row | None) -> ProvisionStep:
     """What the portal lacks of one need. Uniqueness is given at creation only, so a property without it cannot be mended."""
-    if need.type not in TYPES:
-        return ProvisionStep(need, "refused", f"type {need.type}")
     if row is None:
         return ProvisionStep(need, "missing")
     if row.get("type") != TYPES[need.type][0]:
