@@ -162,6 +162,19 @@ def gaps(config: Config = Path(), json: Json = False, language: Language = None)
 
 
 @app.command()
+def provision(
+    config: Config = Path(),
+    apply: Annotated[bool, typer.Option("--apply", help="Create what is missing; else it is only shown.")] = False,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Show the custom fields that the mappings want in each CRM, and create them with --apply. Deletes nothing."""
+    from crmsync.cli.commands.provision import execute
+
+    raise typer.Exit(execute(Asked(config, language=language, as_json=json), apply))
+
+
+@app.command()
 def demo(
     days: Annotated[int, typer.Option(help="Virtual days to play.", min=1, max=120)] = 28,
     people: Annotated[int, typer.Option(help="People in the sandbox at the start.", min=20, max=5000)] = 300,

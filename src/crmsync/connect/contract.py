@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import ObjectSchema, RawRecord
@@ -84,13 +84,17 @@ class PushBatch:
     changes: tuple[Change, ...]
 
 
+# The kinds of field that a mapping can ask for; what each is called in a CRM is the connector's affair.
+FieldKind = Literal["text", "long_text", "number", "choice", "datetime", "date"]
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A field the mappings want in the CRM: what `provision` creates, or tells an admin to create."""
+    """A field the mappings want in the CRM: what `provision` creates, or tells an admin to create. A choice has `options`."""
 
     object: str
     field: str
-    type: str
+    type: FieldKind
     label: str
     options: tuple[str, ...] = ()
     is_unique: bool = False

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from crmsync.model.changes import Policy
 
+FieldKind = Literal["text", "long_text", "number", "choice", "datetime", "date"]
 Check = Literal["in", "not_in", "present", "past", "like"]
 WhenUnfit = Literal["quarantine", "empty"]
 
@@ -121,7 +122,7 @@ class CustomField:
 
     object: str
     field: str
-    type: str
+    type: FieldKind
     label: str
     options: tuple[str, ...] = ()
     is_unique: bool = False

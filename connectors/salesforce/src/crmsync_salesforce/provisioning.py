@@ -8,20 +8,19 @@ from typing import Any
 from simple_salesforce.exceptions import SalesforceError
 
 from crmsync.connect.calls import shown
-from crmsync.connect.contract import Need, ProvisionStep
+from crmsync.connect.contract import FieldKind, Need, ProvisionStep
 from crmsync_salesforce.answers import errors_of
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.facts import ACTIVITY, ACTIVITY_SEEN_ON, CUSTOM_FIELD_PARENT
 from crmsync_salesforce.shapes import Shapes
 
-# Need.type → the Metadata of a CustomField. Whatever has options is a picklist.
-_TYPES: Mapping[str, Mapping[str, Any]] = {
+# Need.type → the Metadata of a CustomField; a choice has its values beside.
+_TYPES: Mapping[FieldKind, Mapping[str, Any]] = {
     "text": {"type": "Text", "length": 255},
     "long_text": {"type": "LongTextArea", "length": 32_000, "visibleLines": 4},
     "number": {"type": "Number", "precision": 18, "scale": 2},
     "datetime": {"type": "DateTime"},
     "date": {"type": "Date"},
-    "boolean": {"type": "Checkbox", "defaultValue": "false"},
 }
 
 
@@ -73,14 +72,14 @@ def full_name(need: Need) -> str:
 
 
 def metadata_of(need: Need) -> dict[str, Any]:
-    """The Tooling API's description of a wanted field. A type that we do not know is passed on as it is."""
+    """The Tooling API's description of a wanted field."""
     label = {"label": need.label or need.field}
-    if need.options:
+    if need.type == "choice":
         values = [{"fullName": option, "label": option, "default": False} for option in need.options]
         return {
             **label,
             "type": "Picklist",
             "valueSet": {"restricted": True, "valueSetDefinition": {"sorted": False, "value": values}},
         }
-    metadata = {**label, **_TYPES.get(need.type, {"type": need.type})}
+    metadata = {**label, **_TYPES[need.type]}
     return {**metadata, "externalId": True, "unique": True, "caseSensitive": True} if need.is_unique else metadata

@@ -1,0 +1,46 @@
+"""provision: the fields that the mappings want beyond the stock ones, compared with each CRM, and created where asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from crmsync.connect.contract import Need, ProvisionStep
+from crmsync.errors import CrmsyncError
+from crmsync.sync.pull import Failure
+from crmsync.sync.workspace import Connection, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What each connection has, lacks, was given or refused; and which connections could not say."""
+
+    steps: tuple[tuple[str, ProvisionStep], ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.failures and all(step.state in ("present", "created") for _, step in self.steps)
+
+
+def provision(workspace: Workspace, *, apply: bool) -> Provisioned:
+    """Compare the wanted fields of every connection; with `apply`, create what is missing. Nothing is ever deleted or changed."""
+    steps: list[tuple[str, ProvisionStep]] = []
+    failures: list[Failure] = []
+    for connection in workspace.connections:
+        try:
+            found = connection.connector.provision(tuple(needs(connection)), apply=apply)
+            steps.extend((connection.name, step) for step in found)
+        except CrmsyncError as error:
+            failures.append(Failure.of(connection.name, error))
+    return Provisioned(tuple(steps), tuple(failures))
+
+
+def needs(connection: Connection) -> Iterator[Need]:
+    """Every field that this connection's mappings want, each once, by object and name."""
+    wanted = {
+        (field.object, field.field): Need(field.object, field.field, field.type, field.label, field.options, field.is_unique)
+        for mapping in connection.mappings.values()
+        for field in mapping.custom_fields
+    }
+    yield from (wanted[key] for key in sorted(wanted))
