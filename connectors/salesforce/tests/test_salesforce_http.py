@@ -521,7 +521,7 @@ def test_missing_fields_are_told_and_created_only_when_asked(org: Org) -> None:
         Need("Task", "crmsync_key__c", "text", "Key", is_unique=True),
         Need("Event", "crmsync_key__c", "text", "Key", is_unique=True),
         Need("Lead", "Email", "text", "Email"),
-        Need("Lead", "crmsync_phase__c", "picklist", "Phase", ("mql", "sql")),
+        Need("Lead", "crmsync_phase__c", "choice", "Phase", ("mql", "sql")),
     ]
     crm = made()
     assert [step.state for step in crm.provision(needs, apply=False)] == ["missing", "missing", "present", "missing"]

@@ -267,7 +267,7 @@ def test_tasks_come_back_by_key_with_their_record_id() -> None:
 
 def test_fields_wanted_and_present_are_told_apart() -> None:
     with place(OrgConfig(provisioned=False)) as crm:
-        needs = (Need("Lead", "Rating", "picklist", "Rating"), Need("Lead", "crmsync_phase__c", "picklist", "Phase", ("mql",)))
+        needs = (Need("Lead", "Rating", "choice", "Rating"), Need("Lead", "crmsync_phase__c", "choice", "Phase", ("mql",)))
         assert [step.state for step in crm.connector.provision(needs, apply=False)] == ["present", "missing"]
 
 
