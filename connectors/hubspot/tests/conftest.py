@@ -45,6 +45,7 @@ class Rig:
     requests: list[httpx.Request]
     waits: list[float] = field(default_factory=list)
     answers: list[httpx.Response] = field(default_factory=list)
+    door: Any = None
 
     def advance(self, **span: float) -> None:
         self.clock.advance(timedelta(**span))
@@ -211,7 +212,7 @@ def rig_of(doors: Callable[[int], Door]) -> Iterator[Callable[..., Rig]]:
         settings = ConnectionSettings("hub", urls, options or {}, held.__getitem__)
         hub = plugin.make(settings, client)
         assert isinstance(hub, HubSpotConnector)
-        rig = Rig(portal, clock, faults, client, hub, requests, waits, answers)
+        rig = Rig(portal, clock, faults, client, hub, requests, waits, answers, door)
 
         def close() -> None:
             client.close()

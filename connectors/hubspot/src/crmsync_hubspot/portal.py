@@ -29,6 +29,7 @@ SUBMISSIONS_LIMIT = 50
 EVENTS_LIMIT = 100
 FORMS_LIMIT = 500
 LISTS_COUNT = 500
+LISTS_REACH = 10_000  # the search of lists refuses an offset from here on
 
 Item = TypeVar("Item")
 
@@ -166,10 +167,10 @@ class Portal:
         yield from self._pages("events", self.paths.of("events"), asked)
 
     def lists(self) -> Iterator[Mapping[str, Any]]:
-        """All lists (segments); the search ends at offset 10,000, which no portal of our size reaches."""
+        """Lists (segments), the first 10,000 of them: their search reaches no further."""
         offset: int | None = 0
         guard = LoopGuard(self.client.name, "lists")
-        while offset is not None:
+        while offset is not None and offset < LISTS_REACH:
             guard.check(offset)
             body = {"listIds": [], "processingTypes": [], "offset": offset, "count": LISTS_COUNT}
             call = Call("POST", self.paths.of("lists") + "/search", json=body, repeatable=True)

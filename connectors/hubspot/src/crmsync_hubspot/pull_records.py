@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from crmsync.connect.calls import CallRejected
 from crmsync.connect.contract import Page, PullRequest
 from crmsync.connect.paging import LoopGuard
@@ -41,6 +43,8 @@ from crmsync_hubspot.windows import (
 )
 
 Row = Mapping[str, Any]
+
+_log = structlog.get_logger("crmsync.hubspot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +162,14 @@ class RecordPull:
         known = sorted(int(id_) for id_ in self.known() if id_.isdecimal())
         for rows, after in self._listing(sweep.after, self.options.sweep_pages):
             listed = [int(row["id"]) for row in rows]
+            missed = set(listed) - set(known)
             missing = missing_ids(known, listed, sweep.last_id, is_last=after is None)
             gone = gone_records(self.portal, self.facts, missing)
             last_id = max([sweep.last_id, *listed])
             sweep = replace(sweep, after=after, last_id=last_id) if after else Sweep(sweep.started or sweep.done_at)
             settled = replace(settled, sweep=sweep)
+            if missed or gone:
+                _log.info("sweep_found", object=self.facts.name, missed=len(missed), gone=len(gone))
             yield Page((*self._records(rows), *gone), dump(settled))
 
     def _whole(self, rows: Sequence[Row], *, is_whole: bool) -> Sequence[Row]:
