@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from crmsync.messages import Language, say
+from crmsync.messages import Language, name_of, say
 from crmsync.model.changes import Change, Plan
 from crmsync.sync.pipeline import Cycle
 from crmsync.sync.pull import Failure, Pulled
@@ -71,6 +72,8 @@ def plan_table(console: Console, plan: Plan, language: Language) -> None:
         console.print(say("cli.plan_summary", language, changes=len(plan.changes), refused=len(plan.refused), digest=plan.digest))
     else:
         console.print(say("cli.plan_none", language))
+    for why, count in sorted(Counter(refused.why for refused in plan.refused).items()):
+        console.print(say("cli.left_alone", language, count=count, why=name_of("refused", why, language)))
 
 
 def _add_change(shown: Table, change: Change) -> None:
@@ -94,6 +97,7 @@ def plan_json(plan: Plan, workspace: Workspace, stopped: Iterable[Failure] = ())
             {"record": str(r.ref), "field": r.field, "current": r.current, "desired": r.desired, "why": r.why} for r in plan.refused
         ],
         "missing_fields": missing_json(workspace),
+        "unread": unread_json(workspace),
         "failures": [failure_json(failure) for failure in stopped],
     }
 
@@ -142,6 +146,7 @@ def cycle_json(cycle: Cycle, workspace: Workspace) -> dict[str, Any]:
         "outcomes": cycle.applied.outcomes,
         "gaps": workspace.store.decided.gaps().height,
         "missing_fields": missing_json(workspace),
+        "unread": unread_json(workspace),
         "failures": [failure_json(f) for f in (*cycle.pulled.failures, *cycle.applied.failures)],
     }
 
@@ -164,11 +169,25 @@ def missing_json(workspace: Workspace) -> list[dict[str, Any]]:
         for connection in workspace.connections
         for object_, mapping in sorted(connection.mappings.items())
         if object_ in connection.schemas
+        and connection.schemas[object_].readable
         and (missing := sorted({write.field for write in mapping.writes} - set(connection.schemas[object_].fields)))
     ]
 
 
+def unread_json(workspace: Workspace) -> list[dict[str, Any]]:
+    """The objects that the CRMs do not show us, by connection, with the CRM's own reason."""
+    return [
+        {"connection": connection.name, "object": object_, "why": schema.why_not}
+        for connection in workspace.connections
+        for object_, schema in sorted(connection.schemas.items())
+        if not schema.readable
+    ]
+
+
 def missing_fields(workspace: Workspace, language: Language) -> None:
-    """A CRM that was never set up for crmsync works, with less in it: one line per object, on standard error."""
+    """A CRM that was never set up for crmsync, or shows us less than all, works with less in it: one line per object, on
+    standard error."""
     for found in missing_json(workspace):
         sys.stderr.write(say("cli.missing_fields", language, **{**found, "fields": ", ".join(found["fields"])}) + "\n")
+    for found in unread_json(workspace):
+        sys.stderr.write(say("cli.unread", language, **found) + "\n")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from crmsync.messages import Language, name_of, say
 from crmsync.sync.workspace import Progress as Watcher
 from crmsync.sync.workspace import Silent, Workspace
 
@@ -15,14 +16,15 @@ from crmsync.sync.workspace import Silent, Workspace
 class Bars:
     """One line per object at work; it goes when the object is done."""
 
-    def __init__(self, workspace: Workspace, bars: Progress) -> None:
+    def __init__(self, workspace: Workspace, bars: Progress, words: Language) -> None:
+        self._words = words
         self._clients = {connection.name: connection.client for connection in workspace.connections}
         self._bars = bars
         self._tasks: dict[tuple[str, str, str], TaskID] = {}
 
     def started(self, step: str, connection: str, object_: str, expected: int | None) -> None:
         self._tasks[(step, connection, object_)] = self._bars.add_task(
-            f"{step} {connection} {object_}", total=expected, spent=self._spent(connection)
+            f"{name_of('progress', step, self._words)} {connection} {object_}", total=expected, spent=self._spent(connection)
         )
 
     def advanced(self, step: str, connection: str, object_: str, count: int) -> None:
@@ -33,12 +35,12 @@ class Bars:
 
     def _spent(self, connection: str) -> str:
         usage = self._clients[connection].usage
-        left = ", ".join(f"{lane} {count:,} left" for lane, count in sorted(usage.left.items()))
-        return f"{usage.calls:,} calls" + (f"; {left}" if left else "")
+        left = ", ".join(f"{lane} {count:,}" for lane, count in sorted(usage.left.items())) or "—"
+        return say("cli.usage", self._words, calls=usage.calls, retries=usage.retries, left=left)
 
 
 @contextmanager
-def watching(workspace: Workspace, *, quiet: bool) -> Iterator[Watcher]:
+def watching(workspace: Workspace, words: Language, *, quiet: bool) -> Iterator[Watcher]:
     """Bars on standard error where a person watches; silence otherwise."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
@@ -53,4 +55,4 @@ def watching(workspace: Workspace, *, quiet: bool) -> Iterator[Watcher]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bars:
-        yield Bars(workspace, bars)
+        yield Bars(workspace, bars, words)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
 
+from crmsync.sync.explain import Explanation
 from crmsync.sync.facts import gather
 from crmsync.sync.workspace import Workspace
 
@@ -31,6 +33,21 @@ def worth_telling(workspace: Workspace, since: datetime, until: datetime) -> str
         .sort("accepted", "smooth", "enough", "came", "at", "person_id", descending=[True, True, True, True, False, False])
     )
     return str(ranked["person_id"][0])
+
+
+def until_accepted(story: Explanation) -> Explanation:
+    """The story up to the cycle in which field sales took over; all of it where they have not yet."""
+    taken = [move["at"] for move in story.moves if move["target"] == "sql"]
+    if not taken:
+        return story
+    end = min((write["at"] for write in story.writes if write["at"] >= taken[0]), default=taken[0])
+    return replace(
+        story,
+        moves=tuple(move for move in story.moves if move["at"] <= end),
+        events=tuple(event for event in story.events if event["at"] <= end),
+        clocks=tuple(clock for clock in story.clocks if clock["started_at"] <= end),
+        writes=tuple(write for write in story.writes if write["at"] <= end),
+    )
 
 
 def _in(frame: pl.DataFrame) -> pl.Expr:

@@ -20,7 +20,7 @@ PLAN_SHOWN = "plan_shown"
 def pull(asked: Asked) -> int:
     moment = asked.moment()
     with session(asked) as at_work:
-        with watching(at_work.workspace, quiet=asked.as_json) as progress:
+        with watching(at_work.workspace, at_work.words, quiet=asked.as_json) as progress:
             pulled = pipeline.learn(at_work.workspace, moment, progress)
         if asked.as_json:
             print_json(pulled_json(pulled, at_work.workspace))
@@ -36,7 +36,7 @@ def plan(asked: Asked) -> int:
     moment = asked.moment()
     with session(asked) as at_work:
         workspace = at_work.workspace
-        with watching(workspace, quiet=asked.as_json) as progress:
+        with watching(workspace, at_work.words, quiet=asked.as_json) as progress:
             pulled = pipeline.learn(workspace, moment, progress)
             prepared = pipeline.prepare(workspace, moment)
         _remember(at_work, prepared.plan.digest, moment)
@@ -60,7 +60,7 @@ def apply(asked: Asked, digest: str | None) -> int:
         # The plan that was shown is made again at its own instant: another one would be another plan.
         is_shown = asked.now is None and wanted == shown_digest and shown_moment is not None
         moment = shown_moment if is_shown and shown_moment else asked.moment()
-        with watching(at_work.workspace, quiet=asked.as_json) as progress:
+        with watching(at_work.workspace, at_work.words, quiet=asked.as_json) as progress:
             cycle = pipeline.apply_plan(at_work.workspace, moment, wanted, progress)
         return _finish(cycle, at_work, moment, as_json=asked.as_json)
 
@@ -69,7 +69,7 @@ def apply(asked: Asked, digest: str | None) -> int:
 def run(asked: Asked) -> int:
     moment = asked.moment()
     with session(asked) as at_work:
-        with watching(at_work.workspace, quiet=asked.as_json) as progress:
+        with watching(at_work.workspace, at_work.words, quiet=asked.as_json) as progress:
             cycle = pipeline.run_cycle(at_work.workspace, moment, progress)
         return _finish(cycle, at_work, moment, as_json=asked.as_json)
 

@@ -21,7 +21,7 @@ from crmsync.cli.commands import figures as figuring
 from crmsync.cli.commands import gaps as gapping
 from crmsync.cli.frame import FAILED, FINE, answers, print_json, terminal
 from crmsync.demo.play import Play, begin, cycles, instants
-from crmsync.demo.told import worth_telling
+from crmsync.demo.told import until_accepted, worth_telling
 from crmsync.messages import Language, say
 from crmsync.sandbox.world.config import WorldConfig
 from crmsync.sync.brief import moment
@@ -124,7 +124,7 @@ def _show(console: Console, play: Play, totals: Totals, ending: Ending, words: L
     if ending.story:
         console.print()
         console.rule(say("demo.one", words), align="left")
-        explaining.show(console, ending.story, play.workspace.definitions, words)
+        explaining.show(console, until_accepted(ending.story), play.workspace.definitions, words)
     console.print()
 
 
