@@ -74,12 +74,12 @@ def pull(workspace: Workspace, now: datetime, progress: Progress, only: str | No
 
 def describe(connection: Connection, *, again: bool = False) -> None:
     """Ask the CRM what the objects that we write look like now. Each cycle asks `again`: a field that an admin adds or hides
-    while we run is used, or rests, from then on. What was last said stays where the CRM does not answer."""
-    written = [object_ for object_, mapping in connection.mappings.items() if mapping.writes and object_ in connection.objects]
-    if written and (again or not connection.schemas):
-        said = connection.connector.describe(written)
-        connection.schemas.clear()
-        connection.schemas.update(said)
+    while we run is used, or rests, from then on. What we only read is asked for once, to say what the CRM does not show us.
+    What was last said stays where the CRM does not answer."""
+    written = {object_ for object_, mapping in connection.mappings.items() if mapping.writes}
+    wanted = [o for o in connection.objects if o in written or (again and o not in connection.schemas)]
+    if wanted and (again or not connection.schemas):
+        connection.schemas.update(connection.connector.describe(wanted))
 
 
 def _in_order(connection: Connection) -> Iterable[Stream]:

@@ -89,6 +89,7 @@ def _shape(connection: Connection) -> str:
             (info.name, info.type, info.writable, list(info.options or ()), info.max_length) for info in schema.fields.values()
         )
         for object_, schema in sorted(connection.schemas.items())
+        if connection.mappings[object_].writes
     }
     content = connection.mapping_digest.encode() + orjson.dumps(fields)
     return hashlib.blake2b(content, digest_size=12).hexdigest()
