@@ -131,7 +131,8 @@ def opened(
 
     transport = Transport(trust_env=False, read_seconds=5, retry=RetryPolicy(attempts=attempts))
     urls = {"login": url}
-    with open_client("sf", base_urls=urls, transport=transport, pause=lambda _seconds: None) as client:
+    settings: dict[str, Any] = {"base_urls": urls, "transport": transport, "pause": lambda _seconds: None}
+    with open_client("sf", **settings, clock=lambda: org.clock.now().timestamp()) as client:
         yield client, plugin.make(ConnectionSettings("sf", urls, options, secret), client)
 
 

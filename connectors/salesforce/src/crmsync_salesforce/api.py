@@ -66,9 +66,9 @@ class Api:
         """The JSON of a read. `path` starts after the version, or is a whole path that the server named."""
         return self.client.send_json(Call("GET", self._url(path), params=params, headers=headers or {}))
 
-    def write(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Any:
-        """Send a write that does no harm when it is repeated, and give its JSON."""
-        return self.client.send_json(Call(method, self._url(path), json=body, headers=headers, repeatable=True))
+    def write(self, method: str, path: str, body: Any, headers: Mapping[str, str], *, repeatable: bool = True) -> Any:
+        """Send a write and give its JSON; `repeatable` where it does no harm when it is repeated."""
+        return self.client.send_json(Call(method, self._url(path), json=body, headers=headers, repeatable=repeatable))
 
     def download(self, path: str, params: Mapping[str, str]) -> AbstractContextManager[Download]:
         """A CSV answer in a file."""

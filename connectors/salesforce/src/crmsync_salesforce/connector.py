@@ -16,7 +16,7 @@ from crmsync.connect.contract import (
     PullRequest,
     PushBatch,
 )
-from crmsync.errors import StopConnector
+from crmsync.errors import RetryLater, StopConnector
 from crmsync.model.changes import Receipt
 from crmsync.model.records import ObjectSchema, RawRecord
 from crmsync_salesforce.answers import classify
@@ -78,7 +78,13 @@ class SalesforceConnector:
         yield from self._puller.pull(request)
 
     def push(self, batch: PushBatch) -> Iterator[Receipt]:
-        self._api.start()
+        try:
+            self._api.start()
+        except (RetryLater, StopConnector) as error:
+            yield from self._writer.unsent(batch, error)
+            if isinstance(error, StopConnector):
+                raise
+            return
         yield from self._writer.push(batch)
 
     def read(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, RawRecord]:

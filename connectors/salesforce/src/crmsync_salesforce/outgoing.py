@@ -33,7 +33,8 @@ class Outgoing:
     def row(self) -> dict[str, Any]:
         """`attributes` must be the first key of a row, or the whole request is refused; the key that names it stands once."""
         key_field = key_field_of(self.change)
-        name = {key_field: self.change.key_value} if key_field else {"id": self.id}
+        own_id = {} if self.change.operation == "create" else {"id": self.id}
+        name = {key_field: self.change.key_value} if key_field else own_id
         values = {field: value for field, value in self.values.items() if field not in (key_field, "Id", "id")}
         return {"attributes": {"type": self.object}, **name, **values}
 
@@ -169,6 +170,8 @@ def name_of(change: Change) -> str:
     """What names the row to Salesforce; empty where nothing does."""
     if change.operation == "upsert":
         return f"{change.key_field}={change.key_value}" if change.key_field and change.key_value else ""
+    if change.operation == "create":
+        return change.key_value or change.key
     return to_18(change.record_id or "")
 
 

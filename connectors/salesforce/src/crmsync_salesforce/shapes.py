@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from simple_salesforce.exceptions import SalesforceError
 
 from crmsync.connect.calls import shown
+from crmsync.errors import RetryLater
 from crmsync_salesforce.answers import errors_of
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.schema import Shape, read_describe
@@ -34,17 +35,26 @@ class Shapes:
         return known[0]
 
     def again(self, object: str) -> Shape:
-        """Describe one object now."""
+        """Describe one object now. Raises RetryLater for a refusal that is not Salesforce's own: it says nothing of the object."""
         try:
             described = getattr(self._api.simple, object).describe()
         except SalesforceError as error:
-            shape = Shape(object, why_not=_reason(error))
+            shape = Shape(object, why_not=self._reason(object, error))
         else:
             shape = read_describe(described)
         self._known[object] = shape, self._api.client.server_time()
         return shape
 
-
-def _reason(error: SalesforceError) -> str:
-    found = errors_of(error.content)
-    return shown(f"{found[0].code} {found[0].message}") if found else f"HTTP {error.status}"
+    def _reason(self, object: str, error: SalesforceError) -> str:
+        found = errors_of(error.content)
+        if found:
+            return shown(f"{found[0].code} {found[0].message}")
+        raise RetryLater(
+            "connect.retry",
+            after_seconds=self._api.client.policy.longest_seconds,
+            connection=self._api.client.name,
+            method="GET",
+            path=f"sobjects/{object}/describe",
+            vendor_code=str(error.status),
+            message="",
+        ) from error

@@ -107,26 +107,33 @@ class Writer:
         if halt.raised is not None:
             raise halt.raised
 
+    def unsent(self, batch: PushBatch, error: CrmsyncError) -> Iterator[Receipt]:
+        """The receipts of a batch of which nothing was sent."""
+        for change in batch.changes:
+            yield Receipt(change.key, "retry", change.record_id, code=code_of(error))
+
     def _compared(
         self, object: str, chunk: Sequence[Change], present: Records | None, halt: Halt
     ) -> tuple[list[Receipt], list[Outgoing]]:
         """What need not or must not be sent, with why; and what is sent. `present` is what was read ahead."""
         settled = [_unnamed(change) for change in chunk if not name_of(change)]
         named = [change for change in chunk if name_of(change)]
-        if not named or named[0].operation == "upsert":
+        if not named or named[0].operation != "update":
             return settled, [outgoing(object, change) for change in named]
         try:
-            if present is None:
-                present = self._reader.by_ids(object, [change.record_id or "" for change in named], self._wanted(object, named))
             shape, account = self._shapes.get(object), self._account(object)
+            if present is None and shape.readable:
+                present = self._reader.by_ids(object, [change.record_id or "" for change in named], self._wanted(object, named))
         except (RetryLater, CallRejected) as error:
             return [*settled, *(Receipt(change.key, "retry", change.record_id, code=code_of(error)) for change in named)], []
         except StopConnector as error:
             halt.by(error)
             return [*settled, *map(refused, halt.stopped([outgoing(object, change) for change in named]))], []
+        if not shape.readable:
+            return [*settled, *(_hidden(change, shape) for change in named)], []
         to_send = []
         for change in named:
-            current = present.get(to_18(change.record_id or ""))
+            current = (present or {}).get(to_18(change.record_id or ""))
             receipt = compare(change, current, shape.types)
             if receipt is not None:
                 settled.append(receipt)
@@ -167,7 +174,9 @@ class Writer:
             yield from answered
 
     def _combined(self, object: str, part: Sequence[Outgoing], following: Sequence[Change], halt: Halt) -> Combined:
-        """One call that writes, reads back and reads ahead, as far as the org takes it so."""
+        """One call that writes, reads back and reads ahead, as far as the org takes it so. A plain create goes by itself."""
+        if part[0].change.operation == "create":
+            return Combined()
         try:
             reads = [self._back(object, part), self._ahead(object, following)]
             queries = [soql for soql in reads if soql]
@@ -199,7 +208,7 @@ class Writer:
     def _ahead(self, object: str, following: Sequence[Change]) -> str:
         """The query for what the next chunk is compared with."""
         named = [change for change in following if name_of(change)]
-        if not named or named[0].operation == "upsert":
+        if not named or named[0].operation != "update":
             return ""
         return self._reader.soql(object, "Id", [to_18(change.record_id or "") for change in named], self._wanted(object, named))
 
@@ -209,7 +218,9 @@ class Writer:
     def _call(self, object: str, part: Sequence[Outgoing], halt: Halt) -> list[Answered]:
         """One request. A refusal of the whole for one row's sake is narrowed down by halves."""
         try:
-            results = self._api.write("PATCH", path_of(object, part), body_of(part), HEADERS)
+            is_create = part[0].change.operation == "create"
+            method = "POST" if is_create else "PATCH"
+            results = self._api.write(method, path_of(object, part), body_of(part), HEADERS, repeatable=not is_create)
         except CallRejected as refusal:
             error = VendorError(refusal.vendor_code, refusal.message)
             if len(part) > 1 and row_class(error) == "data":
@@ -252,3 +263,9 @@ def code_of(error: CrmsyncError) -> str:
 
 def _unnamed(change: Change) -> Receipt:
     return Receipt(change.key, "rejected", code="NO_KEY", details={"class": "data"})
+
+
+def _hidden(change: Change, shape: Shape) -> Receipt:
+    """What cannot be read cannot be compared, and is not written."""
+    code, _, message = shape.why_not.partition(" ")
+    return Receipt(change.key, "rejected", change.record_id, code=code, message=message, details={"class": "permission"})
