@@ -5,8 +5,9 @@ Data never raises here: what does not fit becomes `Rejected`, what cannot be wri
 No clock, no network, no rule about leads.
 """
 
+from crmsync.mapping.codecs import marked
 from crmsync.mapping.equality import canonical, same
-from crmsync.mapping.normalise import Reader, again_at, normalise
+from crmsync.mapping.normalise import Reader, Seen, again_at, normalise
 from crmsync.mapping.render import Unrendered, render
 from crmsync.mapping.values import (
     Case,
@@ -31,11 +32,13 @@ __all__ = [
     "ReadField",
     "Reader",
     "RefTarget",
+    "Seen",
     "TaskMapping",
     "Unrendered",
     "WriteField",
     "again_at",
     "canonical",
+    "marked",
     "normalise",
     "render",
     "same",

@@ -26,6 +26,7 @@ ANY_CONNECTION = "*"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_MARK = re.compile(r"\[crmsync ([^\]\s]+)\]")
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002ffff々]")
 
 
@@ -154,6 +155,18 @@ def _pattern(value: Any, read: ReadField, _reading: Reading) -> Any:
     raise Unfit("mapping.unknown_choice", value)
 
 
+def marked(text: str, key: str) -> str:
+    """A task's text with our key at its end: what tells our tasks from others' where a CRM has no field for it."""
+    return f"{text}\n[crmsync {key}]"
+
+
+def _mark(value: Any, _read: ReadField, _reading: Reading) -> str:
+    found = _MARK.search(word(value))
+    if found is None:
+        raise Unfit("mapping.no_mark", value)
+    return found.group(1)
+
+
 def _name(_value: Any, read: ReadField, reading: Reading) -> str | None:
     """One part of a person's name. `from` names the family field, then the given one. Where only one of the two is filled with
     a Japanese name in two words, it is the whole name, family first."""
@@ -214,6 +227,7 @@ CODECS: Mapping[str, Codec] = {
     "day_instant": _day_instant,
     "choice": _choice,
     "pattern": _pattern,
+    "mark": _mark,
     "name": _name,
     "ref": _ref,
     "refs": _refs,
@@ -227,10 +241,17 @@ WHOLE = frozenset({"name"})
 
 Decoder = Callable[[Reading], Any]
 
+# Codecs for which equal texts mean the same on one connection. A decoder belongs to one connection.
+_BY_VALUE_ALONE = frozenset(
+    {"text", "number", "integer", "boolean", "present", "instant", "date", "day", "choice", "pattern", "ref"}
+)
+# Texts whose meaning a decoder remembers. Beyond that it is a field of which every record has its own.
+_KEPT_MEANINGS = 512
+
 
 def decoder(read: ReadField) -> Decoder:
-    """How one field of an entity is read, looked up once for the many records that follow. The decoder gives the value, None
-    where there is none, and raises Unfit for a value that must quarantine the record."""
+    """How one field of an entity is read, looked up once for the many records of one connection that follow. The decoder gives
+    the value, None where there is none, and raises Unfit for a value that must quarantine the record."""
     if read.codec == "constant":
         return lambda _reading: read.constant
     if read.codec == "joined":
@@ -250,14 +271,35 @@ def _joined(read: ReadField, reading: Reading) -> str | None:
 
 
 def _only(read: ReadField, codec: Codec) -> Decoder:
-    """What the one source holds."""
+    """What the one source holds. What a text was found to mean is kept: most fields hold few different ones."""
     (only,) = read.sources
+    meanings: dict[str, Any] = {}
 
     def decode_only(reading: Reading) -> Any:
         value = reading.find(only)
+        if value is None:
+            return None
+        if value.__class__ is not str:
+            return None if is_blank(value) else codec(value, read, reading)
+        if value in meanings:
+            return meanings[value]
+        meaning = None if is_blank(value) else codec(value, read, reading)
+        if len(meanings) < _KEPT_MEANINGS:
+            meanings[value] = meaning
+        return meaning
+
+    return decode_only if read.codec in _BY_VALUE_ALONE else _only_anew(read, codec)
+
+
+def _only_anew(read: ReadField, codec: Codec) -> Decoder:
+    """What the one source holds, where more than its value decides what it means."""
+    (only,) = read.sources
+
+    def decode_anew(reading: Reading) -> Any:
+        value = reading.find(only)
         return None if value is None or is_blank(value) else codec(value, read, reading)
 
-    return decode_only
+    return decode_anew
 
 
 def _first_of(read: ReadField, codec: Codec) -> Decoder:

@@ -47,6 +47,8 @@ KINDS: Mapping[str, type[Any]] = {
 # Filled from the record itself, whatever the mapping says.
 _GIVEN = frozenset({"ref", "learnt_at", "is_deleted"})
 MERGED: frozenset[str] = frozenset({"links", "people"})
+# Filled from the record where the entity has them.
+_OF_RECORD = frozenset({"is_deleted", "is_active", "modified_at", "links"})
 _FIELDS = {kind: frozenset(f.name for f in dataclasses.fields(made)) for kind, made in KINDS.items()}
 _BARE = {
     kind: frozenset(f.name for f in dataclasses.fields(made) if f.default is dataclasses.MISSING) - _GIVEN
@@ -101,14 +103,27 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One entity of a mapping, ready to be used on many records."""
+    """One entity of a mapping, ready to be used on many records. `blank` are its fields without values, and `of_record` those
+    that a record itself fills."""
 
-    kind: str
     when: Condition | None
     reads: tuple[_Read, ...]
-    made: type[Any]
+    kind: type[Any]
     blank: Mapping[str, Any]
+    of_record: frozenset[str]
     required: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An entity before it is made one: its kind and the values of all its fields. Who keeps many as rows needs no more."""
+
+    kind: type[Any]
+    values: dict[str, Any]
+
+    def entity(self) -> Entity:
+        made: Entity = self.kind(**self.values)
+        return made
 
 
 class Reader:
@@ -132,20 +147,24 @@ class Reader:
         )
 
     def read(self, record: RawRecord, learnt_at: datetime) -> tuple[Entity | Rejected, ...]:
+        """As `seen`, made entities."""
+        return tuple(one.entity() if isinstance(one, Seen) else one for one in self.seen(record, learnt_at))
+
+    def seen(self, record: RawRecord, learnt_at: datetime) -> list[Seen | Rejected]:
         """Everything this version of the record shows, in the order of the file; nothing where no `when` holds.
 
         `learnt_at` is the instant that `past` compares with. A deleted record that came without its fields shows nothing: what
         was known of it is marked by whoever keeps it. Entities that an earlier version showed and this one does not are no more.
         """
         if record.is_deleted and not record.fields:
-            return ()
+            return []
         find = record.fields.get if self._is_flat else lookup_in(record.fields)
         reading = Reading(find, self._connection, self._crm, self._peers)
-        found: list[Entity | Rejected] = []
+        found: list[Seen | Rejected] = []
         for part in self._parts:
-            if part.when is None or holds(part.when, reading.find, learnt_at):
+            if part.when is None or holds(part.when, find, learnt_at):
                 found.extend(_entity(part, record, reading, learnt_at))
-        return tuple(found)
+        return found
 
     def again_at(self, record: RawRecord, learnt_at: datetime) -> datetime | None:
         """When the same version of this record will first show something else because time has passed: a meeting that was
@@ -177,36 +196,38 @@ def _part(entity: EntityMapping) -> _Part:
             )
         )
         earlier.add(read.target)
+    made = KINDS[entity.kind]
     return _Part(
-        kind=entity.kind,
         when=entity.when if entity.when.questions else None,
         reads=tuple(reads),
-        made=KINDS[entity.kind],
-        blank=dict.fromkeys(_BARE[entity.kind]),
+        kind=made,
+        blank={f.name: None if f.default is dataclasses.MISSING else f.default for f in dataclasses.fields(made)},
+        of_record=_FIELDS[entity.kind] & _OF_RECORD,
         required=tuple(sorted(_REQUIRED[entity.kind])),
     )
 
 
-def _entity(part: _Part, record: RawRecord, reading: Reading, learnt_at: datetime) -> list[Entity | Rejected]:
+def _entity(part: _Part, record: RawRecord, reading: Reading, learnt_at: datetime) -> list[Seen | Rejected]:
     ref = RecordRef(reading.connection, record.object, record.id)
-    values, problems = _values(part, ref, reading, learnt_at)
+    values = {**part.blank, "ref": ref, "learnt_at": learnt_at}
+    problems = _fill(values, part, ref, reading, learnt_at)
     if problems:
-        return list(problems)
-    _complete(part.kind, values, record, ref, learnt_at)
-    missing = [name for name in part.required if values.get(name) is None]
-    if missing and record.is_deleted:
-        return []
-    if missing:
-        return [Rejected(ref, "mapping.required_missing", name) for name in missing]
-    made: Entity = part.made(**{**part.blank, **values})
-    return [made]
+        return problems
+    _complete(values, part.of_record, record, ref)
+    for name in part.required:
+        if values[name] is None:
+            missing = [Rejected(ref, "mapping.required_missing", each) for each in part.required if values[each] is None]
+            return [] if record.is_deleted else [*missing]
+    return [Seen(part.kind, values)]
 
 
-def _values(part: _Part, ref: RecordRef, reading: Reading, now: datetime) -> tuple[dict[str, Any], list[Rejected]]:
-    values: dict[str, Any] = {}
-    problems: list[Rejected] = []
+def _fill(values: dict[str, Any], part: _Part, ref: RecordRef, reading: Reading, now: datetime) -> list[Seen | Rejected]:
+    """Put in what the lines of the mapping give; gives what does not fit."""
+    problems: list[Seen | Rejected] = []
+    given = set()
     for read in part.reads:
-        if read.is_further and not read.is_merged and read.target in values:
+        target = read.target
+        if read.is_further and not read.is_merged and target in given:
             continue
         if read.when is not None and not holds(read.when, reading.find, now):
             continue
@@ -216,25 +237,22 @@ def _values(part: _Part, ref: RecordRef, reading: Reading, now: datetime) -> tup
             problems.append(Rejected(ref, unfit.code, read.sources, word(unfit.value)[:200]))
             continue
         if value is not None:
-            values[read.target] = _merged(values.get(read.target), value) if read.is_merged else value
-    return values, problems
+            values[target] = _merged(values[target], value) if read.is_merged else value
+            given.add(target)
+    return problems
 
 
 def _merged(before: tuple[RecordRef, ...] | None, value: Any) -> tuple[RecordRef, ...]:
     return tuple(dict.fromkeys((before or ()) + (value if isinstance(value, tuple) else (value,))))
 
 
-def _complete(kind: str, values: dict[str, Any], record: RawRecord, ref: RecordRef, learnt_at: datetime) -> None:
-    """Put in what the record itself says: who it is, when it changed, whether it is gone, and who took its place."""
-    fields = _FIELDS[kind]
-    values["ref"], values["learnt_at"] = ref, learnt_at
-    if "is_deleted" in fields:
-        values["is_deleted"] = record.is_deleted
-    if record.is_deleted and "is_active" in fields:
-        values["is_active"] = False
-    if "modified_at" in fields and values.get("modified_at") is None:
+def _complete(values: dict[str, Any], fields: frozenset[str], record: RawRecord, ref: RecordRef) -> None:
+    """Put in what the record itself says: when it changed, whether it is gone, and who took its place."""
+    if record.is_deleted:
+        gone = {"is_deleted": True, "is_active": False}
+        values.update({name: value for name, value in gone.items() if name in fields})
+    if "modified_at" in fields and values["modified_at"] is None:
         values["modified_at"] = record.modified_at
-    if "links" in fields and ("links" in values or record.replaced_by):
+    if "links" in fields and (values["links"] or record.replaced_by):
         winner = (RecordRef(ref.connection, ref.object, record.replaced_by),) if record.replaced_by else ()
-        links = _merged(values.get("links"), winner)
-        values["links"] = tuple(link for link in links if link != ref)
+        values["links"] = tuple(link for link in _merged(values["links"], winner) if link != ref)

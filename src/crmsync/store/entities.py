@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -138,27 +137,37 @@ class Entities:
 
 def entity_row(entity: Entity) -> Row:
     """An entity as a row: refs as text, tuples of refs as JSON."""
-    return _ROWS[type(entity)](entity)
+    kind = type(entity)
+    return row_of(kind, {name: getattr(entity, name) for name in _SHAPES[kind].names})
 
 
-def _rows_of(kind: type) -> Callable[[Any], Row]:
-    """How entities of a kind become rows, worked out once: most of their fields go as they are."""
+def row_of(kind: type, values: Mapping[str, Any]) -> Row:
+    """The values of an entity's fields as a row, likewise."""
+    shape = _SHAPES[kind]
+    row = dict(values)
+    for name in shape.single:
+        if row[name] is not None:
+            row[name] = str(row[name])
+    for name in shape.several:
+        row[name] = orjson.dumps([str(ref) for ref in row[name]]).decode() if row[name] else "[]"
+    return row
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Shape:
+    """The fields of a kind of entity: which there are, which hold one ref, and which several."""
+
+    names: tuple[str, ...]
+    single: tuple[str, ...]
+    several: tuple[str, ...]
+
+
+def _shape_of(kind: type) -> _Shape:
     names = tuple(field.name for field in dataclasses.fields(kind))
     hints = typing.get_type_hints(kind)
     several = tuple(name for name in names if typing.get_origin(hints[name]) is tuple)
-    single = tuple(name for name in names if RecordRef in (hints[name], *typing.get_args(hints[name])) and name not in several)
-    take = attrgetter(*names)
-
-    def row_of(entity: Any) -> Row:
-        row = dict(zip(names, take(entity), strict=True))
-        for name in single:
-            if row[name] is not None:
-                row[name] = str(row[name])
-        for name in several:
-            row[name] = orjson.dumps([str(ref) for ref in row[name]]).decode() if row[name] else "[]"
-        return row
-
-    return row_of
+    single = tuple(n for n in names if n not in several and RecordRef in (hints[n], *typing.get_args(hints[n])))
+    return _Shape(names, single, several)
 
 
-_ROWS: Mapping[type, Callable[[Any], Row]] = {kind: _rows_of(kind) for kind in TABLES}
+_SHAPES: Mapping[type, _Shape] = {kind: _shape_of(kind) for kind in TABLES}

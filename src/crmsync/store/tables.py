@@ -28,7 +28,8 @@ def to_micros(value: datetime) -> int:
     """Microseconds since 1970 of an aware datetime. Raises ValueError for a naive one: its zone would be a guess."""
     if value.tzinfo is None:
         raise ValueError("a naive datetime reached the store")
-    return (value - _EPOCH) // timedelta(microseconds=1)
+    since = value - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def instant(**kwargs: Any) -> Any:
@@ -495,7 +496,8 @@ class OutboxRow(SQLModel, table=True):
 
 
 class PlacedTask(SQLModel, table=True):
-    """Where the task of a clock stands: the CRM chosen for it and, once created, its record. `body` is what we last wrote."""
+    """Where the task of a clock stands: the CRM chosen for it and, once created, its record. `body` is what we last wrote;
+    `lost_at` when a plain create was sent and no answer came."""
 
     __tablename__ = "placed_task"
     clock_id: str = Field(primary_key=True)
@@ -505,6 +507,7 @@ class PlacedTask(SQLModel, table=True):
     record_id: str | None = None
     body: str = Field(sa_type=Text)
     at: datetime = required_instant()
+    lost_at: datetime | None = instant()
 
 
 class RunRow(SQLModel, table=True):

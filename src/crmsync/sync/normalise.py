@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from crmsync.identity.persons import says_the_same
-from crmsync.mapping import Reader
+from crmsync.mapping import Reader, Seen
 from crmsync.model.entities import PersonSeen, Rejected
 from crmsync.model.records import RecordRef
-from crmsync.store.entities import Row, Shown, entity_row
+from crmsync.store.entities import Row, Shown, row_of
 from crmsync.store.staging import StagedRecord
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.workspace import Connection, Workspace
@@ -99,7 +99,7 @@ class _Reading:
             self.deleted.add(key)
             return
         self.deleted.discard(key)
-        results = reader.read(version.record, version.learnt_at)
+        results = reader.seen(version.record, version.learnt_at)
         bad = [r for r in results if isinstance(r, Rejected)]
         if bad:
             self.rejected[key] = bad
@@ -108,23 +108,22 @@ class _Reading:
             self.fitted.add(key)
             self.rows[key] = {}
         shown = self.rows.setdefault(key, {})
-        for entity in results:
-            if not isinstance(entity, Rejected):
-                row = self._dated(entity) if isinstance(entity, PersonSeen) else entity_row(entity)
-                shown[(type(entity), str(row.get("kind", "")))] = row
+        for seen in results:
+            if isinstance(seen, Seen):
+                row = row_of(seen.kind, seen.values)
+                shown[(seen.kind, str(row.get("kind", "")))] = self._dated(row) if seen.kind is PersonSeen else row
 
     def shown(self) -> Iterator[Shown]:
         """Every row with the kind of its entity, in the order in which they were learnt."""
         return ((kind, row) for rows in self.rows.values() for (kind, _), row in rows.items())
 
-    def _dated(self, person: PersonSeen) -> Row:
+    def _dated(self, row: Row) -> Row:
         """Since when the record says what it says, and since when it shows this sales status. A version that says the same as
         the one before (our own write made it, or something that means nothing here) is no fresher."""
-        row = entity_row(person)
-        before = self.before.get(row["ref"], {})
-        status_at = before.get("sales_status_at") if before.get("sales_status") == person.sales_status else None
+        before, modified_at, status = self.before.get(row["ref"], {}), row["modified_at"], row["sales_status"]
+        status_at = before.get("sales_status_at") if before.get("sales_status") == status else None
         fresh_at = before.get("fresh_at") if before and says_the_same(before, row) else None
-        row["sales_status_at"] = (status_at or person.modified_at) if person.sales_status else None
-        row["fresh_at"] = fresh_at or person.modified_at
+        row["sales_status_at"] = (status_at or modified_at) if status else None
+        row["fresh_at"] = fresh_at or modified_at
         self.before[row["ref"]] = row
         return row

@@ -1,0 +1,228 @@
+"""Pulling: what it costs in calls, how fast it is, how much memory it takes, and what a cycle costs in which nothing happened.
+
+    python bench/pull.py [--quick] [--only cost|speed|memory|still]
+
+Each CRM is the sandbox in a process of its own. The floor of the speed is the same requests sent again by a bare client on one
+connection that parses each answer and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from common import Board, asked, forget_peak, leave, peak_mib, resident_mib, say, take_turns
+from tenant import Served, served
+from worker import OBJECTS, recorded, repeat, workspace
+
+from crmsync.sync.normalise import normalise
+from crmsync.sync.pipeline import learn, run_cycle
+from crmsync.sync.pull import pull
+from crmsync.sync.workspace import Moment, Silent, Workspace
+
+CRMS = ("salesforce", "hubspot")
+PARTS = ("cost", "speed", "memory", "still")
+WRITING = ("PATCH", "PUT", "batch/update", "batch/upsert", "batch/create")
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """People and acts per CRM of each part. `backfill` is people only; `still` are two populations, to be compared."""
+
+    cost: int
+    speed: int
+    turns: int
+    backfill: int
+    still: tuple[int, int]
+
+
+QUICK = Sizes(cost=4_000, speed=4_000, turns=3, backfill=8_000, still=(500, 2_000))
+FULL = Sizes(cost=100_000, speed=50_000, turns=3, backfill=1_000_000, still=(10_000, 100_000))
+
+
+def main() -> None:
+    given = asked(__doc__ or "", PARTS)
+    sizes = QUICK if given.quick else FULL
+    board = Board("pull")
+    parts = {"cost": cost, "speed": speed, "memory": memory, "still": still}
+    for name, part in parts.items():
+        if given.only in ("", name):
+            for crm in CRMS:
+                part(board, crm, sizes)
+    leave(board)
+
+
+# ------------------------------------------------------------------------------------------------------------------ calls
+
+
+def cost(board: Board, crm: str, sizes: Sizes) -> None:
+    """Calls of a full pull and of an increment of 1 %, against the fewest by the fact sheet's recipe."""
+    changed = sizes.cost // 100
+    with served(crm, sizes.cost, sizes.cost) as tenant, workspace(tenant) as space:
+        tenant.steer(minutes=10)
+        pull_all(space, tenant.now())
+        _tell(board, f"{crm}: calls of a full pull ÷ fewest", tenant.calls(), *fewest_full(crm, sizes.cost), at_most=1.02)
+        tenant.steer(minutes=30)
+        tenant.steer(edit=changed)
+        tenant.steer(minutes=10)
+        tenant.calls()
+        found = pull_all(space, tenant.now())
+        seen = sum(stream.changed for stream in pull_streams(found))
+        if seen != 2 * changed:
+            raise AssertionError(f"{seen} changes seen of {2 * changed}")
+        _tell(board, f"{crm}: calls of a 1 % increment ÷ fewest", tenant.calls(), *fewest_increment(crm, changed), at_most=1.10)
+
+
+def _tell(board: Board, name: str, calls: Mapping[str, int], fewest: int, formula: str, *, at_most: float) -> None:
+    total = sum(calls.values())
+    board.put(name, total / fewest, at_most=at_most, detail=f"{total} ÷ {fewest} = {formula}")
+    for kind, count in sorted(calls.items(), key=lambda item: -item[1]):
+        say(f"         {count:6d}  {kind}")
+
+
+def fewest_full(crm: str, rows: int) -> tuple[int, str]:
+    """Salesforce: by Bulk 2.0 above 2,000 rows (a job, one look at it, 50,000 rows per answer), else 2,000 rows per page; each
+    object is described, the day's limits are read. HubSpot: listed by 100, associations by 1,000, properties once."""
+    if crm == "salesforce":
+        reading = 2 + math.ceil(rows / 50_000) if rows >= 2_000 else math.ceil(rows / 2_000)
+        how = f"job + look + {rows:,} / 50,000" if rows >= 2_000 else f"{rows:,} / 2,000"
+        return 2 * (1 + reading) + 1, f"2 objects × (describe + {how}) + limits"
+    reading = math.ceil(rows / 100) + math.ceil(rows / 1_000)
+    return 2 * (1 + reading), f"2 objects × (properties + {rows:,} / 100 listed + {rows:,} / 1,000 associations)"
+
+
+def fewest_increment(crm: str, changed: int) -> tuple[int, str]:
+    """Salesforce: 2,000 rows per page. HubSpot: searched by 200 until a page is not full, associations by 1,000."""
+    if crm == "salesforce":
+        return 2 * math.ceil(changed / 2_000), f"2 objects × {changed:,} / 2,000"
+    return (
+        2 * (changed // 200 + 1 + math.ceil(changed / 1_000)),
+        f"2 objects × ({changed:,} / 200 searched, and one that is not full + {changed:,} / 1,000 associations)",
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------------ speed
+
+
+def speed(board: Board, crm: str, sizes: Sizes) -> None:
+    """Throughput of pull + stage + normalise against the bare loop over the same pages."""
+    paged = "bulk_query_from: 0" if crm == "salesforce" else ""
+    with served(crm, sizes.speed, sizes.speed) as tenant:
+        name = f"{crm}: pull + stage + normalise ÷ bare loop"
+        _race(board, name, tenant, paged, sizes, at_least=0.35)
+        tenant.steer(canned=True)
+        _race(board, f"{crm}: the same, answers out of memory", tenant, paged, sizes)
+        tenant.steer(canned=False)
+        if crm == "salesforce":
+            _race(board, f"{crm}: the same by Bulk 2.0", tenant, "bulk_query_from: 1", sizes)
+
+
+def _race(board: Board, name: str, tenant: Served, options: str, sizes: Sizes, at_least: float | None = None) -> None:
+    now = tenant.now()
+    rows = 2 * sizes.speed
+    with workspace(tenant, options) as space, recorded(space) as requests:
+        pull_all(space, now)  # what the floor repeats; and everything is warm
+    spaces = [workspace(tenant, options) for _ in range(sizes.turns)]
+    opened = [space.__enter__() for space in spaces]
+    waiting = iter(opened)
+    try:
+        turns = take_turns(lambda: repeat(requests), lambda: pull_all(next(waiting), now), sizes.turns)
+    finally:
+        for space in spaces:
+            space.__exit__(None, None, None)
+    detail = turns.shown(rows, "records")
+    board.put(name, turns.share_of_the_floor, at_least=at_least, detail=detail)
+
+
+def pull_all(space: Workspace, now: datetime) -> object:
+    """Pull, stage and normalise everything; raises where anything stopped or did not fit."""
+    found = pull(space, now, Silent())
+    rejected = normalise(space, now)
+    if found.failures or rejected:
+        raise AssertionError(f"{found.failures} {rejected}")
+    return found
+
+
+def pull_streams(found: object) -> tuple:  # type: ignore[type-arg]
+    return getattr(found, "streams", ())
+
+
+# ----------------------------------------------------------------------------------------------------------------- memory
+
+
+def memory(board: Board, crm: str, sizes: Sizes) -> None:
+    """The most that a backfill takes above the idle process, in a process of its own."""
+    with served(crm, sizes.backfill, 100) as tenant:
+        command = [sys.executable, __file__, "backfill", crm, tenant.url]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+    found = json.loads(told)
+    detail = f"{found['records']:,} records in {found['seconds']:.0f} s; idle {found['idle']:.0f} MiB"
+    above = found["peak"] - found["idle"]
+    board.put(f"{crm}: memory of a backfill of {sizes.backfill:,} above idle", above, at_most=300, unit=" MiB", detail=detail)
+
+
+def backfill(crm: str, url: str) -> None:
+    """The process that `memory` looks at."""
+    tenant = Served(crm, url)
+    with workspace(tenant) as space:
+        now = tenant.now()
+        idle = resident_mib()
+        forget_peak()
+        begun = perf_counter()
+        found = pull_all(space, now)
+        records = sum(stream.records for stream in pull_streams(found))
+        seconds = perf_counter() - begun
+        print(json.dumps({"idle": idle, "peak": peak_mib(), "records": records, "seconds": seconds}))
+
+
+# ------------------------------------------------------------------------------------------------------------ nothing new
+
+
+def still(board: Board, crm: str, sizes: Sizes) -> None:
+    """A cycle in which nothing changed: its calls, its writes, and what population does to its time."""
+    learning, cycling = [], []
+    for people in sizes.still:
+        with served(crm, people, people) as tenant, workspace(tenant) as space:
+            for _ in range(3):  # everybody is decided and written to; our own writes come back
+                _cycle(space, tenant)
+            tenant.calls()
+            cycling.append(median(_timed(lambda: _cycle(space, tenant)) for _ in range(3)))
+            calls = tenant.calls()
+            learning.append(median(_timed(lambda: learn(space, Moment(tenant.steer(minutes=1)))) for _ in range(3)))
+            tenant.calls()
+    objects = len(OBJECTS[crm])
+    writes = sum(count for kind, count in calls.items() if any(word in kind for word in WRITING))
+    detail = ", ".join(f"{count // 3} {kind}" for kind, count in sorted(calls.items()))
+    board.put(f"{crm}: calls per object where nothing changed", sum(calls.values()) / 3 / objects, at_most=1, detail=detail)
+    board.put(f"{crm}: writes where nothing changed", writes, at_most=0)
+    small, large = sizes.still
+    for name, times in (("pull to resolve", learning), ("a whole cycle", cycling)):
+        told = f"{times[1]:.3f} s with {large:,} people, {times[0]:.3f} s with {small:,}"
+        board.put(f"{crm}: {name} where nothing changed, {large // small} times the people", times[1] / times[0], at_most=1.5, detail=told)
+
+
+def _cycle(space: Workspace, tenant: Served) -> None:
+    cycle = run_cycle(space, Moment(tenant.steer(minutes=1)))
+    if not cycle.is_complete:
+        raise AssertionError(f"{cycle.pulled.failures} {cycle.applied.failures}")
+
+
+def _timed(work: object) -> float:
+    begun = perf_counter()
+    work()  # type: ignore[operator]
+    return perf_counter() - begun
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["backfill"]:
+        backfill(sys.argv[2], sys.argv[3])
+    else:
+        main()
