@@ -70,6 +70,11 @@ class Api:
         """Send a write and give its JSON; `repeatable` where it does no harm when it is repeated."""
         return self.client.send_json(Call(method, self._url(path), json=body, headers=headers, repeatable=repeatable))
 
+    def upload(self, path: str, content: bytes) -> None:
+        """Send CSV."""
+        headers = {"Content-Type": "text/csv"}
+        self.client.send(Call("PUT", self._url(path), content=content, headers=headers, repeatable=True))
+
     def download(self, path: str, params: Mapping[str, str]) -> AbstractContextManager[Download]:
         """A CSV answer in a file."""
         return self.client.download(Call("GET", self._url(path), params=params, headers={"Accept": "text/csv"}))

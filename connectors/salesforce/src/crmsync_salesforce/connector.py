@@ -28,9 +28,11 @@ from crmsync_salesforce.facts import (
     BUDGET,
     BULK_PATIENCE_SECONDS,
     BULK_QUERY_FROM,
+    BULK_WRITE_FROM,
     CAPABILITIES,
     FORMULA_REFRESH_HOURS,
 )
+from crmsync_salesforce.mass_writing import MassWriter
 from crmsync_salesforce.provisioning import Provisioner
 from crmsync_salesforce.pulling import Puller
 from crmsync_salesforce.reading import Reader
@@ -48,6 +50,7 @@ OPTIONS: Mapping[str, type] = {
     "overlap_seconds": float,
     "reserve_share": float,
     "bulk_query_from": int,
+    "bulk_write_from": int,
     "bulk_patience_seconds": float,
     "formula_refresh_hours": float,
     "token_file": str,
@@ -65,7 +68,9 @@ class SalesforceConnector:
         self._shapes = Shapes(api)
         self._reader = Reader(api, self._shapes, margins, bulk)
         self._puller = Puller(api.client, self._shapes, self._reader, formula_refresh=formula_refresh)
-        self._writer = Writer(api, self._shapes, self._reader, Composite(api))
+        composite = Composite(api)
+        self._writer = Writer(api, self._shapes, self._reader, composite)
+        self._mass_writer = MassWriter(api, self._shapes, self._reader, composite, self._writer, rule=bulk)
         self._provisioner = Provisioner(api, self._shapes)
 
     def describe(self, objects: Sequence[str]) -> Mapping[str, ObjectSchema]:
@@ -85,7 +90,7 @@ class SalesforceConnector:
             if isinstance(error, StopConnector):
                 raise
             return
-        yield from self._writer.push(batch)
+        yield from self._mass_writer.push(batch)
 
     def read(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, RawRecord]:
         self._api.start()
@@ -108,6 +113,7 @@ def make(settings: ConnectionSettings, client: ApiClient) -> SalesforceConnector
     )
     bulk = BulkRule(
         from_rows=int(_number(settings, "bulk_query_from", BULK_QUERY_FROM, most=1e9)),
+        write_from_rows=int(_number(settings, "bulk_write_from", BULK_WRITE_FROM, most=1e9)),
         patience_seconds=_number(settings, "bulk_patience_seconds", BULK_PATIENCE_SECONDS),
     )
     hours = _number(settings, "formula_refresh_hours", FORMULA_REFRESH_HOURS)

@@ -65,6 +65,16 @@ BULK_RESULTS = 50_000
 # Rows that are handed on together, as many as on a page of REST.
 BULK_PART = 2_000
 BULK_PATIENCE_SECONDS = 1_800
+# The fact sheet's advice is Collections for what is written back; jobs are for masses, where an org prefers them.
+BULK_WRITE_FROM = 0
+# A job takes 100 MB; half of it leaves room for what the org adds. Batches of it are 10,000 rows.
+INGEST_BYTES = 50 << 20
+INGEST_ROWS = 100_000
+# A composite holds five queries; one page of each is 2,000 rows, whose ids take 54,000 of the 100,000 characters.
+COMPOSITE_QUERIES = 5
+IDS_PER_QUERY = 2_000
+# The row that is locked beside the one that is written: rows of one parent go into one batch, where they do not meet.
+PARENTS = {"Contact": "AccountId", "Opportunity": "AccountId", "Task": "WhoId"}
 # Rows that failed for a passing reason are sent again in smaller batches: fewer rows meet on one parent's lock. Our choice.
 RETRY_SIZES = (50, 10)
 # After a query that was too much for the org, pages of this many rows at most. Our choice.

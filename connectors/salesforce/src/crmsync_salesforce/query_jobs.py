@@ -16,8 +16,8 @@ from crmsync_salesforce.api import Api
 from crmsync_salesforce.cells import rows_of
 from crmsync_salesforce.facts import BULK_PART, BULK_RESULTS, LONGEST_QUERY
 
-_FIRST_SECONDS = 0.5
-_LONGEST_SECONDS = 30.0
+FIRST_SECONDS = 0.5
+LONGEST_SECONDS = 30.0
 # The query itself is wrong, by Bulk or by REST: field-level security may have taken a field away.
 _QUERY_CODES = frozenset({"INVALID_FIELD", "INVALID_TYPE"})
 _GONE = frozenset({404, 409})
@@ -86,10 +86,10 @@ class QueryJobs:
     def finished(self, job: Job) -> int | None:
         """Wait for the job and give the count of its rows; None where the org no longer knows it. Raises Unfit for one that
         failed, was aborted, or does not end."""
-        waited, pause = 0.0, _FIRST_SECONDS
+        waited, pause = 0.0, FIRST_SECONDS
         while waited < self._patience_seconds:
             self._api.client.wait(pause)
-            waited, pause = waited + pause, min(2 * pause, _LONGEST_SECONDS)
+            waited, pause = waited + pause, min(2 * pause, LONGEST_SECONDS)
             try:
                 state = self._api.get(f"jobs/query/{job.id}") or {}
             except CallRejected as refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crmsync_salesforce.cells import UNFIT_TYPES
-from crmsync_salesforce.facts import BULK_PATIENCE_SECONDS, BULK_QUERY_FROM, FILTERS, QUERY_BYTES
+from crmsync_salesforce.facts import BULK_PATIENCE_SECONDS, BULK_QUERY_FROM, BULK_WRITE_FROM, FILTERS, QUERY_BYTES
 from crmsync_salesforce.schema import Shape
 from crmsync_salesforce.soql import Query, chunked
 
@@ -51,7 +51,9 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class BulkRule:
-    """When Bulk reads: windows of at least `from_rows` rows (0: never), jobs that end within `patience_seconds`."""
+    """When Bulk reads and writes: windows of at least `from_rows` rows, batches of at least `write_from_rows` changes (0: never),
+    jobs that end within `patience_seconds`."""
 
     from_rows: int = BULK_QUERY_FROM
+    write_from_rows: int = BULK_WRITE_FROM
     patience_seconds: float = BULK_PATIENCE_SECONDS

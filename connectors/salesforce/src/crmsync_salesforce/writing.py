@@ -20,7 +20,7 @@ from crmsync.model.records import RawRecord
 from crmsync_salesforce.answers import VendorError, row_class
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.composite import Composite, Part, PartAnswer, query_part
-from crmsync_salesforce.facts import RETRY_SIZES
+from crmsync_salesforce.facts import COLLECTION_SIZE, RETRY_SIZES
 from crmsync_salesforce.ids import to_18
 from crmsync_salesforce.outgoing import (
     PERSON,
@@ -111,6 +111,13 @@ class Writer:
         """The receipts of a batch of which nothing was sent."""
         for change in batch.changes:
             yield Receipt(change.key, "retry", change.record_id, code=code_of(error))
+
+    def sent(self, object: str, rows: Sequence[Outgoing], halt: Halt) -> list[Answered]:
+        """Rows sent by themselves, neither compared nor confirmed: each once, after its last try."""
+        answered, again, raced = list[Answered](), list[Answered](), set[str]()
+        for one in self._round(object, rows, COLLECTION_SIZE, halt):
+            (again if goes_again(one, raced) else answered).append(one)
+        return [*answered, *(self._sent_again(object, again, raced, halt) if again else ())]
 
     def _compared(
         self, object: str, chunk: Sequence[Change], present: Records | None, halt: Halt

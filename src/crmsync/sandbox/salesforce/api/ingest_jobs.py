@@ -108,7 +108,9 @@ def _run(call: Call, job: Job) -> None:
         job.unprocessed = rows
         _fail(job, f"InvalidBatch : Field name not found : {unknown[0]}")
         return
-    inner = replace(call, request=replace(call.request, query={}, fault=None))
+    # Jobs know no such headers: assignment rules run only where the job names one, and no duplicate rule is passed over.
+    headers = {**call.request.headers, "sforce-auto-assign": "FALSE", "sforce-duplicate-rule-header": ""}
+    inner = replace(call, request=replace(call.request, query={}, headers=headers, fault=None))
     for cells in rows:
         _run_row(inner, job, sobject, cells)
 
