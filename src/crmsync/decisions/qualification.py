@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -25,6 +25,10 @@ BEST_FIRST: dict[str, Any] = {
 """The order of the hand-over, for `DataFrame.sort`: the greatest score, then the freshest touch, then the id."""
 
 
+Stage = Literal["draft", "approved", "effective", "review_due"]
+"""A definition's life: written, agreed but not yet in force, in force, in force and to be looked at again."""
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """One end of a definition: the least score, and the temperatures that are let through."""
@@ -35,16 +39,18 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who agreed, for which department."""
+    """Who agrees, for which department, and since when they do (None = not yet, or not recorded)."""
 
     department: str
     role: str
+    signed_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
     """The qualification document. `strict_from` is the valve position from which only the strict end's temperatures are let
-    through; the least score moves evenly over the whole way."""
+    through; the least score moves evenly over the whole way. `is_draft`: not agreed yet, for simulations only. Both heads look
+    at it again by `review_by`."""
 
     name: str
     version: int
@@ -56,6 +62,16 @@ class Definition:
     strict_from: float = 1.0
     effective_from: date | None = None
     signed_by: tuple[Signature, ...] = ()
+    is_draft: bool = False
+    review_by: date | None = None
+
+    def stage(self, today: date) -> Stage:
+        """Where in its life the definition stands on this day."""
+        if self.is_draft:
+            return "draft"
+        if self.effective_from is not None and today < self.effective_from:
+            return "approved"
+        return "review_due" if self.review_by is not None and today > self.review_by else "effective"
 
     @property
     def windows(self) -> frozenset[Window]:

@@ -239,3 +239,46 @@ def test_targets_know_their_months_and_their_zone() -> None:
     assert (targets.of("2026-05").opportunities, targets.of("2026-06").wins) == (9, 3)
     bad = "time_zone: Asia/Tokio\nevery_month: {}\nmonths:\n  2026-13: {wins: 1}\n"
     assert problems(load_targets, bad) == [(1, 12, "rules.unknown_zone"), (4, 3, "rules.no_month")]
+
+
+# ---------------------------------------------------------------------------------------------------- the life of a definition
+
+SIGNED = """\
+status: approved
+effective_from: 2026-04-01
+review_by: 2026-09-30
+signed_by:
+  - {department: marketing, role: Head of marketing, on: 2026-03-20}
+  - {department: inside_sales, role: Head of inside sales, on: 2026-04-01}
+"""
+ENDS = """\
+name: standard
+version: 2
+title: {ja: 標準, en: Standard}
+loose: {minimum_score: 12, temperatures: [hot, warm]}
+strict: {minimum_score: 30, temperatures: [hot]}
+"""
+
+
+def test_a_definition_approved_by_both_heads_is_in_force_from_its_day_until_it_is_due_for_review() -> None:
+    agreed = definition(parse_document(ENDS + SIGNED, "q.yaml"))
+    stages = [agreed.stage(date(2026, month, day)) for month, day in ((3, 31), (4, 1), (9, 30), (10, 1))]
+    assert stages == ["approved", "effective", "effective", "review_due"]
+    assert [s.signed_on for s in agreed.signed_by] == [date(2026, 3, 20), date(2026, 4, 1)]
+    assert definition(parse_document(ENDS + "status: draft\n", "q.yaml")).stage(date(2026, 5, 1)) == "draft"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "line"),
+    [
+        (", on: 2026-03-20", "", "rules.not_signed", 6),
+        ("inside_sales", "field_sales", "rules.not_signed", 6),
+        ("effective_from: 2026-04-01\n", "", "rules.no_effective_date", 6),
+        ("2026-03-20", "2026-04-02", "rules.not_above", 10),
+        ("2026-09-30", "2026-04-01", "rules.not_above", 8),
+    ],
+)
+def test_what_calls_itself_approved_but_is_not_is_refused_where_it_stands(old: str, new: str, code: str, line: int) -> None:
+    with pytest.raises(FixConfig) as caught:
+        definition(parse_document(ENDS + SIGNED.replace(old, new), "q.yaml"))
+    assert [(p.code, p.line) for p in caught.value.problems] == [(code, line)]

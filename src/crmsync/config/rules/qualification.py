@@ -31,6 +31,7 @@ class StrictFile(EndFile):
 class SignatureFile(FileModel):
     department: Literal["marketing", "inside_sales", "field_sales", "customer_success"]
     role: str = Field(min_length=1)
+    signed_on: date | None = Field(None, alias="on")
 
 
 class QualificationFile(FileModel):
@@ -38,6 +39,8 @@ class QualificationFile(FileModel):
     version: int = Field(ge=1)
     title: TitleFile
     effective_from: date | None = None
+    review_by: date | None = None
+    status: Literal["draft", "approved"] | None = None
     signed_by: tuple[SignatureFile, ...] = ()
     all: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -54,6 +57,7 @@ def load_qualification(document: Document, ladder: Mapping[str, int], touch_kind
     required = _conditions(problems, "all", file.all, columns)
     excluded = _conditions(problems, "exclude", file.exclude, columns)
     _check_ends(problems, file)
+    _check_life(problems, file)
     problems.check()
     return Definition(
         name=file.name,
@@ -65,7 +69,9 @@ def load_qualification(document: Document, ladder: Mapping[str, int], touch_kind
         strict=file.strict.value(),
         strict_from=file.strict.from_position,
         effective_from=file.effective_from,
-        signed_by=tuple(Signature(s.department, s.role) for s in file.signed_by),
+        signed_by=tuple(Signature(s.department, s.role, s.signed_on) for s in file.signed_by),
+        is_draft=file.status == "draft",
+        review_by=file.review_by,
     )
 
 
@@ -81,3 +87,18 @@ def _check_ends(problems: Problems, file: QualificationFile) -> None:
         if name not in file.loose.temperatures:
             path: Path_ = ("strict", "temperatures", i)
             problems.add(path, "rules.strict_is_looser", temperature=name)
+
+
+def _check_life(problems: Problems, file: QualificationFile) -> None:
+    """What calls itself approved bears the dates of both heads; it is signed before it is in force, and reviewed after."""
+    if file.status == "approved":
+        signed = {s.department for s in file.signed_by if s.signed_on is not None}
+        for department in sorted({"marketing", "inside_sales"} - signed):
+            problems.add(("status",), "rules.not_signed", department=department)
+        if file.effective_from is None:
+            problems.add(("status",), "rules.no_effective_date")
+    for index, signature in enumerate(file.signed_by):
+        if signature.signed_on and file.effective_from and signature.signed_on > file.effective_from:
+            problems.add(("signed_by", index, "on"), "rules.not_above", key="signed_by.on", other="effective_from")
+    if file.review_by and file.effective_from and file.review_by <= file.effective_from:
+        problems.add(("review_by",), "rules.not_above", key="effective_from", other="review_by")
