@@ -172,11 +172,9 @@ def test_a_job_that_fails_or_never_ends_leaves_its_rows_for_the_next_run(outcome
         assert {receipt.outcome for receipt in crm.push(*hot(ids)).values()} == {"written"}
 
 
-def test_a_job_that_ends_as_failed_after_some_rows_answers_for_both_kinds() -> None:
+def test_all_three_files_are_read_and_what_none_of_them_names_is_left_for_the_next_run() -> None:
     with place(bulk_write_from=1) as crm:
         ids = leads(crm, 3)
-        state = b'{"id":"750000000000001AAA","state":"Failed","errorMessage":"InternalServerError"}'
-        crm.faults.add(Fault(FaultKind.ANSWER, r"/jobs/ingest/\w+$", "GET", status=200, body=state))
         whole = f'"sf__Id","sf__Created","Id","Rating"\n"{ids[0]}","false","{ids[0]}","Hot"\n'.encode()
         csv_headers = (("Content-Type", "text/csv"),)
         crm.faults.add(Fault(FaultKind.ANSWER, "/successfulResults", status=200, body=whole, headers=csv_headers))
