@@ -160,3 +160,11 @@ def test_between_the_reading_ahead_and_the_write_lies_no_other_call() -> None:
         ids = leads(crm, 201)
         crm.push(*hot(ids))
         assert [one.split("/")[-1] for one in crm.asked("/v66.0/")][-3:] == ["queryAll", "composite", "composite"]
+
+
+def test_short_pages_within_a_composite_are_followed_to_their_end() -> None:
+    with place(OrgConfig(largest_page=30)) as crm:
+        ids = leads(crm, 450)
+        assert {receipt.outcome for receipt in crm.push(*hot(ids)).values()} == {"written"}
+        crm.later(minutes=1)
+        assert {receipt.outcome for receipt in crm.push(*hot(ids)).values()} == {"unchanged"}

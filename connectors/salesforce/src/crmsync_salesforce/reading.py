@@ -93,12 +93,18 @@ class Reader:
         return Walk(shape, tuple(wanted)).whole.among(field, values) if shape.readable else ""
 
     def records(self, object: str, answer: Any) -> dict[str, RawRecord] | None:
-        """The records in the answer to such a query; None for a page that is not the whole answer."""
-        if not isinstance(answer, dict) or not answer.get("done", True):
-            return None
-        shape = self._shapes.get(object)
-        records = (record_of(flat(row), shape) for row in answer.get("records") or ())
-        return {record.id: record for record in records}
+        """The records in the answer to such a query, the pages that follow it included; None for what is no answer to one."""
+        guard, shape = LoopGuard(self._api.client.name, object), self._shapes.get(object)
+        records: dict[str, RawRecord] = {}
+        while isinstance(answer, dict) and "records" in answer:
+            found = (record_of(flat(row), shape) for row in answer["records"] or ())
+            records.update((record.id, record) for record in found)
+            if answer.get("done", True):
+                return records
+            path = str(answer.get("nextRecordsUrl"))
+            guard.check(path)
+            answer = self._api.get(path)
+        return None
 
     def _pages(self, walk: Walk, window: Window, job: Job | None) -> Iterator[Page]:
         """The pages from the window's position on. The last one's cursor is that of the finished window."""

@@ -199,7 +199,10 @@ class Writer:
         if answers is None:
             return Combined()
         rest = iter(answers[1:])
-        back, ahead = (self._records(object, next(rest)) if soql else None for soql in reads)
+        try:
+            back, ahead = [self._records(object, next(rest)) if soql else None for soql in reads]
+        except CrmsyncError:
+            back, ahead = None, None  # what follows a short page is had by a call of its own, or is for later
         # A refusal of the whole chunk may be one row's doing: it is sent again by itself, where that is narrowed down.
         results = matched(part, answers[0].body) if answers[0].is_ok else None
         return Combined(results, back if results else None, ahead)
