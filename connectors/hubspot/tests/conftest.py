@@ -203,7 +203,12 @@ def rig_of(doors: Callable[[int], Door]) -> Iterator[Callable[..., Rig]]:
         door.app = application(portal, faults)
         waits: list[float] = []
         urls = {"api": door.url}
-        client = open_client("hub", base_urls=urls, budget=plugin.budget if budget else (), pause=waits.append)
+
+        def seconds() -> float:
+            """The breaker cools down in virtual time."""
+            return clock.now().timestamp()
+
+        client = open_client("hub", base_urls=urls, budget=plugin.budget if budget else (), pause=waits.append, clock=seconds)
         requests: list[httpx.Request] = []
         client._http.event_hooks["request"].append(requests.append)
         answers: list[httpx.Response] = []

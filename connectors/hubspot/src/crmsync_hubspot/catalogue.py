@@ -19,36 +19,39 @@ LONGEST_SEARCH = 2000
 
 
 class Catalogue:
-    """Schemas by object. Access is probed once for the life of the connector, properties are read again by `refresh`."""
+    """Schemas by object, read once for the life of the connector and again by `refresh`."""
 
     def __init__(self, portal: Portal, vendor: VendorClient) -> None:
         self._portal = portal
         self._vendor = vendor
         self._schemas: dict[str, ObjectSchema] = {}
-        self._refusals: dict[str, str | None] = {}
 
     def schema(self, object: str) -> ObjectSchema:
         """The schema as last read, or read now. Raises KeyError for an object that is not in the table."""
         return self._schemas.get(object) or self.refresh(object)
 
-    def refresh(self, object: str) -> ObjectSchema:
-        """Read the schema anew. A feature that is refused is not an error: its object is unreadable."""
+    def readable(self, object: str) -> bool:
+        """Whether the object can be read; one that was refused is asked for again: scopes are granted while we run."""
+        return self.schema(object).readable or self.refresh(object).readable
+
+    def refresh(self, object: str, *, probing: bool = False) -> ObjectSchema:
+        """Read the schema anew. A feature that is refused is not an error: its object is unreadable. With `probing` the
+        permission to read the records is tried as well; a pull finds out by itself."""
         facts = OBJECTS[object]
         # Whether a portal has events is told per contact only, by the first that is read; without them contacts tell the views.
-        refusal = self._refusal("contacts" if facts.kind == "events" else object)
+        refusal = self._refusal("contacts" if facts.kind == "events" else object) if probing else None
         if refusal is not None:
-            found = unreadable(object, refusal)
-        elif facts.is_crm:
-            found = self._properties(object, facts.related)
-        else:
-            found = fixed_schema(object)
-        self._schemas[object] = found
-        return found
+            return self.refuse(object, refusal)
+        found = self._properties(object, facts.related) if facts.is_crm else fixed_schema(object)
+        if found.readable:
+            self._schemas[object] = found
+            return found
+        return self.refuse(object, found.why_not)
 
-    def refuse(self, object: str, why: str) -> None:
+    def refuse(self, object: str, why: str) -> ObjectSchema:
         """Remember that an object cannot be read after all."""
-        self._refusals[object] = why
         self._schemas[object] = unreadable(object, why)
+        return self._schemas[object]
 
     def fields(self, object: str, wanted: Iterable[str]) -> tuple[str, ...]:
         """Those of the wanted fields that the portal has, as properties to ask for."""
@@ -65,10 +68,8 @@ class Catalogue:
 
     def _refusal(self, object: str) -> str | None:
         """Why the object cannot be read; None where it can."""
-        if object not in self._refusals:
-            answer = self._portal.probe(self._probe(object))
-            self._refusals[object] = _why(answer) if answer.status in (403, 404) else None
-        return self._refusals[object]
+        answer = self._portal.probe(self._probe(object))
+        return _why(answer) if answer.status in (403, 404) else None
 
     def _probe(self, object: str) -> Call:
         """The cheapest call that needs the same permission as reading the object."""

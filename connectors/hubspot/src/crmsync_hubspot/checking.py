@@ -6,11 +6,10 @@ Each refusal has a code, its properties, and what the portal would take.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from crmsync.model.changes import Change
-from crmsync.model.records import FieldInfo
+from crmsync.model.records import FieldInfo, ObjectSchema
 from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.faults import Fault
 from crmsync_hubspot.objects import ASSOCIATION_TYPES, OBJECTS
@@ -31,14 +30,11 @@ class Checker:
         fault = _of_object(self._object, change)
         if fault is not None:
             return fault
-        schema = self._catalogue.schema(self._object)
-        if not schema.readable:
-            return Fault(403, "OBJECT_NOT_READABLE", schema.why_not)
-        fault = _of_fields(change, schema.fields)
+        fault = _of_schema(change, self._catalogue.schema(self._object))
         if fault is None or self._is_fresh:
             return fault
         self._is_fresh = True
-        return _of_fields(change, self._catalogue.refresh(self._object).fields)
+        return _of_schema(change, self._catalogue.refresh(self._object))
 
 
 def _of_object(object: str, change: Change) -> Fault | None:
@@ -50,7 +46,10 @@ def _of_object(object: str, change: Change) -> Fault | None:
     return Fault(0, "ASSOCIATION_UNKNOWN", f"{object}/{strange[0]}") if strange else None
 
 
-def _of_fields(change: Change, fields: Mapping[str, FieldInfo]) -> Fault | None:
+def _of_schema(change: Change, schema: ObjectSchema) -> Fault | None:
+    if not schema.readable:
+        return Fault(403, "OBJECT_NOT_READABLE", schema.why_not)
+    fields = schema.fields
     names = {diff.field for diff in change.fields}
     unknown = tuple(sorted(names - fields.keys()))
     if unknown:

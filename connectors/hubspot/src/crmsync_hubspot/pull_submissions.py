@@ -63,7 +63,7 @@ def submission_pages(portal: Portal, options: Options, cursor: Mapping[str, Any]
     for form_id in (id_ for id_ in ids if id_ > stretch.after):
         since = stretch.since if stretch.known is None or form_id in stretch.known else FLOOR
         held_back: list[RawRecord] = []
-        for answer in _answers(portal, form_id, since):
+        for answer in _answers(portal, form_id, since, is_listed=form_id in names):
             if held_back:
                 yield Page(tuple(held_back), stretch.cursor(_before(ids, form_id, stretch.after)))
             held_back = [submission_record(form_id, names.get(form_id), row) for row in answer]
@@ -78,8 +78,9 @@ def _before(ids: list[str], form_id: str, start: str) -> str:
     return max(ids[at - 1], start) if at else start
 
 
-def _answers(portal: Portal, form_id: str, since: datetime) -> Iterator[list[Row]]:
-    """A form's submissions from the newest down to `since`, page by page. Some kinds of forms have none to give."""
+def _answers(portal: Portal, form_id: str, since: datetime, *, is_listed: bool) -> Iterator[list[Row]]:
+    """A form's submissions from the newest down to `since`, page by page. Some kinds of forms have none to give, and one that
+    was deleted since may not either."""
     try:
         for answer in portal.submissions(form_id):
             rows = answer.get("results") or ()
@@ -88,7 +89,8 @@ def _answers(portal: Portal, form_id: str, since: datetime) -> Iterator[list[Row
             if len(fresh) < len(rows):
                 return
     except CallRejected as error:
-        if FORM_TYPE_NOT_ALLOWED not in f"{error.vendor_code} {error.message}" and error.status not in (403, 404):
+        is_deleted = error.status == 404 and not is_listed
+        if FORM_TYPE_NOT_ALLOWED not in f"{error.vendor_code} {error.message}" and not is_deleted:
             raise
 
 

@@ -23,7 +23,7 @@ from crmsync_hubspot.values import same, wire_text
 
 # How many changes are compared and written before the next begin. 10,000 updates take half a minute; 2,000 creates share one
 # call for their associations.
-LONGEST_RUN: Mapping[Operation, int] = {"update": 10_000, "upsert": 2_000}
+LONGEST_RUN: Mapping[Operation, int] = {"update": 10_000, "upsert": 2_000, "create": 2_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,13 @@ class Pusher:
             else:
                 yield refused(change, fault)
         for run in runs(writable):
-            is_upsert = run[0].operation == "upsert"
-            yield from self._upserter.upsert(batch.object, run) if is_upsert else self._update(batch.object, run)
+            match run[0].operation:
+                case "update":
+                    yield from self._update(batch.object, run)
+                case "upsert":
+                    yield from self._upserter.upsert(batch.object, run)
+                case "create":
+                    yield from self._upserter.create(batch.object, run)
 
     def _update(self, object: str, changes: Sequence[Change]) -> Iterator[Receipt]:
         """Compare 100 at a time; what is due waits in its lane until 100 are there, so that every batch but the last is full."""
@@ -128,6 +133,8 @@ class Pusher:
             return failed(change, error, "retry")
         if row is None:
             return own(change, "rejected", "OBJECT_NOT_FOUND")
+        if str(row.get("id")) == change.record_id:
+            return own(change, "retry", "NOT_IN_BATCH")
         return own(change, "conflict", "merged", None, replaced_by=str(row.get("id")))
 
     def _settled(self, object: str, change: Change, row: Row) -> Receipt | None:

@@ -11,7 +11,7 @@ answer to the first attempt where it holds what we want, a conflict where it doe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -48,6 +48,11 @@ class Upserter:
         for key_field in dict.fromkeys(str(change.key_field) for change in changes):
             yield from self._by_key(object, key_field, [one for one in changes if one.key_field == key_field])
         yield from (own(one, "rejected", "KEY_MISSING") for one in changes if not one.key_field or not one.key_value)
+
+    def create(self, object: str, changes: Sequence[Change]) -> Iterator[Receipt]:
+        """Plain creates, each sent once: the key stands in a text, and whoever asks makes sure that none is there already."""
+        for change in changes:
+            yield self._create(object, change, self._texts(object, change))
 
     def _by_key(self, object: str, key_field: str, asked: Sequence[Change]) -> Iterator[Receipt]:
         changes = [one for one in asked if one.key_value]
@@ -125,12 +130,15 @@ class Upserter:
             if lost_at is not None and self._portal.now() - lost_at < INDEX_WAIT:
                 yield own(change, "unknown", "WAITING_FOR_INDEX")
             else:
-                yield self._create(object, change)
+                properties = {**self._texts(object, change), str(change.key_field): str(change.key_value)}
+                yield self._create(object, change, properties)
 
-    def _create(self, object: str, change: Change) -> Receipt:
+    def _create(self, object: str, change: Change, properties: Mapping[str, str]) -> Receipt:
         """One create with its associations. A lost answer is remembered, and nothing is sent again."""
-        properties = {**self._texts(object, change), str(change.key_field): str(change.key_value)}
-        body = {"properties": properties, "associations": [self._association(object, a.object, a.id) for a in change.associations]}
+        body = {
+            "properties": dict(properties),
+            "associations": [self._association(object, a.object, a.id) for a in change.associations],
+        }
         try:
             answer = self._portal.create(object, body)
         except AnswerLost as error:

@@ -43,19 +43,22 @@ class HubSpotConnector:
     def describe(self, objects: Sequence[str]) -> Mapping[str, ObjectSchema]:
         """See `Connector.describe`. An object that HubSpot does not have here (or that is no name of ours) is unreadable."""
         return {
-            name: self._catalogue.refresh(name) if name in OBJECTS else ObjectSchema(name, readable=False, why_not="unknown object")
+            name: self._catalogue.refresh(name, probing=True)
+            if name in OBJECTS
+            else ObjectSchema(name, readable=False, why_not="unknown object")
             for name in objects
         }
 
     def pull(self, request: PullRequest) -> Iterator[Page]:
-        """See `Connector.pull`. What the credentials or the plan do not let us read has nothing to give and stays where it is."""
+        """See `Connector.pull`. What the credentials or the plan do not let us read (or what is not there: leads, some forms) has
+        nothing to give and stays where it is."""
         last: Page | None = None
         try:
-            if self._catalogue.schema(request.object).readable:
+            if self._catalogue.readable(request.object):
                 for last in self._pages(request):
                     yield last
         except CallRejected as error:
-            if error.status != 403:
+            if error.status not in (403, 404):
                 raise
             self._catalogue.refuse(request.object, f"{error.vendor_code}: {error.message}")
         if last is None:
