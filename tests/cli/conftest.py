@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from crmsync.cli.app import app
@@ -117,6 +118,13 @@ def open_desk(directory: Path, config: WorldConfig) -> Desk:
     sandbox.running = serve(apps, {})
     environment = {**addresses(sandbox.urls), "COLUMNS": "120", "CRMSYNC_LANGUAGE": "en"}
     return Desk(sandbox, directory, environment, seen)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A command says how the process logs; the next test is not that process."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from crmsync.cli.app import app
 from crmsync.demo.play import instants
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A command says how the process logs; the next test is not that process."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 import structlog
 
+from crmsync.model.changes import Plan
 from crmsync.schedule.local import Schedule
 from crmsync.sync.apply import Applied
 from crmsync.sync.pipeline import Cycle
@@ -21,13 +22,18 @@ from crmsync.sync.workspace import Connection
 SOON = 20.0
 
 
+@pytest.fixture(autouse=True)
+def _logs_at_every_level() -> None:
+    structlog.reset_defaults()
+
+
 def connection(name: str, *, every_minutes: int = 15, jitter_seconds: int = 0) -> Connection:
     fake = cast(Any, None)
     return Connection(name, "toy", "both", fake, fake, {}, "", (), every_minutes=every_minutes, jitter_seconds=jitter_seconds)
 
 
 def cycle(_connection: Connection) -> Cycle:
-    return Cycle("run-1", Pulled((), ()), cast(Prepared, None), Applied({"written": 3}))
+    return Cycle("run-1", Pulled((), ()), Prepared(cast(Any, None), Plan("", clock(), ()), ()), Applied({"written": 3}))
 
 
 def clock() -> datetime:
