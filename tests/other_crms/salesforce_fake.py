@@ -253,13 +253,13 @@ class Org:
             return Answer(
                 200, [{"label": f"Release {v}", "url": f"/services/data/v{v}.0", "version": f"{v}.0"} for v in range(31, 68)]
             )
+        token = re.sub(r"^(Bearer|OAuth) ", "", request.headers.get("authorization", ""))
+        if self.tokens.get(token, 0) <= 0:
+            return Answer(401, [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}])
         if request.headers["host"] not in self.instance_url:
             return Answer(
                 404, "<html><head><title>URL No Longer Exists</title></head></html>", content_type="text/html; charset=UTF-8"
             )
-        token = re.sub(r"^(Bearer|OAuth) ", "", request.headers.get("authorization", ""))
-        if self.tokens.get(token, 0) <= 0:
-            return Answer(401, [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}])
         self.tokens[token] -= 1
         self.used += 1
         try:

@@ -280,8 +280,10 @@ def lead_late(org: Org, name: str, stamp: Any, seen: Any) -> str:
     return org.insert("Lead", values, stamp=stamp, seen=seen)
 
 
-def test_a_rep_who_left_the_org_gets_nothing(play: Play) -> None:
+def test_a_rep_who_left_the_org_gets_nothing_and_crmsync_says_so(play: Play) -> None:
     stage = play(salesforce={})
+    stage.team.append({"email": "ghost@ours.example", "name": "ghost", "department": "inside_sales"})
+    stage.save()
     stage.org.update("User", stage.users["sato@ours.example"], {"IsActive": False})
     people = [lead(stage.org, f"人{i}") for i in range(2)]
     for person in people:
@@ -289,6 +291,8 @@ def test_a_rep_who_left_the_org_gets_nothing(play: Play) -> None:
     stage.later(minutes=10)
     fine(stage)
     assert {stage.org.row("Lead", p)["OwnerId"] for p in people} == at_work(stage, "kato@ours.example")
+    stage.later(minutes=10)
+    assert "no active user of the connected CRMs: ghost@ours.example, sato@ours.example." in stage.says("plan")
 
 
 @pytest.mark.parametrize("fault", ["lock 503", "locator", "long transactions"])

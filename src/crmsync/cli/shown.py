@@ -14,6 +14,7 @@ from rich.text import Text
 
 from crmsync.messages import Language, name_of, say
 from crmsync.model.changes import Change, Plan
+from crmsync.sync.facts import active_reps
 from crmsync.sync.pipeline import Cycle
 from crmsync.sync.pull import Failure, Pulled
 from crmsync.sync.workspace import Workspace
@@ -98,6 +99,7 @@ def plan_json(plan: Plan, workspace: Workspace, stopped: Iterable[Failure] = ())
         ],
         "missing_fields": missing_json(workspace),
         "unread": unread_json(workspace),
+        "idle_reps": idle_reps(workspace),
         "failures": [failure_json(failure) for failure in stopped],
     }
 
@@ -147,6 +149,7 @@ def cycle_json(cycle: Cycle, workspace: Workspace) -> dict[str, Any]:
         "gaps": workspace.store.decided.gaps().height,
         "missing_fields": missing_json(workspace),
         "unread": unread_json(workspace),
+        "idle_reps": idle_reps(workspace),
         "failures": [failure_json(f) for f in (*cycle.pulled.failures, *cycle.applied.failures)],
     }
 
@@ -184,10 +187,19 @@ def unread_json(workspace: Workspace) -> list[dict[str, Any]]:
     ]
 
 
+def idle_reps(workspace: Workspace) -> list[str]:
+    """Who is in the team file and gets nobody: no user of a connected CRM has the address, or one that is not active. Where no
+    users are known yet, nobody is said to be idle."""
+    active = active_reps(workspace)
+    return sorted(rep.rep_id for rep in workspace.team.reps if not active.get(rep.rep_id, not active))
+
+
 def missing_fields(workspace: Workspace, language: Language) -> None:
     """A CRM that was never set up for crmsync, or shows us less than all, works with less in it: one line per object, on
-    standard error."""
+    standard error; and one with the reps whom no CRM knows."""
     for found in missing_json(workspace):
         sys.stderr.write(say("cli.missing_fields", language, **{**found, "fields": ", ".join(found["fields"])}) + "\n")
     for found in unread_json(workspace):
         sys.stderr.write(say("cli.unread", language, **found) + "\n")
+    if idle := idle_reps(workspace):
+        sys.stderr.write(say("cli.idle_reps", language, reps=", ".join(idle)) + "\n")

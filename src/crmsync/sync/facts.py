@@ -33,7 +33,7 @@ def gather(workspace: Workspace, now: datetime) -> Facts:
         touches=_touches(workspace, links),
         approaches=_approaches(workspace, links, users),
         opportunities=_opportunities(workspace, links, users),
-        reps=workspace.team.frame(_active(workspace), now),
+        reps=workspace.team.frame(active_reps(workspace), now),
     )
 
 
@@ -45,8 +45,8 @@ def user_reps(workspace: Workspace) -> pl.DataFrame:
     return users.select("ref", pl.when("is_queue").then(queue).otherwise(address).alias("rep_id"), "is_active", "is_queue")
 
 
-def _active(workspace: Workspace) -> dict[str, bool]:
-    """rep_id → active in every CRM that knows the rep."""
+def active_reps(workspace: Workspace) -> dict[str, bool]:
+    """rep_id → active in every CRM that knows the rep. Who is no user of any CRM is not in it."""
     known = user_reps(workspace).filter(pl.col("rep_id").is_not_null())
     return dict(known.group_by("rep_id").agg(pl.col("is_active").all()).sort("rep_id").iter_rows())
 
