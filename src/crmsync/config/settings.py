@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -144,7 +144,10 @@ class Settings:
 def load_settings(directory: Path) -> Settings:
     """Read `crmsync.yaml` in `directory` with the environment on top. Raises FixConfig with every problem found."""
     document = read_document(directory / FILE, shown_as=FILE)
-    file = validate(document, SettingsFile)
+    try:
+        file = validate(document, SettingsFile)
+    except FixConfig as error:
+        raise FixConfig([_without_secrets(problem) for problem in error.problems]) from None
     environment = _environment()
     problems = [*_duplicates(document, file), *_strangers(file, environment)]
     connections = tuple(_connection(document, index, entry, environment, directory) for index, entry in enumerate(file.connections))
@@ -160,6 +163,13 @@ def load_settings(directory: Path) -> Settings:
         proxy=environment.proxy or file.network.proxy,
         connections=connections,
     )
+
+
+def _without_secrets(problem: Problem) -> Problem:
+    """Who writes a secret where a reference belongs is told so without repeating it."""
+    if ".auth" not in str(problem.params.get("key", "")):
+        return problem
+    return replace(problem, params={**problem.params, "value": "…"})
 
 
 def read_places(directory: Path) -> Places:
