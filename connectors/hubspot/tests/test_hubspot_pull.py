@@ -401,6 +401,16 @@ def test_the_first_cycle_of_a_lively_portal_meets_no_refusal(rig: Any) -> None:
     assert [(one.status_code, one.request.url.path) for one in rig.answers if one.status_code >= 300] == []
 
 
+@pytest.mark.parametrize(("policy", "lane"), [("TEN_SECONDLY_ROLLING", "burst"), ("SECONDLY", "search")])
+def test_a_refused_lane_is_known_to_be_spent(rig: Any, policy: str, lane: str) -> None:
+    cursor = rig.pull("contacts").cursor
+    rig.fault(FaultKind.LIMIT, "/search$", calls=(1,), detail=policy, headers=())
+    rig.pull("contacts", cursor)
+    assert rig.client.usage.left[lane] == 0
+    rig.hub.read("contacts", ["1"], ("email",))
+    assert rig.client.usage.left["burst"] > 0, "the next answer says otherwise"
+
+
 @pytest.mark.parametrize("version", ["2026-09", "v3"])
 def test_every_stream_reads_under_the_other_versions_too(rig_of: Make, version: str) -> None:
     rig = rig_of(options={"api_version": version}, is_dated=False)

@@ -29,9 +29,10 @@ from crmsync.connect.answers import classify_answer, json_or_none, retry_after
 from crmsync.connect.calls import Verdict, shown
 
 # Waits where HubSpot names none (developers.hubspot.com, usage guidelines and error handling).
-TEN_SECONDLY_WAIT_SECONDS = 10.0
-SECONDLY_WAIT_SECONDS = 1.0
+TEN_SECONDLY, SECONDLY, DAILY = "TEN_SECONDLY_ROLLING", "SECONDLY", "DAILY"
+POLICY_WAITS: Mapping[str, float] = {TEN_SECONDLY: 10.0, SECONDLY: 1.0}
 LOCKED_WAIT_SECONDS = 2.0
+_POLICY_MARKS = (("DAILY", DAILY), ("TEN_SECONDLY", TEN_SECONDLY), ("TEN SECONDLY", TEN_SECONDLY), ("SECONDLY", SECONDLY))
 
 # "Too much work in one call": the same rows in two smaller calls may pass.
 TOO_MUCH_WORK = frozenset({502, 504})
@@ -150,14 +151,17 @@ def _limited(response: httpx.Response) -> Verdict:
     body = json_or_none(response)
     told = body if isinstance(body, Mapping) else {}
     message = str(told.get("message") or "")
-    policy = f"{told.get('policyName') or ''} {message}".upper()
-    if "DAILY" in policy:
-        return Verdict("quota", "DAILY", shown(message), wait_seconds=retry_after(response), is_untaken=True)
-    is_ten = "TEN_SECONDLY" in policy or "SECONDLY" not in policy
-    wait = TEN_SECONDLY_WAIT_SECONDS if is_ten else SECONDLY_WAIT_SECONDS
+    code = _policy(str(told.get("policyName") or "")) or _policy(message) or TEN_SECONDLY
     named = retry_after(response)
-    code = "TEN_SECONDLY_ROLLING" if is_ten else "SECONDLY"
-    return Verdict("retry", code, shown(message), wait_seconds=wait if named is None else named, is_untaken=True)
+    if code == DAILY:
+        return Verdict("quota", code, shown(message), wait_seconds=named, is_untaken=True)
+    return Verdict("retry", code, shown(message), wait_seconds=POLICY_WAITS[code] if named is None else named, is_untaken=True)
+
+
+def _policy(text: str) -> str | None:
+    """The policy that a text speaks of: "ten_secondly_rolling" holds the word "secondly" as well."""
+    words = text.upper()
+    return next((code for mark, code in _POLICY_MARKS if mark in words), None)
 
 
 def _context(error: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,7 +11,6 @@ from crmsync.model.changes import Receipt
 from crmsync.model.records import ObjectSchema, RawRecord
 from crmsync_hubspot.auth import auth_of
 from crmsync_hubspot.catalogue import Catalogue
-from crmsync_hubspot.faults import classify
 from crmsync_hubspot.objects import CAPABILITIES, OBJECTS
 from crmsync_hubspot.options import Options, read_options
 from crmsync_hubspot.paths import Paths
@@ -23,7 +22,7 @@ from crmsync_hubspot.pull_submissions import submission_pages
 from crmsync_hubspot.pull_views import page_view_pages
 from crmsync_hubspot.push import Pusher
 from crmsync_hubspot.records import record_of
-from crmsync_hubspot.usage import observe
+from crmsync_hubspot.usage import judge, observe
 from crmsync_hubspot.vendor import VendorClient
 
 
@@ -99,7 +98,7 @@ class HubSpotConnector:
 def make(settings: ConnectionSettings, client: ApiClient) -> HubSpotConnector:
     """The connector of one connection. Nothing is sent yet. Raises StopConnector for options or secrets that cannot be."""
     options = read_options(settings)
-    client.use_classifier(classify)
+    client.use_classifier(lambda response: judge(client, response))
     client.use_observer(lambda response: observe(client, response))
     client.use_auth(auth_of(settings, client, Paths(options.api_version)))
     return HubSpotConnector(client, options)
