@@ -42,6 +42,7 @@ BOUNDARIES = [
     (Outbox, "mark_sending"),
     (Outbox, "confirm"),
     (Outbox, "save_bases"),
+    (Outbox, "note_refused_creates"),
     (Outbox, "place_task"),
     (Runs, "begin"),
     (Runs, "set_meta_in"),

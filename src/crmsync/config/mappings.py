@@ -84,7 +84,7 @@ class ReadFile(FileModel):
     from_: Texts = Field(default_factory=list, alias="from")
     as_: Literal[
         "text", "email", "phone", "number", "integer", "boolean", "present", "instant", "date", "day", "day_instant",
-        "choice", "pattern", "name", "ref", "refs", "joined", "constant",
+        "choice", "pattern", "mark", "name", "ref", "refs", "joined", "constant",
     ] | None = Field(None, alias="as")  # fmt: skip
     when: When = Field(default_factory=dict)
     values: Table = Field(default_factory=dict)
@@ -129,6 +129,7 @@ class TasksFile(FileModel):
     upsert_by: str
     person_field: str = ""
     person_associations: Texts = Field(default_factory=list)
+    key_in: str = ""
 
 
 class CustomFieldFile(FileModel):
@@ -181,7 +182,7 @@ def read_mapping(document: Document, crm: str, *, country: str = "JP") -> Object
         object=file.object,
         entities=tuple(_entity(entity, country) for entity in file.entities),
         writes=tuple(_write(name, write) for name, write in file.writes.items()),
-        tasks=TaskMapping(file.tasks.upsert_by, file.tasks.person_field, tuple(file.tasks.person_associations))
+        tasks=TaskMapping(file.tasks.upsert_by, file.tasks.person_field, tuple(file.tasks.person_associations), file.tasks.key_in)
         if file.tasks
         else None,
         custom_fields=tuple(

@@ -131,11 +131,13 @@ class CustomField:
 @dataclass(frozen=True, slots=True)
 class TaskMapping:
     """How this object serves as our task: the unique field by which it is upserted, and what ties it to the person, either a
-    field of its own or associations with these objects."""
+    field of its own or associations with these objects. Where the CRM has no such field, the key stands at the end of the text
+    field `key_in`, and the task is created plainly."""
 
     upsert_by: str
     person_field: str = ""
     person_associations: tuple[str, ...] = ()
+    key_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)

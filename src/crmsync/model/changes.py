@@ -10,7 +10,7 @@ from typing import Any, Literal
 from crmsync.model.records import RecordRef
 
 Policy = Literal["crmsync_owns", "source_wins", "newest_wins", "fill_if_blank"]
-Operation = Literal["update", "upsert"]
+Operation = Literal["update", "upsert", "create"]
 Outcome = Literal["written", "unchanged", "conflict", "rejected", "retry", "unknown"]
 
 
@@ -38,7 +38,8 @@ class Change:
 
     `key` is deterministic from what is wanted (connection, record, field values), so the same wish has the same key.
     An update names `record_id`; an upsert names the unique field (`key_field`, `key_value`) by which the CRM itself makes
-    a repeated create harmless; an update of a record that we created by key carries the key as well.
+    a repeated create harmless; an update of a record that we created by key carries the key as well. A create is for CRMs
+    without such a field: its key stands in a text, nothing makes its repetition harmless, and it is sent once or not at all.
     `expected_modified_at` is the stamp of the version we decided on: a record that has moved since is a conflict, and is
     read and decided again."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crmsync.model.changes import Association, Change, FieldDiff
+from crmsync.model.changes import Association, Change, FieldDiff, Operation
 from crmsync.model.records import RecordRef
 from crmsync.planning.plan import change_key
 
@@ -23,6 +23,7 @@ class TaskTarget:
     person: Association | None
     current: Mapping[str, Any] | None
     is_closed: bool
+    creation: Operation = "upsert"
 
 
 def diff_task(
@@ -62,7 +63,7 @@ def _create(target: TaskTarget, desired: Mapping[str, Any], because: str) -> Cha
         key=change_key(ref.connection, ref.object, target.key, desired),
         connection=ref.connection,
         object=ref.object,
-        operation="upsert",
+        operation=target.creation,
         fields=tuple(FieldDiff(name, None, None, value) for name, value in desired.items()),
         person_id=target.person_id,
         key_field=target.key_field,

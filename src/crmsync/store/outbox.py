@@ -90,8 +90,12 @@ class Outbox:
         with self._engine.connect() as db:
             return [_load(body) for body in db.execute(query).scalars()]
 
-    def mark_sending(self, run_id: str, keys: Iterable[str], now: datetime) -> None:
+    def mark_sending(self, run_id: str, keys: Iterable[str], now: datetime, creating: Iterable[str] = ()) -> None:
+        """These changes are on their way. `creating` are the clocks whose task is sent by a plain create: from here on it may
+        stand in the CRM, whatever becomes of this process."""
         with self._engine.begin() as db:
+            for chunk in chunks(creating):
+                db.execute(_PLACED.update().where(_PLACED.c.clock_id.in_(chunk)).values(unanswered_since=now))
             for chunk in chunks(keys):
                 mine = (_OUTBOX.c.run_id == run_id, _OUTBOX.c.key.in_(chunk))
                 db.execute(_OUTBOX.update().where(*mine).values(state="sending", sent_at=now))
@@ -243,6 +247,11 @@ class Outbox:
                     found[row["clock_id"]] = {**row, "body": orjson.loads(row["body"])}
         return found
 
+    def note_refused_creates(self, db: Connection, clock_ids: Iterable[str]) -> None:
+        """These tasks surely do not stand in the CRM: it said so."""
+        for chunk in chunks(clock_ids):
+            db.execute(_PLACED.update().where(_PLACED.c.clock_id.in_(chunk)).values(unanswered_since=None))
+
     def created_tasks(self, clock_ids: Iterable[str]) -> set[str]:
         """Those of these clocks whose task some CRM has taken."""
         found: set[str] = set()
@@ -267,6 +276,7 @@ class Outbox:
                     "record_id": ref.id or None,
                     "body": orjson.dumps(dict(body)).decode(),
                     "at": now,
+                    "unanswered_since": None,
                 }
             ],
         )

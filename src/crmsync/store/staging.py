@@ -32,16 +32,6 @@ LATE_BY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
-    """What one page brought: records never seen, records with new content, and records that said nothing new (a repetition, or
-    a version older than the one we have)."""
-
-    new: int
-    changed: int
-    unchanged: int
-
-
-@dataclass(frozen=True, slots=True)
 class StagedRecord:
     """One stored version, in the order in which versions were learnt."""
 
@@ -55,6 +45,17 @@ class StagedRecord:
         return RecordRef(self.connection, self.record.object, self.record.id)
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What one page brought: records never seen, records with new content, and records that said nothing new (a repetition, or
+    a version older than the one we have). `versions` are those that were stored, in order."""
+
+    new: int
+    changed: int
+    unchanged: int
+    versions: tuple[StagedRecord, ...] = ()
+
+
 class Staging:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -65,6 +66,12 @@ class Staging:
         with self._engine.connect() as db:
             body = db.execute(query).scalar_one_or_none()
         return None if body is None else orjson.loads(body)
+
+    def looked_at(self, connection: str, object_: str) -> datetime | None:
+        """When the last page of this object was stored; None before the first."""
+        query = select(_CURSORS.c.moved_at).where(_CURSORS.c.connection == connection, _CURSORS.c.object == object_)
+        with self._engine.connect() as db:
+            return db.execute(query).scalar_one_or_none()
 
     def stage(
         self, connection: str, object_: str, records: Sequence[RawRecord], cursor: Mapping[str, Any], learnt_at: datetime
@@ -127,6 +134,14 @@ class Staging:
             refs = [RecordRef(connection, row.object, row.record_id) for row in db.execute(query)]
             newest = db.execute(select(func.coalesce(func.max(_VERSIONS.c.seq), 0)).where(mine)).scalar_one()
         return sorted(refs), int(newest)
+
+    def newest_before(self, connection: str, seq: int) -> int:
+        """The highest number of a version below `seq`; 0 where there is none."""
+        query = select(func.coalesce(func.max(_VERSIONS.c.seq), 0)).where(
+            _VERSIONS.c.connection == connection, _VERSIONS.c.seq < seq
+        )
+        with self._engine.connect() as db:
+            return int(db.execute(query).scalar_one())
 
     def merges_since(self, connection: str, seq: int) -> list[tuple[str, str]]:
         """(loser, winner) refs of the records that a CRM merged away, from versions numbered above `seq`."""
@@ -214,6 +229,7 @@ def _store_versions(db: Connection, connection: str, records: Sequence[RawRecord
     versions: list[dict[str, Any]] = []
     latest: list[dict[str, Any]] = []
     stamped: list[dict[str, Any]] = []
+    staged: list[StagedRecord] = []
     for identity, record in folded.items():
         payload = orjson.dumps(record.fields, option=orjson.OPT_SORT_KEYS)
         content, before = _hash(payload, record), known.get(identity)
@@ -229,11 +245,12 @@ def _store_versions(db: Connection, connection: str, records: Sequence[RawRecord
         origin = {"learnt_at": learnt_at, "replaced_by": record.replaced_by, "is_ours": is_ours, "payload": payload}
         versions.append({**row, **stamp, **origin})
         latest.append({**row, **stamp, "content_hash": content})
+        staged.append(StagedRecord(seq, connection, record, learnt_at))
     insert_all(db, RawVersion, versions)
     upsert(db, RawLatest, latest)
     _restamp(db, connection, stamped)
     new = sum((row["object"], row["record_id"]) not in known for row in latest)
-    return Staged(new, len(latest) - new, len(folded) - len(latest))
+    return Staged(new, len(latest) - new, len(folded) - len(latest), tuple(staged))
 
 
 def _newest_of_each(records: Sequence[RawRecord]) -> dict[tuple[str, str], RawRecord]:

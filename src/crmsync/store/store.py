@@ -41,7 +41,7 @@ class Store:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url)
+        engine = create_engine(url, hide_parameters=True)  # a database error must not show whom it was about
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
         SQLModel.metadata.create_all(engine)
@@ -64,8 +64,17 @@ class Store:
 
 
 def _prepare_sqlite(connection: object, _entry: ConnectionPoolEntry) -> None:
-    """Readers do not wait for the writer (WAL); a second writer waits up to 30 s instead of failing at once."""
+    """Readers do not wait for the writer (WAL); a second writer waits up to 30 s instead of failing at once. The log is copied
+    into the database every 32 MB (8,000 pages), not every 4, and 32 MB of pages are kept at hand: a backfill writes ten times
+    that, and touches the same index pages again and again."""
     cursor = connection.cursor()  # type: ignore[attr-defined]  # a DB-API connection, which has no common type
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "temp_store=MEMORY"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "busy_timeout=30000",
+        "temp_store=MEMORY",
+        "wal_autocheckpoint=8000",
+        "cache_size=-32768",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -59,7 +59,7 @@ class RawVersion(SQLModel, table=True):
     """One version of one remote record as pulled. Never changed: a normalising bug is cured by replay."""
 
     __tablename__ = "raw_version"
-    __table_args__ = (Index("raw_version_record", "connection", "object", "record_id", "seq"),)
+    __table_args__ = (Index("raw_version_order", "connection", "seq"),)
     seq: int = Field(primary_key=True)
     connection: str
     object: str
@@ -497,7 +497,7 @@ class OutboxRow(SQLModel, table=True):
 
 class PlacedTask(SQLModel, table=True):
     """Where the task of a clock stands: the CRM chosen for it and, once created, its record. `body` is what we last wrote;
-    `lost_at` when a plain create was sent and no answer came."""
+    `unanswered_since` when a plain create was sent whose answer has not come: it may stand in the CRM or not."""
 
     __tablename__ = "placed_task"
     clock_id: str = Field(primary_key=True)
@@ -507,7 +507,7 @@ class PlacedTask(SQLModel, table=True):
     record_id: str | None = None
     body: str = Field(sa_type=Text)
     at: datetime = required_instant()
-    lost_at: datetime | None = instant()
+    unanswered_since: datetime | None = instant()
 
 
 class RunRow(SQLModel, table=True):

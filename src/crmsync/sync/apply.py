@@ -73,7 +73,8 @@ class _Sender:
     def send(self, batch: PushBatch) -> None:
         """Send a batch. What the CRM has answered is recorded even where the connection stops in the middle of it."""
         changes = {change.key: change for change in batch.changes}
-        self.workspace.store.outbox.mark_sending(self.run_id, changes, self.now)
+        creating = [str(change.key_value) for change in batch.changes if change.operation == "create"]
+        self.workspace.store.outbox.mark_sending(self.run_id, changes, self.now, creating)
         self.progress.started("apply", self.connection.name, batch.object, len(changes))
         answered: list[tuple[Change, Receipt]] = []
         try:
@@ -97,6 +98,8 @@ class _Sender:
             store.outbox.confirm(db, self.run_id, [receipt for _, receipt in answered], now)
             store.outbox.save_bases(db, self._shared_values(object_, settled), now)
             self._remember_tasks(db, settled)
+            refused = [str(change.key_value) for change, receipt in answered if _is_refused_create(change, receipt)]
+            store.outbox.note_refused_creates(db, refused)
             store.staging.stage_own_writes(db, self.connection.name, versions, now)
         self.progress.advanced("apply", self.connection.name, object_, len(answered))
 
@@ -130,6 +133,10 @@ class _Sender:
         for clock_id, (change, receipt) in ours.items():
             body = {**placed[clock_id]["body"], **change.values()}
             outbox.place_task(db, clock_id, _ref(change, receipt), placed[clock_id]["person_ref"], body, self.now)
+
+
+def _is_refused_create(change: Change, receipt: Receipt) -> bool:
+    return change.operation == "create" and receipt.outcome in ("rejected", "retry", "conflict")
 
 
 def _ref(change: Change, receipt: Receipt) -> RecordRef:

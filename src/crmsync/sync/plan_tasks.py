@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from crmsync.mapping import TaskMapping, render
+from crmsync.mapping import TaskMapping, marked, render
 from crmsync.messages import Language
-from crmsync.model.changes import Association, Change, Refused
-from crmsync.model.records import RawRecord, RecordRef
+from crmsync.model.changes import Association, Change, Operation, Refused
+from crmsync.model.records import ObjectSchema, RawRecord, RecordRef
 from crmsync.planning.tasks import TaskTarget, diff_task
 from crmsync.sync import brief
 from crmsync.sync.decide import Decided
 from crmsync.sync.targets import PersonRecord, same_in, task_connection
 from crmsync.sync.workspace import Connection, Workspace
+
+# A plain create whose answer was lost is not sent again before the CRM has been read this long after it: Salesforce shows a row
+# up to five minutes late (the connector's lag), HubSpot's index some seconds.
+LOST_CREATE_SHOWS_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class TaskDesk:
         self.wanted = decided.decisions.tasks.filter(pl.col("person_id").is_in(list(persons))).sort("clock_id")
         self.placed = workspace.store.outbox.placed_tasks(self.wanted["clock_id"])
         self.seen = workspace.store.entities.tasks(self.wanted["clock_id"])
-        self.raw = _raw(workspace, self.seen)
+        self.raw = _raw(workspace, self._standing())
         self.records: dict[str, list[PersonRecord]] = {}
         for record in records:
             self.records.setdefault(record.person_id, []).append(record)
@@ -89,7 +94,9 @@ class TaskDesk:
                 continue
             if task["clock_id"] not in self.placed:
                 placements.append(place)
-            if place.ref.connection in self.connections:
+            if self._may_still_show(task["clock_id"], place):
+                waiting.add(task["person_id"])
+            elif place.ref.connection in self.connections:
                 change, left_alone = self.change(task, place)
                 changes.extend([change] if change else [])
                 refused.extend(left_alone)
@@ -119,39 +126,58 @@ class TaskDesk:
         """The change that brings the task to what is wanted, and which of its wishes its CRM cannot hold."""
         connection = self.connections[place.ref.connection]
         mapping, schema = connection.mappings.get(place.ref.object), connection.schemas.get(place.ref.object)
-        if mapping is None or mapping.tasks is None or schema is None or mapping.tasks.upsert_by not in schema.fields:
+        way = _way_of_creating(mapping.tasks, schema) if mapping and mapping.tasks and schema else None
+        if mapping is None or mapping.tasks is None or schema is None or way is None:
             return None, []
-        target = self._target(task, place, mapping.tasks)
+        target = self._target(task, place, mapping.tasks, way)
         if target.is_closed or (target.current is None and not task["is_open"]):
             return None, []
         wish = self._wish(task, place) if target.current is None else self._lasting_wish(task)
         values, unrendered = render(mapping, wish, user_ids=self.users[connection.name], schema=schema)
         values.pop(mapping.tasks.upsert_by, None)
+        if target.creation == "create" and target.current is None:
+            values[target.key_field] = marked(values.get(target.key_field) or "", task["clock_id"])
         left_alone = [Refused(place.ref, name, None, None, why) for name, why in unrendered if why != "field_missing"]
         return diff_task(target, values, same_in(schema), is_open=task["is_open"], because=task["kind"]), left_alone
+
+    def _standing(self) -> Iterator[RecordRef]:
+        """The record of every task that some CRM has taken."""
+        yield from (RecordRef.parse(row["ref"]) for row in self.seen.values())
+        placed = (row for clock_id, row in self.placed.items() if row["record_id"] and clock_id not in self.seen)
+        yield from (RecordRef(row["connection"], row["object"], row["record_id"]) for row in placed)
 
     def _found(self, clock_id: str) -> RecordRef | None:
         """The task as a CRM shows it: also one that an earlier installation, or a lost answer, has left there."""
         seen = self.seen.get(clock_id)
         return RecordRef.parse(seen["ref"]) if seen else None
 
-    def _target(self, task: Mapping[str, Any], place: Placement, mapping: TaskMapping) -> TaskTarget:
-        seen = self.seen.get(task["clock_id"])
+    def _may_still_show(self, clock_id: str, place: Placement) -> bool:
+        """Whether a task that was sent without an answer may stand in its CRM though it has not been seen yet."""
+        since = self.placed.get(clock_id, {}).get("unanswered_since")
+        if since is None or clock_id in self.seen:
+            return False
+        looked_at = self.workspace.store.staging.looked_at(place.ref.connection, place.ref.object)
+        return looked_at is None or looked_at < since + LOST_CREATE_SHOWS_AFTER
+
+    def _target(self, task: Mapping[str, Any], place: Placement, mapping: TaskMapping, way: tuple[str, Operation]) -> TaskTarget:
+        seen, raw = self.seen.get(task["clock_id"]), self.raw.get(place.ref)
         current: Mapping[str, Any] | None = None
         if seen is not None:
-            raw = self.raw.get(place.ref)
             current = raw.fields if raw else {}
         elif place.ref.id:
             current = self.placed[task["clock_id"]]["body"]
+        # One that was deleted before it was ever pulled is known by its raw version alone.
+        is_gone = raw is not None and raw.is_deleted
         is_associated = place.person_ref.object in mapping.person_associations
         return TaskTarget(
             ref=place.ref,
             person_id=task["person_id"],
-            key_field=mapping.upsert_by,
+            key_field=way[0],
             key=task["clock_id"],
             person=Association(place.person_ref.object, place.person_ref.id) if is_associated else None,
             current=current,
-            is_closed=seen is not None and (seen["is_closed"] or seen["is_deleted"]),
+            is_closed=is_gone or (seen is not None and (seen["is_closed"] or seen["is_deleted"])),
+            creation=way[1],
         )
 
     def _lasting_wish(self, task: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,11 +214,10 @@ class TaskDesk:
         return (languages[0] if languages else self.workspace.language), calendar.time_zone
 
 
-def _raw(workspace: Workspace, seen: Mapping[str, Mapping[str, Any]]) -> dict[RecordRef, RawRecord]:
-    """The newest version of every task that a CRM shows, object by object."""
+def _raw(workspace: Workspace, refs: Iterable[RecordRef]) -> dict[RecordRef, RawRecord]:
+    """The newest stored version of each of these records, object by object."""
     ids: dict[tuple[str, str], set[str]] = {}
-    for row in seen.values():
-        ref = RecordRef.parse(row["ref"])
+    for ref in refs:
         ids.setdefault((ref.connection, ref.object), set()).add(ref.id)
     return {
         RecordRef(connection, object_, id_): record
@@ -202,10 +227,17 @@ def _raw(workspace: Workspace, seen: Mapping[str, Mapping[str, Any]]) -> dict[Re
 
 
 def _can_carry_tasks(connection: Connection) -> bool:
-    """Whether the CRM's tasks have the field by which we find ours again; without it a task would be made anew each time."""
+    """Whether a task of ours could be told from others in this CRM; where not, one would be made anew each time."""
     object_ = str(connection.connector.capabilities.task_object)
     mapping, schema = connection.mappings.get(object_), connection.schemas.get(object_)
-    return mapping is not None and mapping.tasks is not None and schema is not None and mapping.tasks.upsert_by in schema.fields
+    return bool(mapping and mapping.tasks and schema and _way_of_creating(mapping.tasks, schema))
+
+
+def _way_of_creating(mapping: TaskMapping, schema: ObjectSchema) -> tuple[str, Operation] | None:
+    """The field that holds our key and how a task is created by it; None where there is none."""
+    if mapping.upsert_by in schema.fields:
+        return mapping.upsert_by, "upsert"
+    return (mapping.key_in, "create") if mapping.key_in and mapping.key_in in schema.fields else None
 
 
 def _rows(frame: pl.DataFrame, persons: Sequence[str]) -> dict[str, dict[str, Any]]:
