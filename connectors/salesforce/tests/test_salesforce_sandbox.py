@@ -286,3 +286,47 @@ def test_the_day_of_calls_is_known_from_the_start() -> None:
 def test_an_unknown_api_version_is_told_before_any_work() -> None:
     with place(api_version="99.0") as crm, pytest.raises(StopConnector, match="version_missing"):
         crm.pull()
+
+
+def test_a_request_that_was_refused_for_its_session_is_sent_again_with_all_its_headers() -> None:
+    """A retry that lost `Sforce-Auto-Assign` would let the assignment rule take the owner."""
+    chosen: list[str] = []
+    with place(OrgConfig(assignment_rule=lambda _object, _row: chosen[0] if chosen else None, duplicate_rule="alert")) as crm:
+        wanted = crm.org.add_user("Sato Ken", "sato@example.com")
+        lead, twin = crm.lead(), crm.lead(Email="same@example.com")
+        chosen.append(crm.org.add_user("Rule Taro", "rule@example.com"))
+        for route in ("/composite$", "/composite/sobjects"):
+            crm.faults.add(Fault(FaultKind.EXPIRED_TOKEN, route, calls=(1,)))
+        for text in ("plain", "@{by itself}"):
+            changes = (update(lead, OwnerId=wanted, Company=text, Email="same@example.com"), update(twin, Company=text))
+            assert {receipt.outcome for receipt in crm.push(*changes).values()} == {"written"}
+            assert (crm.org.get("Lead", lead) or {})["OwnerId"] == wanted
+        assert len(crm.faults.strikes) == 2
+
+
+def test_an_empty_window_ends_by_the_orgs_clock_and_never_by_ours() -> None:
+    """The org lives years before us here: a bookmark of our clock would lose everything that it will ever do."""
+    with place(lag_seconds=0, overlap_seconds=0) as crm:
+        for _ in range(3):
+            crm.later(hours=1)
+            assert crm.pull() == []
+            assert crm.cursors["Lead"]["since"] <= crm.org.clock.now().isoformat()
+        lead = crm.lead()
+        crm.later(minutes=1)
+        assert [record.id for record in crm.pull()] == [lead]
+
+
+@pytest.mark.parametrize("bulk", [0, 1])
+def test_an_object_too_wide_for_a_url_is_read_whole(bulk: int) -> None:
+    names = [f"Wide_{'x' * 30}_{n}__c" for n in range(500)]
+    config = OrgConfig(largest_page=10, extra_fields=tuple(("Lead", f"{name} string(20) rw") for name in names))
+    with place(config, bulk_query_from=bulk) as crm:
+        made = [crm.lead(f"n{n}", **{names[0]: f"a{n}", names[-1]: f"z{n}"}) for n in range(25)]
+        crm.pull(fields=names)
+        stored = crm.stored["Lead"]
+        assert [(stored[lead].fields[names[0]], stored[lead].fields[names[-1]]) for lead in made] == [
+            (f"a{n}", f"z{n}") for n in range(25)
+        ]
+        assert set(names) <= set(stored[made[0]].fields)
+        assert crm.push(update(made[0], **dict.fromkeys(names, "v")))[f"update {made[0]}"].outcome == "written"
+        assert crm.connector.read("Lead", made, names)[made[0]].fields[names[250]] == "v"
