@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,7 +53,7 @@ class Staged:
     new: int
     changed: int
     unchanged: int
-    versions: tuple[StagedRecord, ...] = ()
+    versions: tuple[StagedRecord, ...] = field(default=(), compare=False, repr=False)
 
 
 class Staging:

@@ -17,6 +17,9 @@ from crmsync.store.staging import StagedRecord
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.workspace import Connection, Workspace
 
+# Pages of some CRMs are small: this many versions are read together.
+_AT_LEAST = 1_000
+
 
 def normalise(workspace: Workspace, now: datetime) -> int:
     """Normalise every version that has not been yet; all of them where a connection's mappings have changed. Records whose
@@ -34,6 +37,39 @@ def normalise(workspace: Workspace, now: datetime) -> int:
         if again:
             rejected += _page(workspace, connection, readers, again, staging.watermark(connection.name)[0])
     return rejected
+
+
+class Following:
+    """Reads meaning into what is staged while it is still in hand, so that a backfill need not read it back from the store. It
+    reads only what follows on what has been read before; everything else is left to `normalise`, which must come after it."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._waiting: dict[str, list[StagedRecord]] = {}
+        self._readers: dict[str, Mapping[str, Reader]] = {}
+        self.rejected = 0
+
+    def staged(self, connection: Connection, versions: Sequence[StagedRecord]) -> None:
+        """These versions of one stream's page are stored."""
+        waiting = self._waiting.setdefault(connection.name, [])
+        waiting.extend(versions)
+        if len(waiting) >= _AT_LEAST:
+            self.end(connection)
+
+    def end(self, connection: Connection) -> None:
+        """The stream has ended: read what is waiting."""
+        versions = self._waiting.pop(connection.name, [])
+        if versions and self._follows(connection, versions[0].seq):
+            if connection.name not in self._readers:
+                self._readers[connection.name] = _readers(self._workspace, connection)
+            readers = self._readers[connection.name]
+            self.rejected += _page(self._workspace, connection, readers, versions, versions[-1].seq)
+
+    def _follows(self, connection: Connection, first: int) -> bool:
+        """Whether everything staged before has been read, by the mappings in force."""
+        staging = self._workspace.store.staging
+        seq, digest = staging.watermark(connection.name)
+        return digest in (connection.mapping_digest, "") and staging.newest_before(connection.name, first) == seq
 
 
 def _readers(workspace: Workspace, connection: Connection) -> dict[str, Reader]:

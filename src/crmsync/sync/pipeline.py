@@ -11,7 +11,7 @@ from crmsync.errors import StopConnector
 from crmsync.sync.apply import Applied, apply
 from crmsync.sync.decide import decide
 from crmsync.sync.keep import keep
-from crmsync.sync.normalise import normalise
+from crmsync.sync.normalise import Following, normalise
 from crmsync.sync.plan import Prepared, plan
 from crmsync.sync.pull import Pulled, pull
 from crmsync.sync.reconcile import reconcile
@@ -36,7 +36,7 @@ class Cycle:
 
 def learn(workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None) -> Pulled:
     """Bring the local model up to date, from every connection or the one named. Writes to no CRM and decides nothing."""
-    pulled = pull(workspace, moment.now, progress or Silent(), only)
+    pulled = pull(workspace, moment.now, progress or Silent(), only, Following(workspace))
     pulled = pulled.with_failures(reconcile(workspace, moment.now, pulled.failed))
     normalise(workspace, moment.now)
     resolve(workspace, moment.now)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
 from crmsync.connect.contract import PullRequest, Stream
 from crmsync.errors import CrmsyncError
+from crmsync.store.staging import StagedRecord
 from crmsync.sync.ahead import one_ahead
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.workspace import Connection, Progress, Workspace
@@ -56,16 +58,36 @@ class Pulled:
         return replace(self, failures=self.failures + more)
 
 
-def pull(workspace: Workspace, now: datetime, progress: Progress, only: str | None = None) -> Pulled:
+class Follower(Protocol):
+    """Who wants to see what was staged while it is in hand."""
+
+    def staged(self, connection: Connection, versions: Sequence[StagedRecord]) -> None: ...
+    def end(self, connection: Connection) -> None: ...
+
+
+class NoFollower:
+    """Nobody does."""
+
+    def staged(self, connection: Connection, versions: Sequence[StagedRecord]) -> None:
+        pass
+
+    def end(self, connection: Connection) -> None:
+        pass
+
+
+def pull(
+    workspace: Workspace, now: datetime, progress: Progress, only: str | None = None, follower: Follower | None = None
+) -> Pulled:
     """Pull every configured object of every connection, or of the one named. `now` becomes `learnt_at` of what is new."""
     streams: list[PulledStream] = []
     failures: list[Failure] = []
+    pulling = _Pulling(workspace, now, progress, follower or NoFollower())
     for connection in workspace.connections:
         if only is not None and connection.name != only:
             continue
         try:
             describe(connection, again=True)
-            streams.extend(_pull_stream(workspace, connection, stream, now, progress) for stream in _in_order(connection))
+            streams.extend(_pull_stream(pulling, connection, stream) for stream in _in_order(connection))
         except CrmsyncError as error:
             failures.append(Failure.of(connection.name, error))
             _log.warning("connection_stopped", connection=connection.name, code=error.code)
@@ -94,8 +116,18 @@ def _in_order(connection: Connection) -> Iterable[Stream]:
             wanted.remove(stream)
 
 
-def _pull_stream(workspace: Workspace, connection: Connection, stream: Stream, now: datetime, progress: Progress) -> PulledStream:
-    store, name, object_ = workspace.store, connection.name, stream.object
+@dataclass(frozen=True, slots=True)
+class _Pulling:
+    """One pull under way."""
+
+    workspace: Workspace
+    now: datetime
+    progress: Progress
+    follower: Follower
+
+
+def _pull_stream(pulling: _Pulling, connection: Connection, stream: Stream) -> PulledStream:
+    store, progress, name, object_ = pulling.workspace.store, pulling.progress, connection.name, stream.object
     request = PullRequest(
         object=object_,
         fields=connection.mappings[object_].fields_needed(),
@@ -108,10 +140,12 @@ def _pull_stream(workspace: Workspace, connection: Connection, stream: Stream, n
     # A stream that needs others may ask the store for their ids (`known`): it stays on the store's own thread.
     for page in pages if stream.after else one_ahead(pages):
         with collector_at_rest():
-            staged = store.staging.stage(name, object_, page.records, page.cursor, now)
+            staged = store.staging.stage(name, object_, page.records, page.cursor, pulling.now)
+            pulling.follower.staged(connection, staged.versions)
         progress.advanced("pull", name, object_, len(page.records))
         total = PulledStream(
             name, object_, total.records + len(page.records), total.new + staged.new, total.changed + staged.changed
         )
+    pulling.follower.end(connection)
     progress.finished("pull", name, object_)
     return total
