@@ -292,7 +292,7 @@ def test_all_faults_mixed_at_a_tenth_of_the_calls_change_nothing_in_the_end(play
     for fault in FAULTS.values():
         play.rig.faults.add(Fault(route="", probability=0.1 / len(FAULTS), **fault))
     assert differences(play.run(), expected) == []
-    assert len(play.rig.faults.strikes) > 5
+    assert len(play.rig.faults.strikes) >= 5
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -20,8 +20,8 @@ from crmsync_hubspot.windows import (
     Window,
     after_backfill,
     dump,
+    likely_since,
     load,
-    narrow_since,
     next_window,
     search_body,
     settled_at,
@@ -103,12 +103,15 @@ def test_a_cursor_from_before_there_were_sweeps_is_due_for_one_a_week_later() ->
     assert not state.sweep.is_due(NOON + timedelta(days=99), timedelta(0)), "zero turns sweeps off"
 
 
-@given(moments, moments, moments)
-def test_what_is_asked_before_the_clock_is_known_never_begins_before_the_window(
-    until: datetime, wide: datetime, now: datetime
+@given(moments, moments, moments, st.none() | st.integers(0, 10**8))
+def test_what_is_asked_before_the_clock_is_known_is_the_window_or_asked_again_once(
+    until: datetime, wide: datetime, now: datetime, age: int | None
 ) -> None:
     state = settled(until, min(until, wide))
-    assert next_window(state, now, Lags()).since <= narrow_since(state, Lags())
+    hint = None if age is None else now - timedelta(milliseconds=age)
+    asked, window = likely_since(state, hint, Lags()), next_window(state, max(now, until), Lags())
+    assert window.since <= asked
+    assert asked in (window.since, max(until - Lags().overlap, FLOOR))
 
 
 def test_no_cursor_is_no_state() -> None:

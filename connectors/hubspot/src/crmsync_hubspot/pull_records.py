@@ -36,8 +36,8 @@ from crmsync_hubspot.windows import (
     Window,
     after_backfill,
     dump,
+    likely_since,
     load,
-    narrow_since,
     next_window,
     search_body,
 )
@@ -105,8 +105,8 @@ class RecordPull:
 
     def _opened(self, settled: Settled) -> tuple[Window, Row | None]:
         """The next window, and its first answer: it is asked without an end, and tells by HubSpot's clock where that is. Where a
-        wide window is due, it begins earlier than what was asked, so it is asked again."""
-        since = narrow_since(settled, self.options.lags)
+        wide window turns out to be due, it begins earlier than what was asked, so it is asked again."""
+        since = likely_since(settled, self.portal.client.server_time_or_none(), self.options.lags)
         answer = self._search(since, None, 0)
         window = next_window(settled, self.portal.client.server_time(), self.options.lags)
         return window, (answer if window.since == since else None)

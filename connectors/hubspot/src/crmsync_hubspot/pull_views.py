@@ -84,7 +84,8 @@ class ViewPull:
     def _opened(self, cursor: Mapping[str, Any] | None) -> tuple[ViewWindow, list[Row]]:
         """The window, and the first visitors in it; their answer tells HubSpot's clock."""
         lags = self._options.lags
-        since, after = asked_since(cursor, lags) or (max(self._portal.now() - self._options.page_views_since, FLOOR), 0)
+        hint = self._portal.client.server_time_or_none()
+        since, after = asked_since(cursor, hint, lags) or (max(self._portal.now() - self._options.page_views_since, FLOOR), 0)
         rows = self._visitors(since, after)
         window = view_window(cursor, self._now, lags, since)
         return window, (rows if window.since == since else self._visitors(window.since, window.after))

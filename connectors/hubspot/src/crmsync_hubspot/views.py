@@ -21,7 +21,7 @@ from typing import Any
 from crmsync.model.records import RawRecord
 from crmsync_hubspot.records import MERGED_IDS
 from crmsync_hubspot.values import instant, iso, millis
-from crmsync_hubspot.windows import Lags, narrow_since, next_window, settled_at
+from crmsync_hubspot.windows import Lags, likely_since, next_window, settled_at
 
 STREAM = "page_views"
 PAGE_VIEW = "e_visited_page"
@@ -82,14 +82,16 @@ class Seen:
     views: int
 
 
-def asked_since(cursor: Mapping[str, Any] | None, lags: Lags) -> tuple[datetime, int] | None:
-    """From when, and after which contact, visitors are searched before HubSpot's clock is known; None without a cursor. A
-    window that is then due to begin earlier is asked again."""
+def asked_since(cursor: Mapping[str, Any] | None, hint: datetime | None, lags: Lags) -> tuple[datetime, int] | None:
+    """From when, and after which contact, visitors are searched before HubSpot's clock is known (`hint`: its last answer's time);
+    None without a cursor. A window that is then due to begin earlier is asked again."""
     held = cursor or {}
     since, until = instant(held.get("since")), instant(held.get("until"))
     if until is None:
         return None
-    return (since, int(held.get("after") or 0)) if since else (narrow_since(settled_at(until), lags), 0)
+    if since:
+        return since, int(held.get("after") or 0)
+    return likely_since(replace(settled_at(until), wide=_views(held, until).wide), hint, lags), 0
 
 
 def view_window(cursor: Mapping[str, Any] | None, now: datetime, lags: Lags, first: datetime) -> ViewWindow:

@@ -107,9 +107,10 @@ def settled_at(at: datetime) -> Settled:
     return Settled(at, at, Bin(at), Sweep(at))
 
 
-def narrow_since(settled: Settled, lags: Lags) -> datetime:
-    """Where the next window begins unless it is a wide one: what can be asked before HubSpot's clock is known."""
-    return max(settled.until - lags.overlap, FLOOR)
+def likely_since(settled: Settled, hint: datetime | None, lags: Lags) -> datetime:
+    """Where the next window begins, before HubSpot's clock is known: by `hint`, the time of its last answer, which may be old.
+    A window that is wide by an old time is wide by a later one."""
+    return next_window(settled, hint or settled.until, lags).since
 
 
 def next_window(settled: Settled, now: datetime, lags: Lags) -> Window:
