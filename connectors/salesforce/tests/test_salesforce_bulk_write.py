@@ -75,6 +75,26 @@ def test_the_heading_is_the_union_of_all_rows_fields() -> None:
     ]
 
 
+def test_plain_creates_are_never_a_jobs() -> None:
+    """A job whose end is not seen is sent again, and a create must not be."""
+    with place(bulk_write_from=1) as crm:
+        lead = crm.lead()
+        made = [replace(task(f"k{n}", WhoId=lead), operation="create") for n in range(3)]
+        assert {receipt.outcome for receipt in crm.push(*made).values()} == {"written"}
+        assert len(list(crm.org.rows("Task"))) == 3
+        assert jobs_of(crm) == 0
+
+
+def test_a_create_without_an_answer_is_sent_once_and_told_as_unknown() -> None:
+    with place() as crm:
+        lead = crm.lead()
+        crm.faults.add(Fault(FaultKind.LOST_ANSWER, "/composite", "POST"))
+        made = [replace(task(f"k{n}", WhoId=lead), operation="create") for n in range(3)]
+        assert {receipt.outcome for receipt in crm.push(*made).values()} == {"unknown"}
+        assert len(list(crm.org.rows("Task"))) == 3
+        assert len(crm.faults.strikes) == 1
+
+
 def test_uploads_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     from crmsync_salesforce import ingest_jobs
 

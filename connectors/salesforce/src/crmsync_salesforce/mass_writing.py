@@ -69,9 +69,10 @@ class MassWriter:
             raise halt.raised
 
     def _is_mass(self, batch: PushBatch) -> bool:
-        """Enough changes, of one kind, each of a record of its own, and of an object that is written as it is."""
+        """Enough changes, of one kind, each of a record of its own, and of an object that is written as it is. Plain creates are
+        none: a job may have to be sent again."""
         changes = batch.changes
-        if not self._from_rows or len(changes) < self._from_rows:
+        if not self._from_rows or len(changes) < self._from_rows or any(change.operation == "create" for change in changes):
             return False
         names = {name_of(change) for change in changes}
         kinds = {(change.operation, key_field_of(change)) for change in changes}
