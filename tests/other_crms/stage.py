@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
+import io
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -107,10 +106,16 @@ class Stage:
             self._workspace = None
 
     def says(self, *command: str) -> str:
-        """What a command says on standard error, in English, as its user would start it."""
+        """What a command says on standard error, in English."""
         self.restart()
         asked = [*command, "--config", str(self.directory), "--now", self._now.isoformat(), "--language", "en"]
-        return subprocess.run([sys.executable, "-m", "crmsync", *asked], capture_output=True, text=True, check=False).stderr
+        with (
+            contextlib.redirect_stderr(io.StringIO()) as told,
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.suppress(SystemExit),
+        ):
+            app(asked, standalone_mode=False)
+        return told.getvalue()
 
     def writes(self) -> list[tuple[str, str, dict[str, Any]]]:
         """What was written since this was last asked."""

@@ -15,7 +15,7 @@ Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 _REPEATABLE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _SECRETS = re.compile(
-    r"(?i)\b(bearer|oauth|basic)\s+[^\s\"']+|\b00D\w{12,15}![\w.]+"
+    r"(?i)\b(bearer|oauth|basic)\s+(?!2\.0\b)[^\s\"']+|\b00D\w{12,15}![\w.]+"
     r"|\b(access_token|refresh_token|client_secret|assertion|password)([\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]+"
 )
 _LONGEST_TEXT = 200
