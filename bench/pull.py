@@ -12,21 +12,21 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from statistics import median
 from time import perf_counter
 
 from common import Board, asked, forget_peak, leave, peak_mib, resident_mib, say, take_turns
+from crmsync.sync.normalise import Following, normalise
+from crmsync.sync.pipeline import learn, run_cycle
+from crmsync.sync.pull import Pulled, pull
+from crmsync.sync.workspace import Moment, Silent, Workspace
 from tenant import Served, served
 from worker import OBJECTS, recorded, repeat, workspace
-
-from crmsync.sync.normalise import normalise
-from crmsync.sync.pipeline import learn, run_cycle
-from crmsync.sync.pull import pull
-from crmsync.sync.workspace import Moment, Silent, Workspace
 
 CRMS = ("salesforce", "hubspot")
 PARTS = ("cost", "speed", "memory", "still")
@@ -75,7 +75,7 @@ def cost(board: Board, crm: str, sizes: Sizes) -> None:
         tenant.steer(minutes=10)
         tenant.calls()
         found = pull_all(space, tenant.now())
-        seen = sum(stream.changed for stream in pull_streams(found))
+        seen = sum(stream.changed for stream in found.streams)
         if seen != 2 * changed:
             raise AssertionError(f"{seen} changes seen of {2 * changed}")
         _tell(board, f"{crm}: calls of a 1 % increment ÷ fewest", tenant.calls(), *fewest_increment(crm, changed), at_most=1.10)
@@ -130,29 +130,21 @@ def _race(board: Board, name: str, tenant: Served, options: str, sizes: Sizes, a
     rows = 2 * sizes.speed
     with workspace(tenant, options) as space, recorded(space) as requests:
         pull_all(space, now)  # what the floor repeats; and everything is warm
-    spaces = [workspace(tenant, options) for _ in range(sizes.turns)]
-    opened = [space.__enter__() for space in spaces]
-    waiting = iter(opened)
-    try:
-        turns = take_turns(lambda: repeat(requests), lambda: pull_all(next(waiting), now), sizes.turns)
-    finally:
-        for space in spaces:
-            space.__exit__(None, None, None)
+    with ExitStack() as stack:
+        fresh = iter([stack.enter_context(workspace(tenant, options)) for _ in range(sizes.turns)])
+        turns = take_turns(lambda: repeat(requests), lambda: pull_all(next(fresh), now), sizes.turns)
     detail = turns.shown(rows, "records")
     board.put(name, turns.share_of_the_floor, at_least=at_least, detail=detail)
 
 
-def pull_all(space: Workspace, now: datetime) -> object:
-    """Pull, stage and normalise everything; raises where anything stopped or did not fit."""
-    found = pull(space, now, Silent())
-    rejected = normalise(space, now)
+def pull_all(space: Workspace, now: datetime) -> Pulled:
+    """Pull, stage and normalise everything, as a cycle does; raises where anything stopped or did not fit."""
+    following = Following(space)
+    found = pull(space, now, Silent(), follower=following)
+    rejected = following.rejected + normalise(space, now)
     if found.failures or rejected:
         raise AssertionError(f"{found.failures} {rejected}")
     return found
-
-
-def pull_streams(found: object) -> tuple:  # type: ignore[type-arg]
-    return getattr(found, "streams", ())
 
 
 # ----------------------------------------------------------------------------------------------------------------- memory
@@ -178,7 +170,7 @@ def backfill(crm: str, url: str) -> None:
         forget_peak()
         begun = perf_counter()
         found = pull_all(space, now)
-        records = sum(stream.records for stream in pull_streams(found))
+        records = sum(stream.records for stream in found.streams)
         seconds = perf_counter() - begun
         print(json.dumps({"idle": idle, "peak": peak_mib(), "records": records, "seconds": seconds}))
 
@@ -194,9 +186,9 @@ def still(board: Board, crm: str, sizes: Sizes) -> None:
             for _ in range(3):  # everybody is decided and written to; our own writes come back
                 _cycle(space, tenant)
             tenant.calls()
-            cycling.append(median(_timed(lambda: _cycle(space, tenant)) for _ in range(3)))
+            cycling.append(median(_timed(partial(_cycle, space, tenant)) for _ in range(3)))
             calls = tenant.calls()
-            learning.append(median(_timed(lambda: learn(space, Moment(tenant.steer(minutes=1)))) for _ in range(3)))
+            learning.append(median(_timed(partial(_learn, space, tenant)) for _ in range(3)))
             tenant.calls()
     objects = len(OBJECTS[crm])
     writes = sum(count for kind, count in calls.items() if any(word in kind for word in WRITING))
@@ -206,7 +198,8 @@ def still(board: Board, crm: str, sizes: Sizes) -> None:
     small, large = sizes.still
     for name, times in (("pull to resolve", learning), ("a whole cycle", cycling)):
         told = f"{times[1]:.3f} s with {large:,} people, {times[0]:.3f} s with {small:,}"
-        board.put(f"{crm}: {name} where nothing changed, {large // small} times the people", times[1] / times[0], at_most=1.5, detail=told)
+        title = f"{crm}: {name} where nothing changed, {large // small} times the people"
+        board.put(title, times[1] / times[0], at_most=1.5, detail=told)
 
 
 def _cycle(space: Workspace, tenant: Served) -> None:
@@ -215,9 +208,13 @@ def _cycle(space: Workspace, tenant: Served) -> None:
         raise AssertionError(f"{cycle.pulled.failures} {cycle.applied.failures}")
 
 
-def _timed(work: object) -> float:
+def _learn(space: Workspace, tenant: Served) -> None:
+    learn(space, Moment(tenant.steer(minutes=1)))
+
+
+def _timed(work: Callable[[], object]) -> float:
     begun = perf_counter()
-    work()  # type: ignore[operator]
+    work()
     return perf_counter() - begun
 
 
