@@ -1,4 +1,4 @@
-"""How long a decision about everyone takes, with the facts already in memory: `python bench/decide.py --persons 1000000`.
+"""How long a decision about everyone takes, with the facts already in memory: a million persons, a tenth of them with --quick.
 
 People and touches are drawn by a seed. The floor is a bare group-by over the same touches in the same process, so that the
 ratio says the same on a slow machine and a fast one.
@@ -6,23 +6,21 @@ ratio says the same on a slow machine and a fast one.
 
 from __future__ import annotations
 
-import argparse
-import resource
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
+from common import Board, asked, forget_peak, leave, peak_mib
 from crmsync.config.rules import load_definitions
 from crmsync.decisions import catalogue
 from crmsync.decisions.conditions import parse
 from crmsync.decisions.decide import decide
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import APPROACHES, OPPORTUNITIES, PERSONS, REPS, TOUCHES, Before, Facts, conform
+from crmsync.decisions.frames import APPROACHES, OPPORTUNITIES, PERSONS, REPS, TOUCHES, Before, Decisions, Facts, conform
 from crmsync.decisions.scoring import FitRule, InterestRule, Scoring, Title
 
 RULES = Path(__file__).parents[1] / "mappings" / "rules"
@@ -182,43 +180,43 @@ def _reps(count: int) -> pl.DataFrame:
     return conform(pl.DataFrame(rows, schema_overrides={k: v for k, v in REPS.items() if k in rows[0]}), REPS)
 
 
-@contextmanager
-def timed(what: str, into: dict[str, tuple[float, float]]) -> Iterator[None]:
+@dataclass(frozen=True, slots=True)
+class Took:
     """Wall and processor seconds: on a machine that others use, the second says what the first would be without them."""
+
+    wall: float
+    processor: float
+
+
+def timed(work: Callable[[], object]) -> tuple[object, Took]:
     begun, worked = time.perf_counter(), time.process_time()
-    yield
-    into[what] = (time.perf_counter() - begun, time.process_time() - worked)
+    made = work()
+    return made, Took(time.perf_counter() - begun, time.process_time() - worked)
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--persons", type=int, default=100_000)
-    options.add_argument("--touches", type=int, default=None, help="ten per person unless told")
-    options.add_argument("--rules", type=int, default=30)
-    given = options.parse_args()
-    count = given.touches or given.persons * 10
-    known, rules = facts(given.persons, count), definitions(given.rules)
-    took: dict[str, tuple[float, float]] = {}
-    with timed("bare group-by: person and kind", took):
-        known.touches.group_by("person_id", "kind").agg(pl.len(), pl.col("at").max())
-    with timed("first decision", took):
-        first = decide(known, Before.nothing(), rules, NOW - timedelta(days=1))
+    persons = 100_000 if asked(__doc__ or "").quick else 1_000_000
+    known, rules = facts(persons, persons * 10), definitions(30)
+    board = Board("decide")
+    board.put("persons", persons, detail=f"{persons * 10:,} touches, {len(rules.scoring.names)} scoring rules, facts in memory")
+    _, floor = timed(lambda: known.touches.group_by("person_id", "kind").agg(pl.len(), pl.col("at").max()))
+    board.put("floor: bare group-by of the touches by person and kind", floor.wall, unit=" s")
+    first = decide(known, Before.nothing(), rules, NOW - timedelta(days=1))
     before = Before(first.state, first.clocks, first.draws, first.valve)
     del first
-    with timed("decision a day later", took):
-        told = decide(known, before, rules, NOW)
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    with timed("reasons of 1,000 persons", took):
-        told.reasons_of(told.state["person_id"].head(1000))
-    with timed("reasons of everyone", took):
-        rows = told.reasons.height
-    print(f"{given.persons:,} persons, {count:,} touches, {len(rules.scoring.names)} scoring rules")
-    for what, (wall, processor) in took.items():
-        print(f"{what:34} {wall:8.2f} s wall {processor:8.2f} s processor")
-    floor, later = took["bare group-by: person and kind"], took["decision a day later"]
-    print(f"{'ratio to the bare group-by':34} {later[0] / floor[0]:8.2f} of wall {later[1] / floor[1]:8.2f} of processor")
-    print(f"{'most memory held by a decision':34} {held:8.2f} GiB, facts included")
-    print(f"{'rows of reasons':34} {rows:8,}")
+    forget_peak()
+    told, took = timed(lambda: decide(known, before, rules, NOW))
+    assert isinstance(told, Decisions)
+    at_most = 5.0 if persons == 1_000_000 else 1.0
+    board.put("decide everyone again", took.wall, at_most=at_most, detail=f"{took.processor:.2f} s of processor", unit=" s")
+    ratio = took.processor / floor.processor
+    board.put("times the floor, of processor", ratio, at_most=5, detail=f"{took.wall / floor.wall:.1f} of wall")
+    board.put("most memory, facts included", peak_mib() / 1024, at_most=4, unit=" GiB")
+    _, some = timed(lambda: told.reasons_of(told.state["person_id"].head(1000)))
+    board.put("reasons of 1,000 persons", some.wall, unit=" s")
+    rows, everyone = timed(lambda: told.reasons.height)
+    board.put("reasons of everyone", everyone.wall, detail=f"{rows:,} rows", unit=" s")
+    leave(board)
 
 
 if __name__ == "__main__":
