@@ -80,6 +80,13 @@ def test_a_shared_field_that_a_person_emptied_is_filled_again(blank: Any) -> Non
     check("newest_wins", "write", base="b", current=blank, desired="d")
 
 
+def test_an_owner_who_has_left_counts_as_none() -> None:
+    target = Target(REF, "p1", STAMP, {"f": "gone"}, {"f": "b"}, void=frozenset({"f"}))
+    diff = diff_record(target, {"f": "d"}, {"f": FieldRule("newest_wins")}, _same, "mql")
+    assert diff.change is not None
+    assert diff.change.values() == {"f": "d"}
+
+
 def test_a_person_who_did_what_we_wanted_is_taken_into_account() -> None:
     diff = _diff("newest_wins", base="b", current="d", desired="d")
     assert diff.accounted == {"f": "d"}

@@ -288,6 +288,7 @@ def test_nothing_is_sent_where_reading_what_was_lost_fails(house: House) -> None
 def test_persons_of_a_crm_that_was_away_are_planned_when_it_is_back(house: House) -> None:
     contact = house.mql()
     house.cycle()
+    house.cycle()  # our own echo has come and gone
     house.visit("ma", "c0001", "document_request")
     house.sfa.trouble.is_down = True
     house.reopen()  # a fresh process cannot even ask what the objects look like

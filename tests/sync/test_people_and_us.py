@@ -40,6 +40,19 @@ def test_an_owner_set_by_hand_on_a_record_that_had_none_is_heard(house: House) -
     assert house.rep_of("ma", house.ma.get("contacts", ma)["owner"]) == "is2@home.example"
 
 
+def test_an_owner_set_by_hand_who_has_left_is_not_adopted_and_the_lead_is_given_back(house: House) -> None:
+    """An inactive user is never an owner; both CRMs agree again."""
+    contact = house.mql()
+    house.cycle()
+    person = house.person_of("sfa", contact)
+    owner = house.state(person)["owner"]
+    gone = house.sfa.insert("users", name="gone", email="gone@home.example", active=False)
+    house.sfa.edit("contacts", contact, owner=gone)
+    house.cycle()
+    assert house.state(person)["owner"] == owner
+    assert house.rep_of("sfa", house.sfa.get("contacts", contact)["owner"]) == owner
+
+
 def test_a_status_set_by_hand_is_adopted_and_not_fought(house: House) -> None:
     contact = house.mql()
     house.cycle()
@@ -91,10 +104,8 @@ def test_a_stale_page_after_our_write_changes_nothing(house: House) -> None:
     contact = house.mql()
     house.cycle()
     house.sfa.trouble.stale = {("contacts", contact)}
-    house.forget_writes()
-    house.cycle()
-    house.cycle()
-    assert house.writes == []
+    assert house.cycle().applied.outcomes == {}
+    assert house.cycle().applied.outcomes == {}
     assert house.state(house.person_of("sfa", contact))["owner"] == house.rep_of("sfa", house.sfa.get("contacts", contact)["owner"])
 
 

@@ -116,6 +116,16 @@ def test_a_task_deleted_before_it_was_ever_seen_is_not_made_again(house: House) 
     assert house.tasks() == {}
 
 
+def test_a_task_deleted_before_it_was_ever_seen_is_not_closed_either_when_its_clock_is_met(house: House) -> None:
+    contact = house.mql()
+    house.cycle()
+    [task] = house.sfa.live("tasks")
+    house.sfa.delete("tasks", task)
+    house.call("sfa", "is1@home.example", contact=contact)
+    house.cycle()
+    assert house.store.outbox.rejected().is_empty()
+
+
 def test_a_task_that_a_rep_closed_stays_closed_and_the_clock_runs_on(house: House) -> None:
     contact = house.mql()
     house.cycle()

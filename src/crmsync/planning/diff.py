@@ -6,7 +6,7 @@
     any      c        d         crmsync_owns     write
     b        = b      d         newest_wins      write: nobody has touched it since
     none     c        d         newest_wins      write: the first time we say anything here
-    b        blank    d         newest_wins      write: an owner taken away is no owner chosen, and nobody may be without one
+    b        void     d         newest_wins      write: an owner taken away, or one who has left, is no owner chosen
     b        ≠ b      d         newest_wins      refused, human_edit: a person spoke after us; the decision hears of it
     any      blank    d         fill_if_blank    write
     any      c        d         fill_if_blank    nothing
@@ -44,13 +44,15 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One remote record as last read, with what we know of our own earlier writes to it. Values are the vendor's."""
+    """One remote record as last read, with what we know of our own earlier writes to it. Values are the vendor's. `void` names
+    fields whose present value cannot stand, and is as good as none: an owner who has left."""
 
     ref: RecordRef
     person_id: str
     modified_at: datetime | None
     current: Mapping[str, Any]
     bases: Mapping[str, Any] = field(default_factory=dict)
+    void: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ def _verdict(name: str, policy: Policy, target: Target, same: Same) -> str:
         return "write"
     if policy == "newest_wins":
         untouched = name not in target.bases or same(name, target.bases[name], current)
-        return "write" if untouched or same(name, current, None) else "human_edit"
+        is_void = name in target.void or same(name, current, None)
+        return "write" if untouched or is_void else "human_edit"
     if policy == "fill_if_blank":
         return "write" if same(name, current, None) else ""
     return ""

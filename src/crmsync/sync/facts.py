@@ -94,13 +94,14 @@ def _with_certain_status_times(workspace: Workspace, records: pl.DataFrame) -> p
 
 def _owner_edits(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
     """Owners that people set since we last wrote or took account of them: person_id, owner_edit, owner_edit_at; of several
-    the newest, then the greatest ref."""
+    the newest, then the greatest ref. A user who has left is nobody's choice."""
     bases = owner_bases(workspace)
+    active = users.filter("is_active")
     return (
         records.filter(~pl.col("is_deleted") & ~pl.col("is_read_only"))
         .join(bases, on="ref", how="inner")
         .filter(pl.col("owner").ne_missing(pl.col("base_owner")))
-        .join(users.select(pl.col("ref").alias("owner"), pl.col("rep_id").alias("owner_edit")), on="owner", how="inner")
+        .join(active.select(pl.col("ref").alias("owner"), pl.col("rep_id").alias("owner_edit")), on="owner", how="inner")
         .sort("modified_at", "ref")
         .group_by("person_id")
         .agg(pl.col("owner_edit").last(), pl.col("modified_at").last().alias("owner_edit_at"))

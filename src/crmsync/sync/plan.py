@@ -19,7 +19,7 @@ from crmsync.sync.decide import Decided
 from crmsync.sync.plan_tasks import Placement, TaskDesk, clocks_without_task
 from crmsync.sync.pull import describe
 from crmsync.sync.scope import Look, Scope, find_scope
-from crmsync.sync.targets import PersonRecord, person_records, same_in, user_ids
+from crmsync.sync.targets import PersonRecord, departed, person_records, same_in, user_ids
 from crmsync.sync.workspace import Connection, Workspace
 
 _log = structlog.get_logger("crmsync.sync.plan")
@@ -107,20 +107,26 @@ def _diffs(
     for record in records:
         if not record.is_read_only and record.person_id in wishes:
             persons.setdefault((record.ref.connection, record.ref.object), {})[record.ref.id] = record.person_id
+    gone = departed(workspace)
     for connection in connections:
+        wanted = _Wanted(wishes, users[connection.name], gone[connection.name])
         for object_, mapping in connection.mappings.items():
             mine = persons.get((connection.name, object_), {})
             if mine and mapping.writes:
-                yield from _object_diffs(workspace, connection, mapping, mine, wishes, users[connection.name])
+                yield from _object_diffs(workspace, connection, mapping, mine, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is wanted of each person, how reps are called in this CRM, and which of its users have left."""
+
+    wishes: Mapping[str, Mapping[str, Any]]
+    users: Mapping[str, str]
+    gone: frozenset[str]
 
 
 def _object_diffs(
-    workspace: Workspace,
-    connection: Connection,
-    mapping: ObjectMapping,
-    persons: Mapping[str, str],
-    wishes: Mapping[str, Mapping[str, Any]],
-    users: Mapping[str, str],
+    workspace: Workspace, connection: Connection, mapping: ObjectMapping, persons: Mapping[str, str], wanted: _Wanted
 ) -> Iterator[RecordDiff]:
     """Compare the records (id → person) of one object."""
     object_ = mapping.object
@@ -128,15 +134,17 @@ def _object_diffs(
     rules = {w.field: FieldRule(w.policy, w.tolerance, w.alone) for w in mapping.writes if w.field in schema.fields}
     raw = workspace.store.staging.latest(connection.name, object_, persons)
     bases = _bases(workspace, [RecordRef(connection.name, object_, id_) for id_ in persons])
+    owners = [write.field for write in mapping.writes if write.codec == "user"]
     for id_, person in persons.items():
         record = raw.get(id_)
         if record is None:
             continue
-        ref = RecordRef(connection.name, object_, id_)
-        values, unrendered = render(mapping, wishes[person], user_ids=users, schema=schema)
-        target = Target(ref, person, record.modified_at, record.fields, bases.get(ref, {}))
+        ref, wish = RecordRef(connection.name, object_, id_), wanted.wishes[person]
+        values, unrendered = render(mapping, wish, user_ids=wanted.users, schema=schema)
+        void = frozenset(name for name in owners if record.fields.get(name) in wanted.gone)
+        target = Target(ref, person, record.modified_at, record.fields, bases.get(ref, {}), void)
         unwritable = [(name, why) for name, why in unrendered if why != "field_missing"]
-        yield diff_record(target, values, rules, same_in(schema), wishes[person].get("phase") or "", unwritable)
+        yield diff_record(target, values, rules, same_in(schema), wish.get("phase") or "", unwritable)
 
 
 def _bases(workspace: Workspace, refs: Sequence[RecordRef]) -> dict[RecordRef, dict[str, Any]]:

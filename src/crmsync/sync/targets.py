@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from crmsync.mapping import same
 from crmsync.model.entities import UserSeen
 from crmsync.model.records import ObjectSchema, RecordRef
@@ -43,6 +45,13 @@ def user_ids(workspace: Workspace) -> dict[str, dict[str, str]]:
         if rep and ref.connection in found:
             found[ref.connection][rep] = ref.id
     return found
+
+
+def departed(workspace: Workspace) -> dict[str, frozenset[str]]:
+    """connection → ids of its users who are not active any more: their name in an owner's field is nobody's."""
+    users = workspace.store.entities.frame(UserSeen, columns=["ref", "is_active"]).filter(~pl.col("is_active"))
+    gone = [RecordRef.parse(ref) for ref in users["ref"]]
+    return {c.name: frozenset(ref.id for ref in gone if ref.connection == c.name) for c in workspace.connections}
 
 
 def task_connection(
