@@ -18,6 +18,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Executable,
+    LargeBinary,
     Table,
     Text,
     any_,
@@ -111,7 +112,7 @@ def _marker(column: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
     """How a value of this column is handed to the driver; None where it goes as it is."""
     if isinstance(column.type, Instant):
         return to_micros
-    if isinstance(column.type, Boolean):
+    if isinstance(column.type, Boolean | LargeBinary):
         return None
     found: Callable[[Any], Any] | None = column.type.dialect_impl(dialect).bind_processor(dialect)
     return found

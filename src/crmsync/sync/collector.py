@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def collector_at_rest() -> Iterator[None]:
-    """For one page of records. They are made by the thousand, none of them refers to itself, and they go when the page is done:
-    looking through them for cycles finds nothing and takes a fifth of the time."""
-    if not gc.isenabled():
-        yield
-        return
+def collector_at_rest() -> Iterator[Callable[[], None]]:
+    """For a run of pages. Records are made by the thousand, none of them refers to itself, and they go with their page: looking
+    through them for cycles finds nothing and takes a fifth of the time. Gives what is to be called after each page: it looks
+    through what is young, for the cycles that clients leave behind."""
+    was_on = gc.isenabled()
     gc.disable()
     try:
-        yield
+        yield _sweep
     finally:
-        gc.enable()
+        if was_on:
+            gc.enable()
+
+
+def _sweep() -> None:
+    gc.collect(0)

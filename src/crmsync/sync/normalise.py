@@ -30,9 +30,10 @@ def normalise(workspace: Workspace, now: datetime) -> int:
         readers = _readers(workspace, connection)
         seq, digest = staging.watermark(connection.name)
         start = seq if digest == connection.mapping_digest else 0
-        for versions in staging.versions(connection.name, start):
-            with collector_at_rest():
+        with collector_at_rest() as sweep:
+            for versions in staging.versions(connection.name, start):
                 rejected += _page(workspace, connection, readers, versions, versions[-1].seq)
+                sweep()
         again = [replace(version, learnt_at=now) for version in staging.due_again(connection.name, now)]
         if again:
             rejected += _page(workspace, connection, readers, again, staging.watermark(connection.name)[0])

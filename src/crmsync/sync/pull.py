@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -11,7 +11,8 @@ import structlog
 
 from crmsync.connect.contract import PullRequest, Stream
 from crmsync.errors import CrmsyncError
-from crmsync.store.staging import StagedRecord
+from crmsync.store import Store
+from crmsync.store.staging import Staged, StagedRecord
 from crmsync.sync.ahead import one_ahead
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.workspace import Connection, Progress, Workspace
@@ -28,6 +29,9 @@ class PulledStream:
     records: int = 0
     new: int = 0
     changed: int = 0
+
+    def with_page(self, records: int, staged: Staged) -> PulledStream:
+        return replace(self, records=self.records + records, new=self.new + staged.new, changed=self.changed + staged.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,25 +131,48 @@ class _Pulling:
 
 
 def _pull_stream(pulling: _Pulling, connection: Connection, stream: Stream) -> PulledStream:
-    store, progress, name, object_ = pulling.workspace.store, pulling.progress, connection.name, stream.object
-    request = PullRequest(
-        object=object_,
-        fields=connection.mappings[object_].fields_needed(),
-        cursor=store.staging.cursor(name, object_),
-        known=lambda other: store.staging.known_ids(name, other),
-    )
+    progress, name, object_ = pulling.progress, connection.name, stream.object
     total = PulledStream(name, object_)
     progress.started("pull", name, object_, None)
-    pages = connection.connector.pull(request)
-    # A stream that needs others may ask the store for their ids (`known`): it stays on the store's own thread.
-    for page in pages if stream.after else one_ahead(pages):
-        with collector_at_rest():
-            staged = store.staging.stage(name, object_, page.records, page.cursor, pulling.now)
-            pulling.follower.staged(connection, staged.versions)
-        progress.advanced("pull", name, object_, len(page.records))
-        total = PulledStream(
-            name, object_, total.records + len(page.records), total.new + staged.new, total.changed + staged.changed
-        )
+    for request in _requests(pulling.workspace.store, connection, object_):
+        total = _pull_request(pulling, connection, stream, request, total)
     pulling.follower.end(connection)
     progress.finished("pull", name, object_)
     return total
+
+
+def _pull_request(
+    pulling: _Pulling, connection: Connection, stream: Stream, request: PullRequest, total: PulledStream
+) -> PulledStream:
+    """Stage every page of one request, and add what it brought."""
+    store, name, object_ = pulling.workspace.store, connection.name, stream.object
+    is_from_scratch = request.cursor is None
+    pages = connection.connector.pull(request)
+    with collector_at_rest() as sweep:
+        # A stream that needs others may ask the store for their ids (`known`): it stays on the store's own thread.
+        for page in pages if stream.after else one_ahead(pages):
+            staged = store.staging.stage(name, object_, page.records, page.cursor, pulling.now)
+            if is_from_scratch:  # from here on the stored cursor is one that these fields were asked for with
+                store.runs.set_meta(_fields_key(name, object_), " ".join(request.fields))
+                is_from_scratch = False
+            pulling.follower.staged(connection, staged.versions)
+            pulling.progress.advanced("pull", name, object_, len(page.records))
+            total = total.with_page(len(page.records), staged)
+            sweep()
+    return total
+
+
+def _requests(store: Store, connection: Connection, object_: str) -> Iterator[PullRequest]:
+    """What to ask for: what changed since the last time; and everything anew where the mapping wants fields that were not asked
+    for before, as the records we have lack them. The increment still comes first: only it tells what was deleted meanwhile."""
+    fields = connection.mappings[object_].fields_needed()
+    cursor = store.staging.cursor(connection.name, object_)
+    asked = (store.runs.meta(_fields_key(connection.name, object_)) or "").split(" ")
+    increment = PullRequest(object_, fields, cursor, lambda other: store.staging.known_ids(connection.name, other))
+    yield increment
+    if cursor is not None and not set(fields) <= set(asked):
+        yield replace(increment, cursor=None)
+
+
+def _fields_key(connection: str, object_: str) -> str:
+    return f"fields_of:{connection}/{object_}"
