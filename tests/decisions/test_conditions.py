@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from crmsync.decisions import catalogue
 from crmsync.decisions.conditions import parse, prepare, windows_of
-from crmsync.decisions.frames import APPROACHES, PERSONS, STATE, TOUCHES, Facts, conform
+from crmsync.decisions.frames import APPROACHES, OPPORTUNITIES, PERSONS, STATE, TOUCHES, Facts, conform
 from crmsync.errors import FixConfig
 from crmsync.messages import LANGUAGES, say
 
@@ -245,6 +246,29 @@ def test_a_condition_without_measure_is_refused_not_a_crash(text: str) -> None:
 def test_a_long_list_of_alternatives_is_fine() -> None:
     text = " OR ".join(f"employees = {n}" for n in range(500))
     assert holds(text, facts({"employees": 499}))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("opportunities('open') = 1", True),
+        ("opportunities('any') = 3", True),
+        ("opportunities('lost', 30) = 0", True),
+        ("opportunities('lost', 60) = 1", True),
+        ("opportunities('won') > 1", False),
+        ("days_since_opportunity('lost') = 40", True),
+        ("days_since_opportunity('open') < 6", True),
+        ("days_since_opportunity('won') IS NULL", False),
+    ],
+)
+def test_opportunities_count_by_their_state_and_their_creation(text: str, expected: bool) -> None:
+    cases = [("open", 5), ("won", 20), ("lost", 40), ("open", -3)]
+    rows = [
+        {"person_id": "p1", "opportunity_id": f"o{i}", "status": s, "created_at": days_ago(d)} for i, (s, d) in enumerate(cases)
+    ]
+    assert holds(text, replace(facts({}), opportunities=conform(pl.DataFrame(rows), OPPORTUNITIES))) == expected
+    assert not holds("opportunities('any') > 0", facts({}))
+    assert problems("opportunities('opened') > 0") == [(15, "condition.unknown_value")]
 
 
 def test_all_windows_of_all_conditions_come_from_one_frame() -> None:

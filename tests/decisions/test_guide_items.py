@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from crmsync.config.document import parse_document
 from crmsync.config.rules import load_definitions
 from crmsync.config.rules.qualification import load_qualification
-from crmsync.decisions import conditions, scoring
+from crmsync.decisions import conditions, scoring, stale
 from crmsync.decisions.agreement import render
 from crmsync.decisions.clocks import RUNNING
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import PERSONS, SCORES, STATE, TOUCHES, Facts, conform
+from crmsync.decisions.frames import MOVES, PERSONS, SCORES, STATE, TOUCHES, Facts, conform
 from crmsync.decisions.sla import DEPARTMENTS
 from crmsync.decisions.temperature import temperature
 from crmsync.decisions.valve import TABLE, move
@@ -38,7 +38,41 @@ KINDS = ["pricing_page", "case_page", "page_view", "document_request", "quote_re
 KINDS += ["email_open", "email_click", "inbound_call"]
 
 HERE = {
-    *(1, 3, 7, 8, 9, 10, 13, 14, 15, 18, 26, 27, 28, 29, 32, 33, 34, 35, 36, 37, 38, 39, 41, 46, 48, 51, 52, 53, 54, 58),
+    *(
+        1,
+        3,
+        7,
+        8,
+        9,
+        10,
+        13,
+        14,
+        15,
+        18,
+        26,
+        27,
+        28,
+        29,
+        30,
+        32,
+        33,
+        34,
+        35,
+        36,
+        37,
+        38,
+        39,
+        40,
+        41,
+        46,
+        48,
+        49,
+        51,
+        52,
+        53,
+        54,
+        58,
+    ),
     *(61, 62, 63, 64),
 }
 """Items that have their test in this file."""
@@ -74,10 +108,7 @@ ELSEWHERE = {
 
 NOT_YET = {
     12: "only the joint of marketing and inside sales names two owners",
-    30: "nothing yet limits how long somebody cold may be silent",
-    40: "nothing yet watches for a definition that has gone stale",
     42: "no column says which of the three steps somebody is in",
-    49: "a touch brings people back, but nothing limits their silence",
     55: "both errors are not yet shown side by side",
 }
 """Items that decisions do not fulfil, and why."""
@@ -273,6 +304,22 @@ def test_a29_warm_is_nurtured(case: Any) -> None:
     assert case.desired("p")["nurture_list"] == "warm"
 
 
+def test_a30_nobody_whom_we_may_mail_is_silent_beyond_the_limit_without_a_list(new_case: Any) -> None:
+    case = crowd(new_case)
+    limit = timedelta(days=case.definitions.recycle.stalled_days)
+    for _ in range(4):
+        told = case.decide(days=60)
+        held = told.state.filter(pl.col("phase").is_in(["inquiry", "closed_lost", "recycled"]))
+        known = held.join(told.scores, on="person_id").join(told.desired.select("person_id", "nurture_list"), on="person_id")
+        edge = pl.lit(case.now.astimezone(UTC) - limit)
+        silent = known.filter(pl.max_horizontal("last_touch_at", "phase_at") <= edge)
+        assert silent["nurture_list"].null_count() == 0
+        quick = known.filter(pl.max_horizontal("last_touch_at", "phase_at") > edge)
+        assert "mailing" not in quick["nurture_list"].to_list()
+    assert silent.height > 5
+    assert "mailing" in silent["nurture_list"].to_list()
+
+
 def test_a32_who_is_identified_enters_as_an_inquiry_of_marketing(case: Any) -> None:
     case.person("p", title_rank=1)
     case.decide()
@@ -368,6 +415,27 @@ def test_a39_four_quadrants_have_four_outcomes(case: Any) -> None:
     assert set(outcomes) <= set(TABLE)
 
 
+def test_a40_a_definition_left_alone_while_sales_gives_back_ever_more_is_called_stale(case: Any) -> None:
+    began = datetime(2026, 1, 5, tzinfo=UTC)
+    rows = [
+        {
+            "person_id": f"{week}-{n}",
+            "at": began + timedelta(weeks=week, hours=n + 1),
+            "source": "mql",
+            "because": "accepted" if n < (6 if week < 8 else 3) else "rejected",
+            "definition": "standard@1.0",
+        }
+        for week in range(16)
+        for n in range(10)
+    ]
+    moves = conform(pl.DataFrame(rows), MOVES)
+    found = stale.find(moves, case.definitions.qualification, began + timedelta(weeks=16))
+    assert found is not None
+    assert (found.then.share, found.now.share) == (0.6, 0.3)
+    renewed = replace(case.definitions.qualification, version=2)
+    assert stale.find(moves, renewed, began + timedelta(weeks=16)) is None
+
+
 def test_a41_a_definition_is_approved_by_both_heads_before_it_is_in_force_and_reviewed_after() -> None:
     ends = (
         "{name: standard, version: 2, title: {ja: 標, en: S}, status: approved, effective_from: 2026-04-01,"
@@ -408,6 +476,16 @@ def test_a48_who_gets_hot_leaves_the_nurture_list_for_sales(case: Any) -> None:
     assert (case.state("p")["phase"], case.desired("p")["nurture_list"]) == ("inquiry", "warm")
     lead.touched("quote_request", at=case.now + timedelta(minutes=5))
     case.decide(minutes=10)
+    assert (case.state("p")["phase"], case.desired("p")["nurture_list"]) == ("mql", None)
+
+
+def test_a49_who_was_kept_in_touch_and_acts_again_is_back_with_sales(case: Any) -> None:
+    lead = case.person("p", created_at=case.now - timedelta(days=400))
+    case.decide()
+    case.decide(days=91)
+    assert (case.state("p")["temperature"], case.desired("p")["nurture_list"]) == ("cold", "mailing")
+    lead.touched("quote_request", at=case.now)
+    case.decide(minutes=1)
     assert (case.state("p")["phase"], case.desired("p")["nurture_list"]) == ("mql", None)
 
 

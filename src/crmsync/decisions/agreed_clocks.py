@@ -57,9 +57,10 @@ def recycling(definitions: Definitions, words: Words) -> Chapter:
     overrides = words("overrides", touches=words.all([words.touch(kind) for kind in rules.overrides]))
     lists = [f"{words.temperature(name)} → {nurture}" for name, nurture in sorted(rules.lists.items())]
     mailed = words("lists", lists=words.all(lists), upsell=rules.upsell_list or "—")
+    stalled = [Line(words("stalled", days=rules.stalled_days, nurture=rules.stalled_list))] if rules.stalled_days else []
     fiscal = words("fiscal_year", month=month, day=day, zone=rules.time_zone)
     table = Line(head=words.head("reason", "goes", "wait", "list"), rows=rows)
-    return Chapter(words("chapter.recycle"), (table, Line(guards), Line(overrides), Line(mailed), Line(fiscal)))
+    return Chapter(words("chapter.recycle"), (table, Line(guards), Line(overrides), Line(mailed), *stalled, Line(fiscal)))
 
 
 def _wait(delay: Delay, words: Words) -> str:

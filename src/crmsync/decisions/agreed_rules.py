@@ -19,6 +19,8 @@ def definition(definitions: Definitions, words: Words) -> Chapter:
         ]
     if agreed.excluded:
         lines += [Line(words("excluded")), Line(conditions=tuple(condition.text for condition in agreed.excluded))]
+    watch = agreed.watch
+    lines.append(Line(words("stale", weeks=watch.weeks, tolerance=words.percent(watch.tolerance), verdicts=watch.verdicts)))
     return Chapter(words("chapter.definition"), tuple(lines))
 
 

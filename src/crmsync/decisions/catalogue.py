@@ -18,6 +18,7 @@ BANT_LEVELS = ("no", "partial", "yes")
 """What IS heard, in rising order (DOMAIN.md §5.4). "unknown" has no place in the order: an unknown is never a yes."""
 
 BANT_COLUMNS = ("budget", "authority", "need", "timeframe")
+OPPORTUNITY_STATES = ("open", "won", "lost")
 _BANT = ("unknown", *BANT_LEVELS)
 
 
@@ -109,6 +110,8 @@ Function = Literal[
     "days_since_touch",
     "approaches",
     "days_since_approach",
+    "opportunities",
+    "days_since_opportunity",
     "days_since",
     "rank",
     "bant_at_least",
@@ -118,7 +121,9 @@ Function = Literal[
     "coalesce",
 ]
 
-BEHAVIOUR: frozenset[Function] = frozenset({"touches", "days_since_touch", "approaches", "days_since_approach"})
+BEHAVIOUR: frozenset[Function] = frozenset(
+    {"touches", "days_since_touch", "approaches", "days_since_approach", "opportunities", "days_since_opportunity"}
+)
 PLAIN: frozenset[Function] = frozenset({"days_since", "rank", "bant_at_least", "bant_count", "lower", "upper", "coalesce"})
 
 FUNCTION_HELP: Mapping[Function, tuple[str, str, str]] = {
@@ -141,6 +146,16 @@ FUNCTION_HELP: Mapping[Function, tuple[str, str, str]] = {
         "days_since_approach('any')",
         "days since our newest approach of this kind, unknown where there is none",
         "当方からのその種類の最新の接触からの日数(無ければ不明)",
+    ),
+    "opportunities": (
+        "opportunities('open')",
+        "how many opportunities are now 'open', 'won' or 'lost' ('any' = all); with days: created within them",
+        "現在その状態('open'、'won'、'lost'、'any' は全て)にある商談の数。日数を付けると、その期間に作成されたもの",
+    ),
+    "days_since_opportunity": (
+        "days_since_opportunity('lost')",
+        "days since the newest opportunity in this state was created, unknown where there is none",
+        "その状態の最新の商談が作成されてからの日数(無ければ不明)",
     ),
     "days_since": ("days_since(phase_at)", "days since this time, unknown where there is none", "その日時からの日数(無ければ不明)"),
     "rank": ("rank('manager')", "the rung of this title on the ladder, by its English or Japanese name", "役職名(日英)の段位"),

@@ -84,7 +84,7 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
         because=because,
         qualification=verdicts,
         gaps=gaps.find(state, clocks, facts.persons, facts.reps, definitions.routing),
-        desired=desired.desired(state, clocks, scores, facts, rules),
+        desired=desired.desired(state, clocks, scores, facts, rules, now),
         tasks=desired.tasks(clocks, facts.reps, definitions.routing, sla),
         draws=draws,
         valve=valve_now[0],

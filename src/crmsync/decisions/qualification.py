@@ -47,6 +47,18 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """When a definition counts as stale (`stale.py`). Looked at are the first and the last `weeks` of a version, once it has stood
+    for twice that; `tolerance` is a share of accepted leads (0.1 = ten points); each side needs so many `verdicts`; `sureness` is
+    in standard errors (2 = one in twenty by chance)."""
+
+    weeks: int = 6
+    tolerance: float = 0.1
+    verdicts: int = 20
+    sureness: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """The qualification document. `strict_from` is the valve position from which only the strict end's temperatures are let
     through; the least score moves evenly over the whole way. `is_draft`: not agreed yet, for simulations only. Both heads look
@@ -64,6 +76,7 @@ class Definition:
     signed_by: tuple[Signature, ...] = ()
     is_draft: bool = False
     review_by: date | None = None
+    watch: Watch = Watch()
 
     def stage(self, today: date) -> Stage:
         """Where in its life the definition stands on this day."""

@@ -43,7 +43,9 @@ class Recycle:
 
     `attempts`: approaches without connection after which an mql counts as unreached. `sql_silent_days`: an sql without an open
     opportunity, an approach or a touch for so long went silent. `overrides`: touches that end the wait at once. `most_per_year`
-    recycles in 365 days, then dormant. `fiscal_year_starts` is (month, day) in `time_zone`. `lists`: temperature → list."""
+    recycles in 365 days, then dormant. `fiscal_year_starts` is (month, day) in `time_zone`. `lists`: temperature → list.
+    Whom marketing holds without a list and who did nothing for `stalled_days` is on `stalled_list`: nobody is silent for longer and
+    forgotten."""
 
     policies: Mapping[str, Policy]
     attempts: int = 5
@@ -55,6 +57,8 @@ class Recycle:
     time_zone: str = "Asia/Tokyo"
     lists: Mapping[str, str] = field(default_factory=dict)
     upsell_list: str | None = None
+    stalled_days: int | None = None
+    stalled_list: str | None = None
 
 
 def reason(recycle: Recycle, kind: str, column: str) -> pl.Expr:

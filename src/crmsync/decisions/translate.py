@@ -15,7 +15,16 @@ from typing import Any, Literal
 import polars as pl
 from sqlglot import exp
 
-from crmsync.decisions.catalogue import BANT_COLUMNS, BANT_LEVELS, BEHAVIOUR, Catalogue, ColumnType, fold, nearest
+from crmsync.decisions.catalogue import (
+    BANT_COLUMNS,
+    BANT_LEVELS,
+    BEHAVIOUR,
+    OPPORTUNITY_STATES,
+    Catalogue,
+    ColumnType,
+    fold,
+    nearest,
+)
 from crmsync.decisions.frames import INSTANT
 from crmsync.decisions.grammar import Mistake, Piece
 from crmsync.decisions.windows import ANY, NOW, Window, days
@@ -280,12 +289,12 @@ def _days(t: Translation, node: exp.Expr) -> int | None:
     return None
 
 
-def _acts(acts: Literal["touches", "approaches"], measure: Literal["count", "days_since"]) -> Handler:
+def _acts(acts: Literal["touches", "approaches", "opportunities"], measure: Literal["count", "days_since"]) -> Handler:
     def handler(t: Translation, node: exp.Expr) -> Typed:
         arguments = _arguments(t, node, 1, 2 if measure == "count" else 1)
         if arguments is None:
             return Typed(pl.lit(None), "wrong")
-        known = APPROACH_KINDS if acts == "approaches" else t.catalogue.touch_kinds
+        known = {"approaches": APPROACH_KINDS, "opportunities": OPPORTUNITY_STATES}.get(acts, t.catalogue.touch_kinds)
         kind = _word(t, arguments[0], None if known is None else (*known, ANY))
         within = _days(t, arguments[1]) if len(arguments) == 2 else None
         if kind is None:
@@ -366,6 +375,8 @@ _FUNCTIONS: dict[str, Handler] = {
     "days_since_touch": _acts("touches", "days_since"),
     "approaches": _acts("approaches", "count"),
     "days_since_approach": _acts("approaches", "days_since"),
+    "opportunities": _acts("opportunities", "count"),
+    "days_since_opportunity": _acts("opportunities", "days_since"),
     "days_since": _days_since,
     "rank": _rank,
     "bant_at_least": _bant_at_least,

@@ -1,4 +1,4 @@
-"""What conditions need to know of touches and approaches: counts within days and days since, all in one pass each.
+"""What conditions need to know of touches, approaches and opportunities: counts within days and days since, all in one pass each.
 
     touches('pricing_page', 30)   approaches('call')   days_since_touch('any')
 
@@ -26,11 +26,15 @@ DAY = 86_400_000_000
 """A day in microseconds."""
 
 
+_ONE = {"touches": "touch", "approaches": "approach", "opportunities": "opportunity"}
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """One column computed from acts. `days` None = ever; it has no meaning for `days_since`."""
+    """One column computed from acts; an opportunity counts from its creation, by its state now. `days` None = ever; it has no
+    meaning for `days_since`."""
 
-    acts: Literal["touches", "approaches"]
+    acts: Literal["touches", "approaches", "opportunities"]
     measure: Literal["count", "days_since"]
     kind: str
     days: int | None = None
@@ -38,7 +42,7 @@ class Window:
     @property
     def column(self) -> str:
         """The column's name: the call as an admin would write it."""
-        function = self.acts if self.measure == "count" else f"days_since_{self.acts.removesuffix('es')}"
+        function = self.acts if self.measure == "count" else f"days_since_{_ONE[self.acts]}"
         return f"{function}('{self.kind}'{'' if self.days is None else f', {self.days}'})"
 
 
@@ -50,7 +54,8 @@ def prepare(facts: Facts, windows: Iterable[Window], now: datetime, touches: Act
     wanted = sorted(set(windows), key=lambda w: (w.acts, w.measure, w.kind, w.days or 0))
     persons = in_order(facts.persons)
     frame = persons.with_row_index(WHO)
-    for acts, source in (("touches", facts.touches), ("approaches", facts.approaches)):
+    cases = facts.opportunities.select("person_id", pl.col("created_at").alias("at"), pl.col("status").alias("kind"))
+    for acts, source in (("touches", facts.touches), ("approaches", facts.approaches), ("opportunities", cases)):
         mine = [w for w in wanted if w.acts == acts]
         if mine:
             known = touches if touches is not None and acts == "touches" else number(persons["person_id"], source, now)

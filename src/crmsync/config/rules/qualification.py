@@ -13,7 +13,7 @@ from crmsync.config.rules.common import Name, Share, Temperature, TitleFile
 from crmsync.config.rules.place import Problems
 from crmsync.decisions import catalogue
 from crmsync.decisions.conditions import Condition
-from crmsync.decisions.qualification import Definition, End, Signature
+from crmsync.decisions.qualification import Definition, End, Signature, Watch
 
 
 class EndFile(FileModel):
@@ -34,6 +34,17 @@ class SignatureFile(FileModel):
     signed_on: date | None = Field(None, alias="on")
 
 
+class WatchFile(FileModel):
+    """When the definition counts as stale: so many first and last weeks compared, a drift of so much of the share accepted."""
+
+    weeks: int = Field(default=6, ge=1, le=52)
+    tolerance: Share = 0.1
+    verdicts: int = Field(default=20, ge=1)
+
+    def value(self) -> Watch:
+        return Watch(self.weeks, self.tolerance, self.verdicts)
+
+
 class QualificationFile(FileModel):
     name: Name
     version: int = Field(ge=1)
@@ -46,6 +57,7 @@ class QualificationFile(FileModel):
     exclude: tuple[str, ...] = ()
     loose: EndFile
     strict: StrictFile
+    stale: WatchFile = WatchFile()
 
 
 def load_qualification(document: Document, ladder: Mapping[str, int], touch_kinds: frozenset[str] | None = None) -> Definition:
@@ -72,6 +84,7 @@ def load_qualification(document: Document, ladder: Mapping[str, int], touch_kind
         signed_by=tuple(Signature(s.department, s.role, s.signed_on) for s in file.signed_by),
         is_draft=file.status == "draft",
         review_by=file.review_by,
+        watch=file.stale.value(),
     )
 
 

@@ -52,6 +52,13 @@ class SilentFile(PolicyFile):
     sql_days: int = Field(ge=1)
 
 
+class StalledFile(FileModel):
+    """Marketing's own, who did nothing for `days` and are on no list: the regular mailing keeps them in touch."""
+
+    days: int = Field(ge=1, le=3660)
+    list: str = Field(min_length=1)
+
+
 class FiscalYearFile(FileModel):
     starts: str = Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$")
     time_zone: str
@@ -73,6 +80,7 @@ class RecycleFile(FileModel):
     fiscal_year: FiscalYearFile
     lists: dict[Temperature, str] = Field(default_factory=dict)
     upsell_list: str | None = None
+    stalled: StalledFile | None = None
 
 
 def load_recycle(document: Document) -> Recycle:
@@ -102,6 +110,8 @@ def load_recycle(document: Document) -> Recycle:
         time_zone=file.fiscal_year.time_zone,
         lists=dict(file.lists),
         upsell_list=file.upsell_list,
+        stalled_days=file.stalled.days if file.stalled else None,
+        stalled_list=file.stalled.list if file.stalled else None,
     )
 
 
