@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from crmsync.model.changes import Change
 from crmsync.testing.fake_connector import Trouble
 
 ADDRESSES = ("tanaka@acme.example", "sato@other.example")
@@ -29,7 +31,14 @@ class TwoCrms(RuleBasedStateMachine):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.house = House(self.directory, objects=("users", "contacts", "visits", "calls", "tasks"))
+        self.gone = {
+            name: crm.insert("users", name="gone", email="gone@home.example", active=False) for name, crm in self.house.crms.items()
+        }
         self.contacts: dict[tuple[str, str], str] = {}
+        self.was_refused: set[str] = set()
+        self.unread: list[Any] = []
+        for name, crm in self.house.crms.items():
+            crm.trouble.before_write = partial(self._look, name)
         self.by_people: dict[tuple[str, str], dict[str, Any]] = {}  # what people last put into fields that are not ours
 
     # --------------------------------------------------------------------------------------------------- what people do
@@ -61,6 +70,10 @@ class TwoCrms(RuleBasedStateMachine):
     @rule(crm=CRMS, who=WHO, rep=REPS)
     def a_rep_takes_a_lead_by_hand(self, crm: str, who: str, rep: str) -> None:
         self._edit(crm, who, owner=self.house.users[crm][rep])
+
+    @rule(crm=CRMS, who=WHO)
+    def a_lead_is_given_to_somebody_who_has_left(self, crm: str, who: str) -> None:
+        self._edit(crm, who, owner=self.gone[crm])
 
     @rule(crm=CRMS, who=WHO, status=st.sampled_from(("open", "working", "rejected")))
     def a_rep_sets_a_status_by_hand(self, crm: str, who: str, status: str) -> None:
@@ -109,6 +122,7 @@ class TwoCrms(RuleBasedStateMachine):
 
     @rule(crm=CRMS)
     def a_change_is_refused(self, crm: str) -> None:
+        self.was_refused.add(crm)
         self.house.crms[crm].trouble.refuse = lambda change: "no" if change.object == "contacts" else ""
 
     @rule(crm=CRMS)
@@ -120,7 +134,7 @@ class TwoCrms(RuleBasedStateMachine):
         trouble = self.house.crms[crm].trouble
 
         def once(_change: object) -> None:
-            trouble.before_write = lambda _later: None
+            trouble.before_write = lambda later: self._look(crm, later)
             self._edit(crm, who, note=note)
 
         trouble.before_write = once
@@ -149,16 +163,21 @@ class TwoCrms(RuleBasedStateMachine):
             assert set(change.values()) <= DECLARED[change.object]
 
     @invariant()
+    def nothing_was_overwritten_that_had_not_been_read(self) -> None:
+        assert self.unread == []
+
+    @invariant()
     def no_task_was_made_twice(self) -> None:
         self.house.tasks()
 
     def teardown(self) -> None:
         try:
             for crm in self.house.crms.values():
-                crm.trouble = Trouble()
-            for (name, _), id_ in self.contacts.items():  # somebody touches every record: what was refused is tried again
-                self.house.crms[name].edit("contacts", id_, note="at last")
-                self.by_people[(name, id_)]["note"] = "at last"
+                crm.trouble = Trouble()  # all is well again
+            for (name, _), id_ in self.contacts.items():
+                if name in self.was_refused:  # somebody mends the record: then it is tried again
+                    self.house.crms[name].edit("contacts", id_, note="mended")
+                    self.by_people[(name, id_)]["note"] = "mended"
             for _ in range(4):  # time stands still: what it brings is no unrest
                 self.house.cycle(later=timedelta(0))
             self._check_rest()
@@ -192,6 +211,16 @@ class TwoCrms(RuleBasedStateMachine):
         assert mine in ([], [clock["clock_id"] for clock in running])
         if state["phase"] in IN_PLAY:
             assert self.house.rep_of(crm, shown["owner"]) == state["owner"]
+
+    def _look(self, crm: str, change: Change) -> None:
+        """Just before a change arrives: what it was made from must be what stands there, or the CRM is going to refuse it."""
+        if change.object == "contacts" and change.record_id is not None:
+            stands, stamp = self.house.crms[crm].live("contacts")[change.record_id], change.expected_modified_at
+            has_moved = stamp is None or self.house.crms[crm].stamp_of("contacts", change.record_id) > stamp
+            if not has_moved and any(stands.get(d.field) != d.current for d in change.fields):
+                self.unread.append(change)
+            if stamp is None:
+                self.unread.append(change)
 
     def _edit(self, crm: str, who: str, **values: Any) -> None:
         if (crm, who) in self.contacts:
