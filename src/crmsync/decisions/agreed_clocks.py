@@ -22,6 +22,8 @@ def _promise(rule: ClockRule, words: Words) -> tuple[str, ...]:
     by = words.all(met_by) if rule.by is None else words("only_by", acts=words.all(met_by), department=words.department(rule.by))
     then = words("lapses") if rule.lapse is not None else words.clock(rule.next)
     due = words("else").join(_due(due, words) for due in rule.due)
+    if rule.before_contract_end is not None:
+        due = words("before_contract_end", days=rule.before_contract_end, nearer=due, instead=words.clock(rule.instead_of))
     return (words.clock(rule.kind), words.department(DEPARTMENTS[rule.phase]), due, by, _escalation(rule.escalation, words), then)
 
 

@@ -7,7 +7,7 @@ A clock runs while it is neither met nor cancelled. A breach does not end it: it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 
 import polars as pl
 
@@ -151,6 +151,33 @@ def reassign(clocks: pl.DataFrame, late: pl.DataFrame, owners: pl.DataFrame, des
     return pl.concat([_replaced(clocks, ended), _opened(fresh, clocks, desk)]).sort("clock_id")
 
 
+def renew(clocks: pl.DataFrame, former: pl.DataFrame, contracts: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """Let the clock of a contract's renewal take the place of one that would be due too late for it, once per contract.
+
+    `contracts`: person_id, contract_end (the next one). What was begun in this decision (not in `former`) leaves no trace, the
+    rest is cancelled."""
+    for rule in desk.sla.clocks:
+        if rule.before_contract_end is None:
+            continue
+        kept = clocks.filter(pl.col("kind") == rule.kind).group_by("person_id").agg(pl.col("due_at").max().alias("kept"))
+        replaced = (
+            clocks.filter(RUNNING & (pl.col("kind") == rule.instead_of))
+            .join(contracts, on="person_id", how="inner")
+            .join(kept, on="person_id", how="left")
+            .with_columns(_contract_ends(rule.before_contract_end, desk).alias("renew_at"))
+            .filter((pl.col("renew_at") <= pl.col("due_at")) & (pl.col("kept").is_null() | (pl.col("kept") < pl.col("renew_at"))))
+        )
+        if not replaced.is_empty():
+            clocks = _renewed(clocks, replaced, former, rule, desk)
+    return clocks
+
+
+def contracts_of(facts: Facts, now: datetime) -> pl.DataFrame:
+    """person_id, contract_end: of each person the next contract to end after today (UTC)."""
+    running = facts.opportunities.filter((pl.col("status") == "won") & (pl.col("contract_end") > now.date()))
+    return running.group_by("person_id").agg(pl.col("contract_end").min()).sort("person_id")
+
+
 def follow_owners(clocks: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
     """A running clock runs for whoever answers now."""
     owners = state.filter(pl.col("owner").is_not_null()).select("person_id", pl.col("owner").alias("#owner"))
@@ -165,6 +192,48 @@ def follow_owners(clocks: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
 def _among(frame: pl.DataFrame, few: pl.DataFrame, column: str) -> pl.DataFrame:
     """person_id and `column` of those of `frame` who are in `few`: a join with the many would number all of them first."""
     return frame.select("person_id", column).join(few, on="person_id", how="semi")
+
+
+def _contract_ends(days: int, desk: Desk) -> pl.Expr:
+    """So many days before the contract ends, at midnight where the default calendar is."""
+    day = (pl.col("contract_end") - timedelta(days=days)).dt.combine(time(0))
+    local = day.dt.replace_time_zone(desk.calendars.named(None).time_zone, ambiguous="earliest", non_existent="null")
+    return local.dt.convert_time_zone("UTC").cast(INSTANT)
+
+
+def _renewed(clocks: pl.DataFrame, replaced: pl.DataFrame, former: pl.DataFrame, rule: ClockRule, desk: Desk) -> pl.DataFrame:
+    now = pl.lit(desk.now, dtype=INSTANT)
+    known = former.select("clock_id")
+    ended = replaced.join(known, on="clock_id", how="semi").with_columns(
+        _breach(now), now.alias("cancelled_at"), pl.lit(rule.kind).alias("cancelled_because")
+    )
+    begun = replaced.join(ended.select("clock_id", pl.lit(True).alias("ended")), on="clock_id", how="left").select(
+        "person_id",
+        pl.lit(rule.kind).alias("kind"),
+        pl.when("ended").then(now).otherwise("started_at").alias("started_at"),
+        "owner",
+        pl.col("clock_id").str.extract(CYCLE).cast(pl.Int64).alias("cycle"),
+    )
+    kept = _replaced(
+        clocks.join(replaced.join(known, on="clock_id", how="anti"), on="clock_id", how="anti"), conform(ended, CLOCKS)
+    )
+    opened = _opened(begun, clocks, desk).join(replaced.select("person_id", "contract_end", "renew_at"), on="person_id", how="left")
+    zone = desk.calendars.named(None).time_zone
+    text = pl.format(
+        "{} - {} clock days = {}",
+        pl.col("contract_end").dt.combine(time(0)).dt.replace_time_zone(zone, ambiguous="earliest").dt.strftime(_SHOWN),
+        pl.lit(rule.before_contract_end),
+        pl.col("renew_at").dt.convert_time_zone(zone).dt.strftime(_SHOWN),
+    )
+    on_its_day = pl.col("renew_at") > pl.col("due_at")
+    dated = opened.with_columns(
+        pl.when(on_its_day).then(text).otherwise("arithmetic").alias("arithmetic"),
+        pl.max_horizontal("renew_at", "due_at").alias("due_at"),
+    )
+    return pl.concat([kept, conform(dated, CLOCKS)]).sort("clock_id")
+
+
+_SHOWN = "%Y-%m-%dT%H:%M%:z"
 
 
 def _breach(seen_at: pl.Expr) -> pl.Expr:

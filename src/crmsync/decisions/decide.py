@@ -71,6 +71,7 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
     # 9: the clocks of the phases they are in, and what is over due
     clocks = clock.start(clocks, _to_be_clocked(state, moves, facts, now), desk)
     clocks = clock.meet(clocks, _leavers(moves.clear()), desk)
+    clocks = clock.renew(clocks, before.clocks, clock.contracts_of(facts, now), desk)
     clocks, late = clock.escalate(clocks, desk)
     state, handed_on, draws = owners.hand_on(state, late, draws, staff)
     clocks = clock.reassign(clocks, late, handed_on, desk)

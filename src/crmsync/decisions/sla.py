@@ -2,7 +2,7 @@
 
     mql         first_approach → verdict        (a lapsed verdict is a recycle: the person went silent)
     sql         first_meeting  → next_activity ⟲
-    closed_won  kick_off       → customer_care ⟲
+    closed_won  kick_off       → customer_care ⟲   (before a contract ends renewal takes its turn, once per contract)
 
 So everyone in these phases has exactly one running clock: the next action with its due date (DOMAIN.md §8).
 """
@@ -46,7 +46,9 @@ class Escalation:
 class ClockRule:
     """One kind of clock. `is_first` starts with the phase, the others when their forerunner is met. `met_by` holds kinds of
     approach, "acknowledged" (CS took the baton) and "leaving" (a person moved the lead on). `by` counts only approaches by
-    reps of that department. `due` is tried in order. `lapse`: at the breach the person is recycled for this reason."""
+    reps of that department. `due` is tried in order. `lapse`: at the breach the person is recycled for this reason.
+    A clock with `before_contract_end` takes the place of the running clock `instead_of` once that would be due later than so many
+    days before the contract ends; it is due on that day, or after `due` where the day is nearer."""
 
     kind: str
     phase: str
@@ -58,6 +60,8 @@ class ClockRule:
     lapse: str | None = None
     escalation: Escalation = Escalation()
     priority: str = "normal"
+    before_contract_end: int | None = None
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,22 @@ def test_in_each_phase_the_shipped_clocks_follow_each_other_without_an_end() -> 
         while rule is not None and rule.kind not in seen:
             seen.add(rule.kind)
             rule = sla.rule(rule.next) if rule.next else None
+        seen |= {r.kind for r in sla.clocks if r.instead_of in seen and sla.rule(r.next or "")}
         assert seen == {r.kind for r in sla.clocks if r.phase == phase}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("    before_contract_end: 90        # days: due on that day ...\n", "", "rules.renewal_pair"),
+        ("    instead_of: customer_care\n", "", "rules.renewal_pair"),
+        ("    instead_of: customer_care", "    instead_of: verdict", "rules.clock_follows"),
+    ],
+)
+def test_a_clock_before_a_contract_ends_names_the_one_it_takes_the_place_of(old: str, new: str, code: str) -> None:
+    text = (RULES / "sla.yaml").read_text(encoding="utf-8")
+    assert old in text
+    assert [found for _, _, found in problems("sla", text.replace(old, new))] == [code]
 
 
 def test_the_shipped_waits_are_those_of_the_guide() -> None:

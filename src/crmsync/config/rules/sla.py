@@ -12,7 +12,7 @@ from crmsync.config.rules.place import Problems
 from crmsync.decisions.calendar import DueUnit
 from crmsync.decisions.sla import APPROACHES, DEPARTMENTS, ClockRule, Due, Escalation, Sla
 
-Kind = Literal["first_approach", "verdict", "first_meeting", "next_activity", "kick_off", "customer_care"]
+Kind = Literal["first_approach", "verdict", "first_meeting", "next_activity", "kick_off", "customer_care", "renewal"]
 Department = Literal["marketing", "inside_sales", "field_sales", "customer_success"]
 UNITS: tuple[DueUnit, ...] = ("clock_hours", "clock_days", "business_hours", "business_days")
 
@@ -57,6 +57,8 @@ class ClockFile(FileModel):
     lapse: Literal["silent", "unreached"] | None = None
     escalation: EscalationFile | None = None
     priority: Literal["high", "normal"] = "normal"
+    before_contract_end: int | None = Field(None, ge=1, le=3660)
+    instead_of: Kind | None = None
 
 
 class SlaFile(FileModel):
@@ -73,6 +75,7 @@ def load_sla(document: Document) -> Sla:
         _check_due(problems, ("clocks", kind, "due"), clock.due)
         if clock.then is not None and (clock.then not in file.clocks or file.clocks[clock.then].phase != clock.phase):
             problems.add(("clocks", kind, "then"), "rules.clock_follows", name=clock.then, phase=clock.phase)
+        _check_renewal(problems, file, kind, clock)
         if clock.then is None and "leaving" not in clock.met_by:
             problems.add(("clocks", kind), "rules.clock_ends", name=kind)
     _check_phases(problems, file)
@@ -89,6 +92,17 @@ def _check_due(problems: Problems, path: Path_, rows: list[DueFile]) -> None:
         is_for_all = row.temperature is None and row.department is None
         if is_for_all != (index == len(rows) - 1):
             problems.add((*path, index), "rules.due_for_all")
+
+
+def _check_renewal(problems: Problems, file: SlaFile, kind: Kind, clock: ClockFile) -> None:
+    """What is due before a contract ends takes the place of a clock of customers."""
+    other = file.clocks.get(clock.instead_of) if clock.instead_of else None
+    if (clock.before_contract_end is None) != (clock.instead_of is None):
+        problems.add(("clocks", kind), "rules.renewal_pair")
+    elif clock.instead_of and (
+        other is None or other.phase != "closed_won" or clock.phase != "closed_won" or clock.starts == "phase"
+    ):
+        problems.add(("clocks", kind, "instead_of"), "rules.clock_follows", name=clock.instead_of, phase="closed_won")
 
 
 def _check_phases(problems: Problems, file: SlaFile) -> None:
@@ -112,4 +126,6 @@ def _rule(kind: str, file: ClockFile, default: EscalationFile) -> ClockRule:
         lapse=file.lapse,
         escalation=(file.escalation or default).value(),
         priority=file.priority,
+        before_contract_end=file.before_contract_end,
+        instead_of=file.instead_of,
     )
