@@ -9,7 +9,7 @@ import pytest
 
 from crmsync.connect.contract import Page
 from crmsync.errors import StopConnector
-from crmsync.sync.ahead import one_ahead
+from crmsync.sync.ahead import one_ahead, runs_of
 
 PATIENCE_SECONDS = 5.0
 
@@ -75,3 +75,16 @@ def test_who_stops_early_leaves_no_thread_behind() -> None:
     assert next(walk).cursor == {"after": 0}
     walk.close()  # type: ignore[attr-defined]  # it is a generator
     assert threading.active_count() == before
+
+
+def test_runs_hold_everything_in_order_and_what_came_before_an_error_comes_first() -> None:
+    def receipts() -> Iterator[int]:
+        yield from range(5)
+        raise StopConnector("connect.stop")
+
+    runs: list[tuple[int, ...]] = []
+    with pytest.raises(StopConnector):
+        runs.extend(runs_of(receipts(), 2))
+    assert runs == [(0, 1), (2, 3), (4,)]
+    assert list(runs_of(range(4), 2)) == [(0, 1), (2, 3)]
+    assert list(runs_of((), 2)) == []

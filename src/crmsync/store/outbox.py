@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -287,7 +286,7 @@ def _unsettled(*states: str) -> ColumnElement[bool]:
 
 
 def _dump(change: Change) -> bytes:
-    return orjson.dumps(dataclasses.asdict(change))
+    return orjson.dumps(change)  # which knows dataclasses
 
 
 def _load(body: bytes) -> Change:

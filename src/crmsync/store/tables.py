@@ -475,10 +475,10 @@ class OutboxRow(SQLModel, table=True):
     it, because it arrived, or because a later plan looked at its person again. `seen_at` is the CRM's stamp in the answer."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("outbox_unsettled", "is_settled", "state"),)
+    __table_args__ = (Index("outbox_unsettled", "is_settled", "state"), Index("outbox_run_key", "run_id", "key"))
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(index=True)
-    run_id: str = Field(index=True)
+    run_id: str
     connection: str
     object: str
     target: str

@@ -14,6 +14,8 @@ from crmsync.connect.contract import PushBatch
 from crmsync.errors import CrmsyncError
 from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import RawRecord, RecordRef
+from crmsync.sync.ahead import one_ahead, runs_of
+from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.pull import Failure
 from crmsync.sync.workspace import Connection, Progress, Workspace
 
@@ -71,26 +73,21 @@ class _Sender:
     progress: Progress
 
     def send(self, batch: PushBatch) -> None:
-        """Send a batch. What the CRM has answered is recorded even where the connection stops in the middle of it."""
+        """Send a batch; the next calls travel while answers to the last ones are recorded. What the CRM has answered is recorded
+        even where the connection stops in the middle of it."""
         changes = {change.key: change for change in batch.changes}
         creating = [str(change.key_value) for change in batch.changes if change.operation == "create"]
         self.workspace.store.outbox.mark_sending(self.run_id, changes, self.now, creating)
         self.progress.started("apply", self.connection.name, batch.object, len(changes))
-        answered: list[tuple[Change, Receipt]] = []
-        try:
-            for receipt in self.connection.connector.push(batch):
-                answered.append((changes[receipt.key], receipt))
-                if len(answered) >= _RECORD_EVERY:
-                    self._record(batch.object, answered)
-                    answered = []
-        finally:
-            self._record(batch.object, answered)
+        receipts = self.connection.connector.push(batch)
+        with collector_at_rest() as sweep:
+            for answered in one_ahead(runs_of(receipts, _RECORD_EVERY)):
+                self._record(batch.object, [(changes[receipt.key], receipt) for receipt in answered])
+                sweep()
         self.progress.finished("apply", self.connection.name, batch.object)
 
     def _record(self, object_: str, answered: Settled) -> None:
         """Confirm receipts and remember what the CRM now holds, in one transaction."""
-        if not answered:
-            return
         store, now = self.workspace.store, self.now
         settled = [(change, receipt) for change, receipt in answered if receipt.outcome in ("written", "unchanged")]
         versions = self._versions(object_, settled)

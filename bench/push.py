@@ -1,0 +1,175 @@
+"""Writing back: what it costs in calls, and in time beside a bare loop that sends full batches and remembers nothing.
+
+    python bench/push.py [--quick]
+
+Ours is the whole of it: the changes recorded before they are sent, compared with the present, sent, each confirmed by a receipt,
+and what the CRM now holds remembered. Planning is not in it. The sandbox runs in a process of its own; the floor and we write to
+different people, so that neither looks like somebody else's edit to the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+
+import httpx
+import orjson
+
+from common import Board, asked, leave, say, take_turns
+from crmsync.model.changes import Change, FieldDiff
+from crmsync.sandbox.world.control import SandboxCredentials
+from crmsync.sync.apply import apply
+from crmsync.sync.workspace import Silent, Workspace
+from pull import pull_all
+from tenant import Served, served
+from worker import PEOPLE, workspace
+
+CRMS = ("salesforce", "hubspot")
+BATCH = {"salesforce": 200, "hubspot": 100}
+FIELDS = {
+    "salesforce": ("crmsync_score__c", "crmsync_temperature__c", "crmsync_reason_ja__c"),
+    "hubspot": ("crmsync_score", "crmsync_temperature", "crmsync_reason_ja"),
+}
+API = "/services/data/v66.0/composite/sobjects"
+
+
+def main() -> None:
+    given = asked(__doc__ or "", CRMS)
+    updates, turns = (1_000, 3) if given.quick else (20_000, 3)
+    board = Board("push")
+    for crm in CRMS:
+        if given.only in ("", crm):
+            push(board, crm, updates, turns)
+    leave(board)
+
+
+def push(board: Board, crm: str, updates: int, turns: int) -> None:
+    """One CRM: half of its people are the floor's, half are ours."""
+    with served(crm, 2 * updates, 10) as tenant, workspace(tenant) as space:
+        now = tenant.now()
+        pull_all(space, now)
+        ids = space.store.staging.known_ids("crm", PEOPLE[crm])
+        theirs, mine = ids[:updates], ids[updates:]
+        ours = Ours(space, tenant, mine)
+        ours.prepare()
+        ours.write()  # what is read once per process is read
+        ours.prepare()
+        tenant.calls()
+        ours.write()
+        calls = tenant.calls()
+        scores = count(1_000)
+        timed = take_turns(lambda: _bare(tenant, theirs, next(scores)), ours.write, turns, ours.prepare)
+    fewest, formula = fewest_calls(crm, updates)
+    total = sum(calls.values())
+    board.put(f"{crm}: calls ÷ fewest", total / fewest, at_most=1.02, detail=f"{total} ÷ {fewest} = {formula}")
+    for kind, number in sorted(calls.items(), key=lambda item: -item[1]):
+        say(f"         {number:6d}  {kind}")
+    detail = timed.shown(updates, "updates")
+    board.put(f"{crm}: journalled write-back, times the bare loop", timed.times_the_floor, at_most=1.5, detail=detail)
+
+
+def fewest_calls(crm: str, updates: int) -> tuple[int, str]:
+    """Salesforce: one look at what has changed since, which pages by 2,000 only where something has; then collections of 200, each
+    in one composite call with the look at what came of it. HubSpot: the present read by 100, and written by 100."""
+    batches = math.ceil(updates / BATCH[crm])
+    if crm == "salesforce":
+        return 1 + batches, f"one look + {updates:,} / 200 written"
+    return 2 * batches, f"{updates:,} / 100 compared + {updates:,} / 100 written"
+
+
+@dataclass
+class Ours:
+    """Our side: the changes of the next turn, made ready by `prepare`."""
+
+    space: Workspace
+    tenant: Served
+    ids: Sequence[str]
+    changes: list[Change] = field(default_factory=list)
+    score: int = 0
+
+    def prepare(self) -> None:
+        """What planning would have wished: other values than those that are there, on the versions we know."""
+        self.score += 1
+        known = self.space.store.staging.latest("crm", PEOPLE[self.tenant.crm], self.ids)
+        self.changes = [_change(self.tenant.crm, id_, known[id_].modified_at, self.score) for id_ in self.ids]
+
+    def write(self) -> None:
+        """Record what is wanted, send it, confirm it. Raises where a single one was not written."""
+        now, store = self.tenant.now(), self.space.store
+        with store.transaction() as db:
+            run_id = store.runs.begin(db, "bench", now, is_rehearsal=True, definitions="")
+            store.outbox.plan(db, run_id, self.changes, now)
+        applied = apply(self.space, run_id, now, Silent(), frozenset())
+        if applied.failures or applied.written != len(self.ids):
+            raise AssertionError(f"{applied.outcomes} {applied.failures}")
+
+
+def _change(crm: str, id_: str, stamp: datetime | None, score: int) -> Change:
+    return Change(
+        key=f"{id_}:{score}",
+        connection="crm",
+        object=PEOPLE[crm],
+        operation="update",
+        fields=tuple(FieldDiff(name, None, None, value) for name, value in _values(crm, score).items()),
+        person_id=f"p{id_}",
+        record_id=id_,
+        expected_modified_at=stamp,
+    )
+
+
+def _values(crm: str, score: int) -> dict[str, object]:
+    name, temperature, reason = FIELDS[crm]
+    wanted = score if crm == "salesforce" else str(score)
+    return {name: wanted, temperature: ("hot", "warm", "cold")[score % 3], reason: f"料金ページを {score} 回見ました"}
+
+
+# ---------------------------------------------------------------------------------------------------------------- the floor
+
+
+def _bare(tenant: Served, ids: Sequence[str], score: int) -> None:
+    """Full batches, one after the other, each answer parsed and thrown away."""
+    request, token = _REQUESTS[tenant.crm], _token(tenant)
+    size, values = BATCH[tenant.crm], _values(tenant.crm, score)
+    limits = httpx.Limits(max_connections=1)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    with httpx.Client(base_url=tenant.url, limits=limits, timeout=600, trust_env=False, headers=headers) as client:
+        for start in range(0, len(ids), size):
+            method, path, body = request(ids[start : start + size], values)
+            answer = client.request(method, path, content=orjson.dumps(body))
+            answer.raise_for_status()
+            orjson.loads(answer.content)
+
+
+Request = Callable[[Sequence[str], Mapping[str, object]], tuple[str, str, object]]
+
+
+def _collection(ids: Sequence[str], values: Mapping[str, object]) -> tuple[str, str, object]:
+    rows = [{"attributes": {"type": "Lead"}, "id": id_, **values} for id_ in ids]
+    return "PATCH", API, {"allOrNone": False, "records": rows}
+
+
+def _batch_update(ids: Sequence[str], values: Mapping[str, object]) -> tuple[str, str, object]:
+    return "POST", "/crm/v3/objects/contacts/batch/update", {"inputs": [{"id": id_, "properties": values} for id_ in ids]}
+
+
+_REQUESTS: Mapping[str, Request] = {"salesforce": _collection, "hubspot": _batch_update}
+
+
+def _token(tenant: Served) -> str:
+    known = SandboxCredentials()
+    if tenant.crm == "hubspot":
+        return known.hubspot_token
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": known.salesforce_client_id,
+        "client_secret": known.salesforce_client_secret,
+    }
+    answer = httpx.post(f"{tenant.url}/services/oauth2/token", data=form)
+    return str(answer.raise_for_status().json()["access_token"])
+
+
+if __name__ == "__main__":
+    main()
