@@ -125,15 +125,25 @@ def test_what_a_record_showed_earlier_and_shows_no_more_is_forgotten(house: Hous
     assert house.store.entities.frame(Approach).is_empty()
 
 
-def test_a_changed_mapping_reads_everything_that_was_staged_anew(house: House) -> None:
+def test_a_mapping_that_asks_for_another_field_pulls_and_reads_everything_anew(house: House) -> None:
     house.contact("sfa", "a@acme.example", note="logistics")
     _learn(house)
     assert house.store.entities.frame(PersonSeen)["industry"].to_list() == [None]
     person = mappings()["contacts"].entities[0]
     wider = type(person)(person.kind, (*person.fields, ReadField("industry", sources=("note",))), person.when)
     house.reopen(without(mappings(), "contacts", entities=(wider,)))
-    house.sfa.edit("contacts", "c0001", note="logistics")
     _learn(house)
+    assert house.store.entities.frame(PersonSeen)["industry"].to_list() == ["logistics"]
+
+
+def test_a_mapping_that_reads_the_same_fields_otherwise_pulls_nothing_again(house: House) -> None:
+    house.contact("sfa", "a@acme.example", reason="logistics")
+    _learn(house)
+    person = mappings()["contacts"].entities[0]
+    other = type(person)(person.kind, (*person.fields, ReadField("industry", sources=("reason",))), person.when)
+    house.reopen(without(mappings(), "contacts", entities=(other,)))
+    again = _learn(house)
+    assert [stream.records for stream in again.streams if (stream.connection, stream.object) == ("sfa", "contacts")] == [0]
     assert house.store.entities.frame(PersonSeen)["industry"].to_list() == ["logistics"]
 
 
