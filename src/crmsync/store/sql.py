@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 import polars as pl
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     ColumnElement,
     Connection,
@@ -31,10 +30,10 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import SQLModel
 
+from crmsync.store.columns import frame_of
 from crmsync.store.tables import Instant, to_micros
 
 CHUNK = 500  # ids in one IN list: far under SQLite's limit of 32,766 parameters, and a plan that stays cached
-INSTANT = pl.Datetime("us", "UTC")
 
 
 def table_of(model: type[SQLModel]) -> Table:
@@ -143,34 +142,7 @@ def read_frame(
 ) -> pl.DataFrame:
     """The rows of a table as a frame, instants as Datetime("us", "UTC"), sorted by primary key."""
     table = table_of(model)
-    chosen = [table.c[name] for name in (columns or table.c.keys())]
-    raw = [type_coerce(c, BigInteger).label(c.name) if isinstance(c.type, Instant) else c for c in chosen]
-    statement = select(*raw).where(*where).order_by(*table.primary_key)
-    rows = connection.execute(statement).fetchall()
-    schema = {column.name: _dtype(column) for column in chosen}
-    if not rows:
-        return _typed(pl.DataFrame(schema=schema), chosen)
-    return _typed(pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row"), chosen)
-
-
-def _typed(frame: pl.DataFrame, columns: Sequence[Any]) -> pl.DataFrame:
-    instants = [c.name for c in columns if isinstance(c.type, Instant)]
-    return frame.with_columns(pl.col(instants).cast(INSTANT)) if instants else frame
-
-
-def _dtype(column: Any) -> pl.DataType | type[pl.DataType]:
-    if isinstance(column.type, Instant):
-        return pl.Int64
-    python = column.type.python_type
-    kinds: dict[type, pl.DataType | type[pl.DataType]] = {
-        bool: pl.Boolean,
-        int: pl.Int64,
-        float: pl.Float64,
-        bytes: pl.Binary,
-    }
-    if python.__name__ == "date":
-        return pl.Date
-    return kinds.get(python, pl.String)
+    return frame_of(connection, table, [table.c[name] for name in (columns or table.c.keys())], where)
 
 
 def frame_rows(frame: pl.DataFrame, **constant: Any) -> list[dict[str, Any]]:
