@@ -35,7 +35,7 @@ reps:
 """
 
 
-def configure(directory: Path, tenant: Served, options: str = "") -> None:
+def configure(directory: Path, crm: str, url: str, options: str = "") -> None:
     """Write a configuration for one tenant: shipped rules and mappings, people and their acts, no throttling, no overlap of
     windows (nobody writes while we read). `options` are more of the connection's options, as YAML."""
     secrets = directory / "secrets"
@@ -49,12 +49,12 @@ def configure(directory: Path, tenant: Served, options: str = "") -> None:
         f"""\
 connections:
   - name: crm
-    connector: {tenant.crm}
+    connector: {crm}
     role: both
-    base_urls: {{api: "{tenant.url}", login: "{tenant.url}"}}
-    auth: {_AUTH[tenant.crm]}
-    objects: [{", ".join(OBJECTS[tenant.crm])}]
-    options: {{{_STILL[tenant.crm]}{more}}}
+    base_urls: {{api: "{url}", login: "{url}"}}
+    auth: {_AUTH[crm]}
+    objects: [{", ".join(OBJECTS[crm])}]
+    options: {{{_STILL[crm]}{more}}}
     budget: [{{lane: burst, calls: 1000000, seconds: 1}}, {{lane: search, calls: 1000000, seconds: 1}}]
 """,
         encoding="utf-8",
@@ -66,7 +66,7 @@ def workspace(tenant: Served, options: str = "") -> Iterator[Workspace]:
     """A wired workspace with an empty store, thrown away afterwards."""
     with tempfile.TemporaryDirectory(prefix="crmsync-bench-") as name:
         directory = Path(name) / "config"
-        configure(directory, tenant, options)
+        configure(directory, tenant.crm, tenant.url, options)
         opened = open_workspace(directory)
         try:
             yield opened
