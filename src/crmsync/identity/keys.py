@@ -14,7 +14,7 @@ def email_key(text: str | None) -> str | None:
     business of the mail server, and two addresses that one server takes for one may be two people on another."""
     folded = unicodedata.normalize("NFKC", text or "").casefold().strip()
     local, at, domain = folded.partition("@")
-    if not local or not at or not domain or "@" in domain or any(char.isspace() for char in folded):
+    if not local or not at or not domain or "@" in domain or len(folded.split(maxsplit=1)) > 1:
         return None
     return folded
 

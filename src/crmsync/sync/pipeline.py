@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from crmsync.errors import StopConnector
 from crmsync.sync.apply import Applied, apply
+from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.decide import decide
 from crmsync.sync.keep import keep
 from crmsync.sync.normalise import Following, normalise
@@ -45,13 +46,15 @@ def learn(workspace: Workspace, moment: Moment, progress: Progress | None = None
 
 def prepare(workspace: Workspace, moment: Moment) -> Prepared:
     """Decide and plan on what is known, in memory alone."""
-    return plan(workspace, decide(workspace, moment.now), moment.now)
+    with collector_at_rest():
+        return plan(workspace, decide(workspace, moment.now), moment.now)
 
 
 def send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Moment, progress: Progress | None = None) -> Cycle:
     """Keep the decisions and the plan in one transaction, then apply exactly that plan. A connection that stopped while it was
     pulled is sent nothing: what it holds now is not known."""
-    run_id = keep(workspace, prepared, moment)
+    with collector_at_rest():
+        run_id = keep(workspace, prepared, moment)
     applied = apply(workspace, run_id, moment.now, progress or Silent(), pulled.failed)
     cycle = Cycle(run_id, pulled, prepared, applied)
     workspace.store.runs.end(run_id, "done" if cycle.is_complete else "incomplete", applied.outcomes)
