@@ -145,3 +145,21 @@ def test_many_rows_keep_their_order_and_their_own_calendar() -> None:
     found = due_column(pl.DataFrame(rows, schema=schema, orient="row"), CALENDARS)
     wanted = ["2027-01-04T11:30", "2026-05-02T17:00", "2026-12-29T11:30", "2026-05-11T17:00"]
     assert found["due_at"].to_list() == [tokyo(text) for text in wanted]
+
+
+@settings(max_examples=20, deadline=None)
+@given(starts=st.lists(INSTANTS, min_size=2, max_size=6), unit=st.sampled_from(["business_hours", "business_days"]))
+def test_a_row_among_others_is_due_as_it_is_alone(starts: list[datetime], unit: str) -> None:
+    together = pl.concat([due(start, unit, n + 1).drop("due_at", "arithmetic") for n, start in enumerate(starts)])
+    alone = pl.concat([due(start, unit, n + 1) for n, start in enumerate(starts)])
+    assert due_column(together, CALENDARS).equals(alone)
+    shares = pl.concat([business_share(alone[n], CALENDARS, (50, 150)) for n in range(len(starts))])
+    assert business_share(alone, CALENDARS, (50, 150)).equals(shares)
+
+
+def test_the_days_skipped_are_those_of_the_printed_arithmetic() -> None:
+    due_at, skipped = PLAIN.add_business_days(tokyo("2026-05-01T17:00"), 1)
+    assert due_at == tokyo("2026-05-07T17:00")
+    printed = due(tokyo("2026-05-01T17:00"), "business_days", 1)["arithmetic"][0].partition("; skipped ")[2]
+    assert ", ".join(f"{s.day.isoformat()} {s.why}" for s in skipped) == printed
+    assert PLAIN.skipped(tokyo("2026-05-02T15:00"), tokyo("2026-05-02T16:00"))[0].day == date(2026, 5, 2)

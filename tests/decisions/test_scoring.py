@@ -103,6 +103,11 @@ def test_points_taken_away_stop_at_the_cap_too() -> None:
     assert points(interest("unsubscribed", "seminar", -4, cap=10), {}, 0, 1, 2) == -10
 
 
+def test_a_cap_holds_for_small_points_too() -> None:
+    assert points(interest("opened", "seminar", 0.5, cap=1), {}, 0, 1, 2, 3) == 1
+    assert points(interest("opened", "seminar", -0.5, cap=1), {}, 0, 1, 2, 3) == -1
+
+
 def test_halves_round_away_from_zero_on_both_sides() -> None:
     assert points(interest("a", "seminar", 0.01, half_life_days=1), {}, 1) == 0.01
     assert points(interest("a", "seminar", -0.01, half_life_days=1), {}, 1) == -0.01
