@@ -221,3 +221,10 @@ def test_instants_are_kept_when_nothing_about_the_owner_changes(case: Any) -> No
     at: datetime = case.state("p1")["owner_at"]
     case.decide(days=1)
     assert case.state("p1")["owner_at"] == at
+
+
+@pytest.mark.parametrize(
+    ("employees", "size"), [(None, None), (0, None), (1, "small"), (100, "small"), (101, "large"), (10**6, "large")]
+)
+def test_a_size_includes_both_ends_of_its_band(employees: int | None, size: str | None) -> None:
+    assert ROUTING.size_of(employees) == size
