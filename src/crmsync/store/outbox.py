@@ -9,17 +9,30 @@ from typing import Any
 
 import orjson
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Text, and_, bindparam, func, select
 
 from crmsync.model.changes import Association, Change, FieldDiff, Receipt
 from crmsync.model.records import RecordRef
 from crmsync.store import tables
-from crmsync.store.sql import chunks, insert_all, read_frame, table_of, upsert
+from crmsync.store.sql import chunks, insert_all, read_frame, run_for_all, table_of, upsert
 
 _OUTBOX = table_of(tables.OutboxRow)
 _BASES = table_of(tables.BaseRow)
 _PLACED = table_of(tables.PlacedTask)
 _LATEST = table_of(tables.RawLatest)
+_CONFIRM = (
+    _OUTBOX.update()
+    .where(_OUTBOX.c.run_id == bindparam("of_run"), _OUTBOX.c.key == bindparam("of_key"))
+    .values(
+        state=bindparam("outcome"),
+        is_settled=bindparam("has_arrived"),
+        seen_at=bindparam("stamp"),
+        record_id=func.coalesce(bindparam("of_record", type_=Text()), _OUTBOX.c.record_id),
+        finished_at=bindparam("at"),
+        code=bindparam("said_code"),
+        message=bindparam("said"),
+    )
+)
 # It may not have arrived, or not yet.
 OPEN_STATES = ("planned", "sending", "retry", "unknown")
 # What the record holds now cannot be told from what we know of it.
@@ -104,22 +117,11 @@ class Outbox:
         if not receipts:
             return
         arrived = ("written", "unchanged")
-        statement = (
-            _OUTBOX.update()
-            .where(_OUTBOX.c.run_id == run_id, _OUTBOX.c.key == bindparam("of_key"))
-            .values(
-                state=bindparam("outcome"),
-                is_settled=bindparam("has_arrived"),
-                seen_at=bindparam("stamp"),
-                record_id=func.coalesce(bindparam("of_record"), _OUTBOX.c.record_id),
-                finished_at=now,
-                code=bindparam("said_code"),
-                message=bindparam("said"),
-            )
-        )
         rows = [
             {
+                "of_run": run_id,
                 "of_key": r.key,
+                "at": now,
                 "outcome": r.outcome,
                 "has_arrived": r.outcome in arrived,
                 "stamp": r.modified_at,
@@ -129,7 +131,7 @@ class Outbox:
             }
             for r in receipts
         ]
-        db.execute(statement, rows)
+        run_for_all(db, _CONFIRM, rows)
 
     def unfinished_persons(self, connections: Sequence[str]) -> list[str]:
         """Persons with a change at these connections that did not arrive for sure: they are planned again."""

@@ -13,6 +13,7 @@ import orjson
 import polars as pl
 from sqlalchemy import (
     Boolean,
+    ColumnDefault,
     ColumnElement,
     Connection,
     Dialect,
@@ -53,6 +54,12 @@ def insert_all(connection: Connection, model: type[SQLModel], rows: Sequence[Map
         _write(connection, _insertion(model, tuple(rows[0]), connection.dialect), rows)
 
 
+def run_for_all(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run one statement of a module, with a `bindparam` for each key of the rows, once for each row."""
+    if rows:
+        _write(connection, _statement(statement, tuple(rows[0]), connection.dialect), rows)
+
+
 @dataclass(frozen=True, slots=True)
 class _Writing:
     """A statement for many rows. Where the driver takes values by position, `text` is what it is given and `bind` makes them of
@@ -77,43 +84,60 @@ def _upsertion(model: type[SQLModel], names: tuple[str, ...], dialect: Dialect) 
     statement = insert(table)
     keys = [column.name for column in table.primary_key]
     others = {name: statement.excluded[name] for name in names if name not in keys}
-    if others:
-        return _writing(table, statement.on_conflict_do_update(index_elements=keys, set_=others), names, dialect)
-    return _writing(table, statement.on_conflict_do_nothing(index_elements=keys), names, dialect)
+    conflict: Any = {"index_elements": keys}
+    final = statement.on_conflict_do_update(**conflict, set_=others) if others else statement.on_conflict_do_nothing(**conflict)
+    return _writing(final, final.compile(dialect=dialect, column_keys=list(names)), names, _defaults(table), dialect)
 
 
 @lru_cache(maxsize=256)
 def _insertion(model: type[SQLModel], names: tuple[str, ...], dialect: Dialect) -> _Writing:
     table = table_of(model)
-    return _writing(table, table.insert(), names, dialect)
+    statement = table.insert()
+    return _writing(statement, statement.compile(dialect=dialect, column_keys=list(names)), names, _defaults(table), dialect)
 
 
-def _writing(table: Table, statement: Any, names: tuple[str, ...], dialect: Dialect) -> _Writing:
-    compiled = statement.compile(dialect=dialect, column_keys=list(names))
+@lru_cache(maxsize=256)
+def _statement(statement: Executable, names: tuple[str, ...], dialect: Dialect) -> _Writing:
+    return _writing(statement, statement.compile(dialect=dialect), names, {}, dialect)  # type: ignore[attr-defined]  # it has one
+
+
+def _defaults(table: Table) -> dict[str, Any]:
+    """What columns hold where nothing is said."""
+    return {
+        column.name: column.default.arg
+        for column in table.c
+        if isinstance(column.default, ColumnDefault) and column.default.is_scalar
+    }
+
+
+def _writing(
+    statement: Executable, compiled: Any, names: tuple[str, ...], defaults: Mapping[str, Any], dialect: Dialect
+) -> _Writing:
     places = tuple(compiled.positiontup or ())
-    if set(places) != set(names) or len(names) < 2:  # by name, or with values of its own (a default): leave it to SQLAlchemy
-        return _Writing(statement)
-    take = itemgetter(*places)
-    marks = [(place, _marker(table.c[name], dialect)) for place, name in enumerate(places)]
+    others = {name: defaults[name] for name in places if name not in names and name in defaults}
+    if not places or not set(names) <= set(places) or not set(places) <= {*names, *others}:
+        return _Writing(statement)  # by name, or with values of its own: leave it to SQLAlchemy
+    take = itemgetter(*places, places[0])  # once more than needed: one alone would come without its tuple
+    marks = [(place, _marker(compiled.binds[name].type, dialect)) for place, name in enumerate(places)]
     special = [(place, mark) for place, mark in marks if mark is not None]
 
     def bind(row: Mapping[str, Any]) -> Sequence[Any]:
-        values = list(take(row))
+        values = list(take({**others, **row} if others else row))
         for place, mark in special:
             if values[place] is not None:
                 values[place] = mark(values[place])
-        return tuple(values)
+        return tuple(values[:-1])
 
     return _Writing(statement, str(compiled), bind)
 
 
-def _marker(column: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
-    """How a value of this column is handed to the driver; None where it goes as it is."""
-    if isinstance(column.type, Instant):
+def _marker(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
+    """How a value of this type is handed to the driver; None where it goes as it is."""
+    if isinstance(kind, Instant):
         return to_micros
-    if isinstance(column.type, Boolean | LargeBinary):
+    if isinstance(kind, Boolean | LargeBinary):
         return None
-    found: Callable[[Any], Any] | None = column.type.dialect_impl(dialect).bind_processor(dialect)
+    found: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
     return found
 
 

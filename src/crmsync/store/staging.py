@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from crmsync.model.records import RawRecord, RecordRef
-from crmsync.store.sql import among, insert_all, table_of, upsert
+from crmsync.store.sql import among, insert_all, run_for_all, table_of, upsert
 from crmsync.store.tables import Again, CursorRow, RawLatest, RawVersion, Watermark
 
 _VERSIONS = table_of(RawVersion)
@@ -27,6 +27,15 @@ _STAGED = tuple(
 )
 
 
+_RESTAMP = (
+    _LATEST.update()
+    .where(
+        _LATEST.c.connection == bindparam("of_connection"),
+        _LATEST.c.object == bindparam("of_object"),
+        _LATEST.c.record_id == bindparam("of_record"),
+    )
+    .values(modified_at=bindparam("stamp"))
+)
 # How much older than the stored one a version must be to count as a late delivery: HubSpot's search cuts the milliseconds off.
 LATE_BY = timedelta(seconds=1)
 
@@ -273,13 +282,7 @@ def _is_newer(stamp: datetime | None, known: datetime | None) -> bool:
 
 def _restamp(db: Connection, connection: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """The same content under a newer stamp: the version stands, and is compared under the new stamp before it is written to."""
-    if rows:
-        mine = (
-            _LATEST.c.connection == connection,
-            _LATEST.c.object == bindparam("of_object"),
-            _LATEST.c.record_id == bindparam("of_record"),
-        )
-        db.execute(_LATEST.update().where(*mine).values(modified_at=bindparam("stamp")), list(rows))
+    run_for_all(db, _RESTAMP, [{"of_connection": connection, **row} for row in rows])
 
 
 def _known_versions(db: Connection, connection: str, records: Mapping[tuple[str, str], RawRecord]) -> dict[tuple[str, str], _Known]:
