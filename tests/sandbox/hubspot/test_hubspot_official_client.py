@@ -7,21 +7,31 @@ from typing import Any
 
 import pytest
 from hubspot import HubSpot
-from hubspot.crm.associations.v4 import BatchInputPublicFetchAssociationsBatchRequest
+from hubspot.crm.associations.v4 import (
+    AssociationSpec,
+    BatchInputPublicAssociationMultiPost,
+    BatchInputPublicDefaultAssociationMultiPost,
+    BatchInputPublicFetchAssociationsBatchRequest,
+)
 from hubspot.crm.contacts import (
     BatchInputSimplePublicObjectBatchInput,
     BatchInputSimplePublicObjectBatchInputForCreate,
     BatchInputSimplePublicObjectBatchInputUpsert,
     BatchInputSimplePublicObjectId,
     BatchReadInputSimplePublicObjectId,
+    PublicGdprDeleteInput,
     PublicMergeInput,
     PublicObjectSearchRequest,
     SimplePublicObjectInput,
     SimplePublicObjectInputForCreate,
 )
 from hubspot.crm.contacts.exceptions import ApiException
+from hubspot.crm.lists import ListCreateRequest
 from hubspot.crm.properties import PropertyCreate, PropertyUpdate
+from urllib3.exceptions import MaxRetryError
+from urllib3.util.retry import Retry
 
+from crmsync.sandbox.faults import Fault, FaultKind, Faults
 from crmsync.sandbox.hubspot.config import Credentials
 
 
@@ -53,6 +63,105 @@ def test_a_wrong_refresh_token_is_a_400_with_oauths_own_keys(served: Callable[..
             grant_type="refresh_token", client_id=known.client_id, client_secret=known.client_secret, refresh_token="other"
         )
     assert caught.value.status == 400  # type: ignore[attr-defined]  # the client's own exception
+
+
+def test_a_token_tells_its_scopes_and_a_wrong_one_is_a_401(served: Callable[..., Any]) -> None:
+    started = served(credentials=Credentials(scopes=("oauth", "crm.objects.contacts.read")))
+    known = started.portal.config.credentials
+    tokens = HubSpot(host=started.url).oauth.tokens_api.create(
+        grant_type="refresh_token", client_id=known.client_id, client_secret=known.client_secret, refresh_token=known.refresh_token
+    )
+    told = HubSpot(host=started.url).oauth.access_tokens_api.get(tokens.access_token)
+    assert sorted(told.scopes) == ["crm.objects.contacts.read", "oauth"]
+    with pytest.raises(ApiException, match="EXPIRED_AUTHENTICATION") as wrong:
+        HubSpot(access_token="other", host=started.url).crm.contacts.basic_api.get_page()
+    assert wrong.value.status == 401
+    allowed = HubSpot(access_token=tokens.access_token, host=started.url)
+    assert allowed.crm.contacts.basic_api.get_page().results == []
+    with pytest.raises(Exception, match="MISSING_SCOPES") as missing:
+        allowed.crm.deals.basic_api.get_page()
+    assert missing.value.status == 403  # type: ignore[attr-defined]  # the client's own exception
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "status", "said"),
+    [
+        (FaultKind.LIMIT, "TEN_SECONDLY_ROLLING", 429, "TEN_SECONDLY_ROLLING"),
+        (FaultKind.LIMIT, "DAILY", 429, "DAILY"),
+        (FaultKind.HTML_502, "", 502, "Bad Gateway"),
+        (FaultKind.EXPIRED_TOKEN, "", 401, "EXPIRED_AUTHENTICATION"),
+    ],
+)
+def test_trouble_is_the_clients_own_exception_with_status_and_body(
+    served: Callable[..., Any], kind: FaultKind, detail: str, status: int, said: str
+) -> None:
+    started = served(faults=Faults([Fault(kind, detail=detail)]))
+    with pytest.raises(ApiException, match=said) as refused:
+        HubSpot(access_token=started.token, host=started.url).crm.contacts.basic_api.get_page()
+    assert refused.value.status == status
+
+
+def test_its_retries_help_a_read_and_not_a_write(served: Callable[..., Any]) -> None:
+    once = Fault(FaultKind.LIMIT, route="/contacts", calls=(1, 3), detail="SECONDLY")
+    started = served(faults=Faults([once]))
+    patient = HubSpot(access_token=started.token, host=started.url, retry=Retry(total=2, status_forcelist=(429,)))
+    api = patient.crm.contacts.basic_api
+    assert api.get_page().results == []
+    with pytest.raises(ApiException, match="429"):
+        api.create(SimplePublicObjectInputForCreate(properties={"email": "a@example.com"}, associations=[]))
+    always = served(faults=Faults([Fault(FaultKind.LIMIT, detail="SECONDLY")]))
+    hopeless = HubSpot(access_token=always.token, host=always.url, retry=Retry(total=1, status_forcelist=(429,)))
+    with pytest.raises(MaxRetryError):
+        hopeless.crm.contacts.basic_api.get_page()
+
+
+@pytest.mark.parametrize(
+    ("properties", "status", "category"),
+    [
+        ({"email": "p1@example.com"}, 409, "CONFLICT"),
+        ({"email": "n@example.com", "no_such_property": "1"}, 400, "VALIDATION_ERROR"),
+        ({"email": "n@example.com", "lifecyclestage": "nonsense"}, 400, "VALIDATION_ERROR"),
+        ({"email": "no address"}, 400, "VALIDATION_ERROR"),
+    ],
+)
+def test_a_refused_contact_has_its_category(people: Any, properties: dict[str, str], status: int, category: str) -> None:
+    _, client, _ = people
+    with pytest.raises(ApiException, match=category) as refused:
+        client.crm.contacts.basic_api.create(SimplePublicObjectInputForCreate(properties=properties, associations=[]))
+    assert refused.value.status == status
+
+
+def test_get_all_walks_every_page(people: Any) -> None:
+    _, client, ids = people
+    assert [row.id for row in client.crm.contacts.get_all(properties=["email"])] == ids
+
+
+def test_a_search_goes_on_by_offset_over_more_than_two_pages(people: Any) -> None:
+    started, client, ids = people
+    started.settle()
+    seen: list[str] = []
+    after = "0"
+    while after:
+        request = PublicObjectSearchRequest(filter_groups=[], sorts=["hs_object_id"], properties=["email"], limit=100, after=after)
+        page = client.crm.contacts.search_api.do_search(request)
+        seen += [row.id for row in page.results]
+        after = page.paging.next.after if page.paging else ""
+    assert (page.total, seen) == (len(ids), ids)
+
+
+def test_a_batch_of_101_is_refused_whole(people: Any) -> None:
+    _, client, _ = people
+    rows = [{"properties": {"email": f"over{n}@example.com"}, "associations": []} for n in range(101)]
+    with pytest.raises(ApiException, match="400"):
+        client.crm.contacts.batch_api.create(BatchInputSimplePublicObjectBatchInputForCreate(inputs=rows))
+
+
+def test_a_contact_that_is_erased_is_nowhere(people: Any) -> None:
+    _, client, ids = people
+    client.crm.contacts.basic_api.purge(PublicGdprDeleteInput(object_id=ids[0]))
+    with pytest.raises(ApiException, match="404"):
+        client.crm.contacts.basic_api.get_by_id(ids[0])
+    assert client.crm.contacts.basic_api.get_page(archived=True).results == []
 
 
 def test_paging_reaches_every_contact_once(people: Any) -> None:
@@ -242,3 +351,31 @@ def test_associations_come_in_pages_with_their_types(served: Callable[..., Any])
     more = BatchInputPublicFetchAssociationsBatchRequest(inputs=[{"id": contact, "after": found.paging.next.after}])
     (rest,) = api.get_page("contacts", "companies", more).results
     assert ([row.to_object_id for row in rest.to], rest.paging) == (companies[2:], None)
+
+
+def test_associations_are_made_labelled_and_unmade(served: Callable[..., Any]) -> None:
+    started = served()
+    client = HubSpot(access_token=started.token, host=started.url)
+    ids = [started.portal.create("contacts", {"email": f"p{n}@example.com"}) for n in range(4)]
+    company = started.portal.create("companies", {"name": "C"})
+    v4 = client.crm.associations.v4
+    pair = {"from": {"id": ids[0]}, "to": {"id": company}}
+    v4.batch_api.create_default("contacts", "companies", BatchInputPublicDefaultAssociationMultiPost(inputs=[pair]))
+    other = {**pair, "from": {"id": ids[1]}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 279}]}
+    v4.batch_api.create("contacts", "companies", BatchInputPublicAssociationMultiPost(inputs=[other]))
+    primary = [AssociationSpec(association_category="HUBSPOT_DEFINED", association_type_id=1)]
+    v4.basic_api.create("contacts", ids[2], "companies", company, primary)
+    assert [len(v4.basic_api.get_page("contacts", number, "companies").results) for number in ids] == [1, 1, 1, 0]
+    v4.basic_api.archive("contacts", ids[0], "companies", company)
+    assert v4.basic_api.get_page("contacts", ids[0], "companies").results == []
+
+
+def test_a_list_takes_members_and_gives_them_back(people: Any) -> None:
+    _, client, ids = people
+    wanted = ListCreateRequest(name="Nurture", object_type_id="0-1", processing_type="MANUAL")
+    made = client.crm.lists.lists_api.create(wanted).list
+    members = client.crm.lists.memberships_api
+    members.add(made.list_id, ids[:3])
+    assert sorted(row.record_id for row in members.get_page(made.list_id).results) == sorted(ids[:3])
+    members.remove(made.list_id, ids[:1])
+    assert len(members.get_page(made.list_id).results) == 2

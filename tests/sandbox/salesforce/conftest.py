@@ -41,15 +41,15 @@ class Place:
         self.org, self.faults, self.app, self.url = org, faults, app, url
         self._closing: list[Callable[[], None]] = []
 
-    def official(self) -> Salesforce:
+    def official(self, **login: str) -> Salesforce:
+        """The client, signed in by client credentials, or as told."""
         session = requests.Session()
         session.trust_env = False
         session.mount("https://", Rewriting(self.url))
         self._closing.append(session.close)
         known = self.org.config.credentials
-        return Salesforce(
-            consumer_key=known.client_id, consumer_secret=known.client_secret, domain="acme.my", session=session, version="66.0"
-        )
+        app = {"consumer_key": known.client_id, "consumer_secret": known.client_secret, "domain": "acme.my"}
+        return Salesforce(session=session, **{"version": "66.0", **(login or app)})
 
     def http(self, **headers: str) -> httpx.Client:
         client = httpx.Client(base_url=self.url, trust_env=False, headers={**self.bearer(), **headers})

@@ -52,16 +52,25 @@ def _records(call: Call) -> list[Row]:
     if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
         raise OrgError("INVALID_INPUT", "Json Deserialization failed on token 'records'")
     _check_count(len(found))
-    for record in found:
-        if next(iter(record), None) != "attributes":
-            message = "The value provided for field records must have an attributes field before any other fields"
-            raise OrgError("JSON_PARSER_ERROR", f"{message} at [line:1, column:1]")
-    if len([key for key, _ in groupby(record["attributes"].get("type") for record in found)]) > LARGEST_RUNS:
+    if len([key for key, _ in groupby(_type_of(record) for record in found)]) > LARGEST_RUNS:
         message = (
             f"Cannot have more than {LARGEST_RUNS} chunks in a single operation. Please rearrange the data to reduce chunking."
         )
         raise OrgError("LIMIT_EXCEEDED", message)
     return found
+
+
+def _type_of(record: Row) -> str:
+    attributes = record.get("attributes")
+    return str(attributes.get("type")) if isinstance(attributes, dict) else ""
+
+
+def _check_attributes(record: Row, key: str = "") -> None:
+    """`attributes` comes before every field but the one that names the record: jsforce sends that first, and is taken."""
+    first = next((name for name in record if name.lower() != key.lower()), None)
+    if first != "attributes" or not _type_of(record):
+        message = "Nested object for polymorphic foreign key must have an attributes field before any other fields."
+        raise OrgError("JSON_PARSER_ERROR", message)
 
 
 def _check_count(count: int) -> None:
@@ -116,7 +125,8 @@ def _fields(record: Row) -> Row:
 
 def _creation(call: Call, record: Row) -> Work:
     def work() -> Item:
-        sobject = call.org.sobject(str(record["attributes"].get("type")))
+        _check_attributes(record)
+        sobject = call.org.sobject(_type_of(record))
         fields = {name: value for name, value in record.items() if name != "attributes"}
         return _success(writing.insert(call.org, sobject, fields, call.acting))
 
@@ -125,7 +135,8 @@ def _creation(call: Call, record: Row) -> Work:
 
 def _change(call: Call, record: Row) -> Work:
     def work() -> Item:
-        sobject = call.org.sobject(str(record["attributes"].get("type")))
+        _check_attributes(record, "id")
+        sobject = call.org.sobject(_type_of(record))
         given = next((value for name, value in record.items() if name.lower() == "id"), None)
         if given is None:
             raise OrgError("MISSING_ARGUMENT", "Id not specified in an update call")
@@ -177,6 +188,7 @@ def _key_of(record: Row, key: str) -> Any:
 
 def _upsert(call: Call, name: str, key: str, record: Row, values: list[str]) -> Work:
     def work() -> Item:
+        _check_attributes(record, key)
         sobject = call.org.readable(name)
         value = _key_of(record, key)
         if value is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crmsync.sandbox.salesforce.api import identity, side_channel
+from crmsync.sandbox.salesforce.api import identity, side_channel, soap
 from crmsync.sandbox.salesforce.api.call import Call
 from crmsync.sandbox.salesforce.api.composite import composite
 from crmsync.sandbox.salesforce.api.ingest_jobs import ingest_jobs
@@ -81,6 +81,8 @@ class Service:
                 return self.tokens.grant(request, base_url)
             case ("POST" | "GET", "services", "oauth2", "revoke"):
                 return self.tokens.revoke(request)
+            case ("POST", "services", "Soap", "u", version, *_):
+                return soap.login(self.org, version, request, base_url, self.tokens.mint)
             case (_, "services", "oauth2", "userinfo"):
                 return identity.userinfo(self.org, self.tokens.user_of(request), base_url)
             case ("GET", "id", org_id, user_id):

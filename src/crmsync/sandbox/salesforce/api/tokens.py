@@ -150,11 +150,17 @@ class Tokens:
             raise TokenRefused("invalid_grant", "login rate exceeded")
         self._logins.append(now)
 
-    def _minted_token(self, base_url: str) -> dict[str, Any]:
+    def mint(self) -> str:
+        """Open a session of the integration user; gives its token."""
         org, now = self._org, self._org.clock.now()
         self._minted += 1
         token = f"{org.id[:15]}!AQ.{self._secret(f'access/{self._minted}')}"
         self._sessions[token] = _Session(org.integration_id, now + org.config.token_lifetime)
+        return token
+
+    def _minted_token(self, base_url: str) -> dict[str, Any]:
+        org, now = self._org, self._org.clock.now()
+        token = self.mint()
         identity = f"https://login.salesforce.com/id/{org.id}/{org.integration_id}"
         issued_at = str(int(now.timestamp() * 1000))
         signature = base64.b64encode(hmac.digest(b"sandbox", (identity + issued_at).encode(), "sha256")).decode()
