@@ -133,6 +133,15 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(scope="module")
+def own_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A smaller world of its own, for a module that turns it over."""
+    made = open_desk(tmp_path_factory.mktemp("own") / "here", WorldConfig(seed=5, population=40))
+    made.type("init", str(made.directory), "--language", "en")
+    yield made
+    made.sandbox.close()
+
+
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A small world on a Monday morning, and a configuration as `init` writes it, in a path with spaces in it."""

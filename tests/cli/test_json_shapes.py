@@ -92,6 +92,16 @@ def test_figures_and_gaps_print_what_is_documented(story: Any) -> None:
     check("gaps", story.desk.type("gaps", "--config", str(story.desk.directory), "--json").json)
 
 
+def test_an_undo_prints_what_is_documented(own_desk: Any) -> None:
+    run = own_desk.here("run", "--json").json["run_id"]
+    shown = own_desk.here("undo", run, "--json").json
+    # What is left alone and what fails are as likely as not; their keys are those of the command's own tests.
+    alone = {"record": "a/b/c", "field": "f", "current": 1, "former": 2, "why": "changed_since"}
+    stopped = {"connection": "c", "code": "d", "params": {"e": "f"}}
+    check("undo", {**shown, "left_alone": [alone], "outcomes": {"written": 1}, "failures": [stopped]})
+    check("runs", own_desk.here("undo", "--json").json)
+
+
 @pytest.mark.parametrize(
     ("printed", "message"),
     [

@@ -162,6 +162,24 @@ def gaps(config: Config = Path(), json: Json = False, language: Language = None)
 
 
 @app.command()
+def undo(
+    run: Annotated[Optional[str], typer.Argument(help="The run to take back; without one the latest runs are listed.")] = None,  # noqa: UP045
+    config: Config = Path(),
+    apply: Annotated[bool, typer.Option("--apply", help="Put the former values back; else it is only shown.")] = False,
+    release: Annotated[
+        bool, typer.Option("--release", help="Let the next cycle write again what undoing this run put back.")
+    ] = False,
+    now: Now = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Take back what a run wrote, where nobody has changed it since. Deletes nothing: tasks it made are closed."""
+    from crmsync.cli.commands.undo import execute
+
+    raise typer.Exit(execute(Asked(config, now, json, language), run, apply, release))
+
+
+@app.command()
 def provision(
     config: Config = Path(),
     apply: Annotated[bool, typer.Option("--apply", help="Create what is missing; else it is only shown.")] = False,

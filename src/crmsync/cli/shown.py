@@ -63,18 +63,22 @@ def pulled_json(pulled: Pulled, workspace: Workspace) -> dict[str, Any]:
 def plan_table(console: Console, plan: Plan, language: Language) -> None:
     """Every change as a diff: record, field, what stands there, what would."""
     if plan.changes:
-        columns = ("connection", "record", "field", "current", "desired")
-        shown = table(say("title.plan", language), *columns, language=language)
-        for change in plan.changes[:MOST_CHANGES_SHOWN]:
-            _add_change(shown, change)
-        console.print(shown)
-        if len(plan.changes) > MOST_CHANGES_SHOWN:
-            console.print(say("cli.plan_more", language, count=len(plan.changes) - MOST_CHANGES_SHOWN))
+        changes_table(console, plan, say("title.plan", language), language)
         console.print(say("cli.plan_summary", language, changes=len(plan.changes), refused=len(plan.refused), digest=plan.digest))
     else:
         console.print(say("cli.plan_none", language))
     for why, count in sorted(Counter(refused.why for refused in plan.refused).items()):
         console.print(say("cli.left_alone", language, count=count, why=name_of("refused", why, language)))
+
+
+def changes_table(console: Console, plan: Plan, title: str, language: Language) -> None:
+    """A row for every field of the first changes, and how many more there are."""
+    shown = table(title, "connection", "record", "field", "current", "desired", language=language)
+    for change in plan.changes[:MOST_CHANGES_SHOWN]:
+        _add_change(shown, change)
+    console.print(shown)
+    if len(plan.changes) > MOST_CHANGES_SHOWN:
+        console.print(say("cli.plan_more", language, count=len(plan.changes) - MOST_CHANGES_SHOWN))
 
 
 def _add_change(shown: Table, change: Change) -> None:
@@ -89,11 +93,15 @@ def _value(value: Any) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
+def plan_json_changes(plan: Plan) -> list[dict[str, Any]]:
+    return [change_json(change) for change in plan.changes]
+
+
 def plan_json(plan: Plan, workspace: Workspace, stopped: Iterable[Failure] = ()) -> dict[str, Any]:
     return {
         "digest": plan.digest,
         "now": plan.now,
-        "changes": [change_json(change) for change in plan.changes],
+        "changes": plan_json_changes(plan),
         "refused": [
             {"record": str(r.ref), "field": r.field, "current": r.current, "desired": r.desired, "why": r.why} for r in plan.refused
         ],

@@ -41,7 +41,7 @@ class Change:
     a repeated create harmless; an update of a record that we created by key carries the key as well. A create is for CRMs
     without such a field: its key stands in a text, nothing makes its repetition harmless, and it is sent once or not at all.
     `expected_modified_at` is the stamp of the version we decided on: a record that has moved since is a conflict, and is
-    read and decided again."""
+    read and decided again. `undoes` is the run that it takes back."""
 
     key: str
     connection: str
@@ -55,6 +55,7 @@ class Change:
     associations: tuple[Association, ...] = ()
     expected_modified_at: datetime | None = None
     because: str = ""
+    undoes: str = ""
 
     @property
     def ref(self) -> RecordRef | None:

@@ -88,7 +88,7 @@ def diff_record(
             continue
         verdict = _verdict(name, rule.policy, target, same)
         if verdict == "write":
-            is_due = is_due or (rule.alone and not _is_within(rule.tolerance, current, desired[name]))
+            is_due = is_due or (rule.alone and not is_within(rule.tolerance, current, desired[name]))
             diffs.append(FieldDiff(name, base, current, desired[name]))
         elif verdict:
             refused.append(Refused(target.ref, name, current, desired[name], verdict))
@@ -108,7 +108,7 @@ def _verdict(name: str, policy: Policy, target: Target, same: Same) -> str:
     return ""
 
 
-def _is_within(tolerance: float, current: Any, desired: Any) -> bool:
+def is_within(tolerance: float, current: Any, desired: Any) -> bool:
     """Whether two numbers differ by no more than `tolerance`. What is no number, or not there yet, never is."""
     if not tolerance:
         return False

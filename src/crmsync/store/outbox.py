@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,8 @@ _CONFIRM = (
 )
 # It may not have arrived, or not yet.
 OPEN_STATES = ("planned", "sending", "retry", "unknown")
+# It was written, or may have been: the answer was lost, and a later plan looked at what the record showed then.
+ARRIVED_STATES = ("written", "sending", "unknown", "superseded")
 # What the record holds now cannot be told from what we know of it.
 UNCERTAIN_STATES = ("sending", "unknown", "conflict")
 
@@ -52,6 +54,14 @@ class Refusal:
     def has_moved(self) -> bool:
         """Whether somebody has changed the record since."""
         return self.refused_at is not None and self.seen_at is not None and self.seen_at > self.refused_at
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A change that was sent, under the id that its person goes by now, and the record that it reached; None: not known."""
+
+    change: Change
+    record_id: str | None
 
 
 class Outbox:
@@ -193,6 +203,21 @@ class Outbox:
                 )
                 for row in db.execute(query)
             ]
+
+    def sent(self, run_id: str) -> list[Sent]:
+        """The run's changes that arrived or may have arrived, in plan order, with the records they went to where that is known."""
+        return self._sent(_OUTBOX.c.run_id == run_id)
+
+    def sent_after(self, run_id: str, records: Collection[str]) -> list[Sent]:
+        """What later runs sent to these record ids, oldest first."""
+        last = select(func.coalesce(func.max(_OUTBOX.c.id), 0)).where(_OUTBOX.c.run_id == run_id).scalar_subquery()
+        return [one for chunk in chunks(sorted(records)) for one in self._sent(_OUTBOX.c.id > last, _OUTBOX.c.record_id.in_(chunk))]
+
+    def _sent(self, *where: ColumnElement[bool]) -> list[Sent]:
+        may_have_arrived = (_OUTBOX.c.sent_at.is_not(None), _OUTBOX.c.state.in_(ARRIVED_STATES))
+        query = select(_OUTBOX).where(*where, *may_have_arrived).order_by(_OUTBOX.c.id)
+        with self._engine.connect() as db:
+            return [Sent(replace(_load(row.body), person_id=row.person_id), row.record_id) for row in db.execute(query)]
 
     def outcomes(self, run_id: str) -> dict[str, int]:
         """How many changes of a run ended in which state."""

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel, create_engine
 from crmsync.errors import StopConnector
 from crmsync.store.decided import Decided
 from crmsync.store.entities import Entities
+from crmsync.store.holds import Holds
 from crmsync.store.identity import Identity
 from crmsync.store.outbox import Outbox
 from crmsync.store.runs import Runs
@@ -32,6 +33,7 @@ class Store:
         self.identity = Identity(engine)
         self.decided = Decided(engine)
         self.outbox = Outbox(engine)
+        self.holds = Holds(engine)
         self.runs = Runs(engine)
 
     @classmethod

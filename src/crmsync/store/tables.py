@@ -510,6 +510,21 @@ class PlacedTask(SQLModel, table=True):
     unanswered_since: datetime | None = instant()
 
 
+class HoldRow(SQLModel, table=True):
+    """A field that an undo gave its former value back: `wish` (JSON) is not written there again. `run_id` is the undo,
+    `undone_run` the run that it took back."""
+
+    __tablename__ = "hold"
+    connection: str = Field(primary_key=True)
+    object: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+    wish: str = Field(sa_type=Text)
+    run_id: str
+    undone_run: str = Field(index=True)
+    since: datetime = required_instant()
+
+
 class RunRow(SQLModel, table=True):
     """One cycle. `is_rehearsal`: it ran on a virtual clock (`--now`). `state`: running, done, incomplete (a connection stopped),
     interrupted (it never came to its end: the process was killed)."""

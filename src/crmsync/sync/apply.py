@@ -113,13 +113,14 @@ class _Sender:
         return versions
 
     def _shared_values(self, object_: str, settled: Settled) -> dict[tuple[RecordRef, str], object]:
-        """What we wrote to fields that people write too: the base of the next comparison."""
+        """What we wrote to fields that people write too: the base of the next comparison. What an undo put back is somebody else's
+        value: it differs from the base as if they had just set it, and the decision hears of it."""
         policies = self.connection.mappings[object_].policies()
         return {
             (_ref(change, receipt), name): value
             for change, receipt in settled
             for name, value in change.values().items()
-            if policies.get(name) == "newest_wins"
+            if policies.get(name) == "newest_wins" and not change.undoes
         }
 
     def _remember_tasks(self, db: Database, settled: Settled) -> None:

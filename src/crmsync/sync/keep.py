@@ -22,6 +22,7 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
             store.outbox.place_task(db, placement.clock_id, placement.ref, str(placement.person_ref), {}, moment.now)
         store.outbox.settle(db, prepared.persons, sorted(prepared.looked_through), prepared.held, moment.now)
         store.outbox.plan(db, run_id, prepared.plan.changes, moment.now)
+        store.holds.end(db, prepared.plan.changes)
         for connection, look in prepared.looked_through.items():
             store.runs.set_meta_in(db, f"planned_through:{connection}", str(look.seq))
             store.runs.set_meta_in(db, f"planned_with:{connection}", look.shape)

@@ -16,6 +16,7 @@ from crmsync.model.records import ObjectSchema, RecordRef
 from crmsync.planning.diff import FieldRule, RecordDiff, Target, diff_record
 from crmsync.planning.plan import make_plan
 from crmsync.sync.decide import Decided
+from crmsync.sync.holds import without_held
 from crmsync.sync.plan_tasks import Placement, TaskDesk, clocks_without_task
 from crmsync.sync.pull import describe
 from crmsync.sync.scope import Look, Scope, find_scope
@@ -56,12 +57,13 @@ def plan(workspace: Workspace, decided: Decided, now: datetime) -> Prepared:
     records = [r for r in person_records(workspace, scope.persons) if r.ref.connection in users]
     diffs = list(_diffs(workspace, reachable, records, decided, users))
     tasks = TaskDesk(workspace, decided, records, users, scope.persons, names).plan()
-    changes, held = _without_refusals(scope, [*(d.change for d in diffs if d.change), *tasks.changes])
+    free, undone = without_held(workspace, [*(d.change for d in diffs if d.change), *tasks.changes])
+    changes, held = _without_refusals(scope, free)
     coming = {change.key_value for change in changes}
     kinds = dict(decided.decisions.tasks.select("clock_id", "kind").iter_rows())
     return Prepared(
         decided=decided,
-        plan=make_plan(changes, [*(r for d in diffs for r in d.refused), *tasks.refused], now),
+        plan=make_plan(changes, [*(r for d in diffs for r in d.refused), *tasks.refused, *undone], now),
         persons=scope.persons,
         looked_through=scope.looks,
         unreachable=tuple(c.name for c in workspace.connections if c.name not in names),

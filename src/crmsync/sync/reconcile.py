@@ -25,7 +25,7 @@ def reconcile(workspace: Workspace, now: datetime, skip: frozenset[str]) -> tupl
             continue
         try:
             for object_, ids in workspace.store.outbox.uncertain_records(connection.name).items():
-                found = list(_read(workspace, connection, object_, ids))
+                found = list(read_again(workspace, connection, object_, ids))
                 workspace.store.staging.stage_read(connection.name, found, now)
         except CrmsyncError as error:
             failures.append(Failure.of(connection.name, error))
@@ -33,7 +33,7 @@ def reconcile(workspace: Workspace, now: datetime, skip: frozenset[str]) -> tupl
     return tuple(failures)
 
 
-def _read(workspace: Workspace, connection: Connection, object_: str, ids: list[str]) -> Iterable[RawRecord]:
+def read_again(workspace: Workspace, connection: Connection, object_: str, ids: list[str]) -> Iterable[RawRecord]:
     """What the CRM shows of them, over what a pull brought that a read does not show. One that is gone is left to the pull."""
     mapping = connection.mappings.get(object_)
     if mapping is None:
