@@ -224,7 +224,7 @@ def test_a_field_is_never_created_twice(kind: FaultKind) -> None:
     """Creating a field is the one thing that the connector sends and that cannot be repeated: an unknown answer is told, and the
     next run looks what is there."""
     with place(OrgConfig(provisioned=False)) as crm:
-        crm.faults.add(Fault(kind, "/tooling/"))
+        crm.faults.add(Fault(kind, "/tooling/", "POST"))
         need = Need("Lead", "crmsync_phase__c", "text", "Phase")
         try:
             steps = crm.connector.provision([need], apply=True)

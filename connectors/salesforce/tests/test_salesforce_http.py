@@ -508,29 +508,24 @@ def test_a_change_that_names_no_record_is_rejected_unsent(org: Org) -> None:
 # provisioning
 
 
-def test_missing_fields_are_told_and_created_only_when_asked(org: Org) -> None:
-    org.describe("Task", "Id")
-    org.describe("Event", "Id")
-    route = org.router.post(f"{DATA}/tooling/sobjects/CustomField").mock(
-        side_effect=[
-            httpx.Response(201, json={"id": "1", "success": True}),
-            refusal("DUPLICATE_DEVELOPER_NAME", "There is already a field"),
-        ]
-    )
-    needs = [
-        Need("Task", "crmsync_key__c", "text", "Key", is_unique=True),
-        Need("Event", "crmsync_key__c", "text", "Key", is_unique=True),
-        Need("Lead", "Email", "text", "Email"),
-        Need("Lead", "crmsync_phase__c", "choice", "Phase", ("mql", "sql")),
-    ]
+def test_an_org_without_permission_sets_to_ask_for_is_taken_at_describes_word(org: Org) -> None:
+    org.router.get(f"{DATA}/").respond(json={"identity": "https://login.invalid/id/00D/005"})
+    org.router.get(url__regex=rf"{DATA}/tooling/query.*").mock(return_value=refusal("INVALID_TYPE", "not supported"))
+    org.queries(refusal("INVALID_TYPE", "sObject type 'PermissionSet' is not supported."))
+
+    def create(request: httpx.Request) -> httpx.Response:
+        org.describe("Lead", "Id", "Email", "crmsync_phase__c")
+        return httpx.Response(201, json={"id": "1", "success": True})
+
+    route = org.router.post(f"{DATA}/tooling/sobjects/CustomField").mock(side_effect=create)
+    needs = [Need("Lead", "Email", "text", "Email"), Need("Lead", "crmsync_phase__c", "choice", "Phase", ("mql", "sql"))]
     crm = made()
-    assert [step.state for step in crm.provision(needs, apply=False)] == ["missing", "missing", "present", "missing"]
+    assert [step.state for step in crm.provision(needs, apply=False)] == ["present", "missing"]
     assert route.call_count == 0
-    steps = crm.provision(needs, apply=True)
-    assert [step.state for step in steps] == ["created", "created", "present", "refused"]
-    assert "DUPLICATE_DEVELOPER_NAME" in steps[-1].message
-    sent = json.loads(route.calls[0].request.content)
-    assert (sent["FullName"], sent["Metadata"]["externalId"]) == ("Activity.crmsync_key__c", True)
+    assert [step.state for step in crm.provision(needs, apply=True)] == ["present", "created"]
+    sent = json.loads(route.calls.last.request.content)
+    values = sent["Metadata"]["valueSet"]["valueSetDefinition"]["value"]
+    assert (sent["FullName"], [value["fullName"] for value in values]) == ("Lead.crmsync_phase__c", ["mql", "sql"])
 
 
 def test_an_outage_while_reading_is_for_later(org: Org) -> None:

@@ -16,6 +16,7 @@ from simple_salesforce.exceptions import SalesforceError
 
 from crmsync.connect.calls import Call, CallRejected
 from crmsync.connect.client import ApiClient, Download
+from crmsync.connect.paging import LoopGuard
 from crmsync.errors import StopConnector
 from crmsync_salesforce.auth import Hosts
 
@@ -65,6 +66,17 @@ class Api:
     def get(self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON of a read. `path` starts after the version, or is a whole path that the server named."""
         return self.client.send_json(Call("GET", self._url(path), params=params, headers=headers or {}))
+
+    def rows(self, soql: str, path: str = "query") -> list[Mapping[str, Any]]:
+        """All rows of a query of few rows, however they are paged."""
+        found: list[Mapping[str, Any]] = []
+        guard, params = LoopGuard(self.client.name, path), {"q": soql}
+        while path:
+            answer = self.get(path, params) or {}
+            found.extend(answer.get("records") or ())
+            path, params = ("" if answer.get("done", True) else str(answer.get("nextRecordsUrl") or "")), {}
+            guard.check(path)
+        return found
 
     def write(self, method: str, path: str, body: Any, headers: Mapping[str, str], *, repeatable: bool = True) -> Any:
         """Send a write and give its JSON; `repeatable` where it does no harm when it is repeated."""

@@ -57,6 +57,8 @@ NAME_TYPES = {"IsActive": "boolean"}
 QUERY_BYTES = 16_384 - 2_500
 LONGEST_QUERY = 100_000
 COLLECTION_SIZE = 200
+# The permission set that carries our grants of field-level security.
+PERMISSION_SET = "crmsync"
 # From here on a bulk job costs fewer calls than REST's pages of 2,000 rows: one to create it, some three looks, one for up to
 # BULK_RESULTS rows of results. The vendor's own rule of 2,000 counts time, not calls.
 BULK_QUERY_FROM = 10_000

@@ -1,85 +1,135 @@
-"""Comparing the fields that mappings want with the org's, and creating what is missing through the Tooling API."""
+"""Comparing the fields that mappings want with the org's, making what is missing through the Tooling API, and making it visible.
+
+compare   describe shows what our user sees; the Tooling API lists what exists besides, hidden from it
+create    custom fields one by one, and values that a picklist lacks; never changes or deletes anything else
+grant     by a permission set of ours, for nobody sees a new field by itself
+look      only what describe shows at the end counts as created
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from simple_salesforce.exceptions import SalesforceError
 
-from crmsync.connect.calls import shown
-from crmsync.connect.contract import FieldKind, Need, ProvisionStep
+from crmsync.connect.calls import CallRejected, shown
+from crmsync.connect.contract import Need, ProvisionStep
 from crmsync_salesforce.answers import errors_of
 from crmsync_salesforce.api import Api
-from crmsync_salesforce.facts import ACTIVITY, ACTIVITY_SEEN_ON, CUSTOM_FIELD_PARENT
+from crmsync_salesforce.definitions import (
+    compare,
+    developer_name,
+    full_name,
+    lacking_options,
+    metadata_of,
+    parent_of,
+    seen_on,
+    widened,
+)
+from crmsync_salesforce.granting import FieldName, Granter, said
+from crmsync_salesforce.schema import Shape
 from crmsync_salesforce.shapes import Shapes
+from crmsync_salesforce.soql import quoted
 
-# Need.type → the Metadata of a CustomField; a choice has its values beside.
-_TYPES: Mapping[FieldKind, Mapping[str, Any]] = {
-    "text": {"type": "Text", "length": 255},
-    "long_text": {"type": "LongTextArea", "length": 32_000, "visibleLines": 4},
-    "number": {"type": "Number", "precision": 18, "scale": 2},
-    "datetime": {"type": "DateTime"},
-    "date": {"type": "Date"},
-}
+_EXISTS = frozenset({"DUPLICATE_DEVELOPER_NAME"})
+_NAMES_PER_QUERY = 100
 
 
 class Provisioner:
-    """Creates fields in one org. It never changes or deletes one."""
+    """Creates fields in one org. It never deletes one."""
 
     def __init__(self, api: Api, shapes: Shapes) -> None:
         self._api = api
         self._shapes = shapes
+        self._granter = Granter(api)
 
     def provision(self, needs: Sequence[Need], *, apply: bool) -> Iterator[ProvisionStep]:
-        shapes = self._shapes.describe(dict.fromkeys(seen_on(need) for need in needs))
-        created: set[str] = set()
-        for need in needs:
-            shape = shapes[seen_on(need)]
-            if not shape.readable:
-                yield ProvisionStep(need, "refused", shape.why_not)
-            elif need.field in shape.fields:
-                yield ProvisionStep(need, "present")
-            elif not apply:
-                yield ProvisionStep(need, "missing")
-            elif full_name(need) in created:  # one field on Activity serves tasks and events
-                yield ProvisionStep(need, "created")
+        """A step for each need, in their order."""
+        shapes = self._described(needs)
+        ids = self._listed([need for need in needs if need.field not in shapes[seen_on(need)].fields])
+        steps = [compare(need, shapes[seen_on(need)], is_listed=full_name(need) in ids) for need in needs]
+        if not apply or all(step.state != "missing" for step in steps):
+            return iter(steps)
+        return self._applied(steps, shapes, ids)
+
+    def _described(self, needs: Iterable[Need]) -> Mapping[str, Shape]:
+        return self._shapes.describe(dict.fromkeys(seen_on(need) for need in needs))
+
+    def _listed(self, needs: Sequence[Need]) -> Mapping[str, str]:
+        """The ids of fields that exist, by full name, seen or not; empty where the user may not ask."""
+        names = list(dict.fromkeys(quoted(developer_name(need)) for need in needs))
+        ids: dict[str, str] = {}
+        for start in range(0, len(names), _NAMES_PER_QUERY):
+            part = ", ".join(names[start : start + _NAMES_PER_QUERY])
+            # A name with a namespace is another package's field.
+            soql = (
+                f"SELECT Id, DeveloperName, TableEnumOrId FROM CustomField WHERE DeveloperName IN ({part}) AND NamespacePrefix = null"
+            )
+            try:
+                rows = self._api.rows(soql, "tooling/query")
+            except CallRejected:
+                return {}
+            ids |= {f"{row['TableEnumOrId']}.{row['DeveloperName']}__c": str(row["Id"]) for row in rows}
+        return ids
+
+    def _applied(
+        self, steps: Sequence[ProvisionStep], shapes: Mapping[str, Shape], ids: Mapping[str, str]
+    ) -> Iterator[ProvisionStep]:
+        """Create, grant, and look again."""
+        lacking = [step.need for step in steps if step.state == "missing"]
+        # One field on Activity serves tasks and events: made once, granted on each.
+        once = {full_name(need): need for need in lacking}
+        made = {name: self._made(need, shapes[seen_on(need)], ids) for name, need in once.items()}
+        unseen = [need for need in lacking if need.field not in shapes[seen_on(need)].fields and not made[full_name(need)]]
+        refused = self._granter.grant(map(_field, unseen))
+        after = self._described(lacking)
+        for step in steps:
+            if step.state == "missing":
+                not_made = made[full_name(step.need)]
+                now = compare(step.need, after[seen_on(step.need)], is_listed=not not_made)
+                yield _ended(now, not_made or refused.get(_field(step.need), ""))
             else:
-                step = self._create(need)
-                if step.state == "created":
-                    created.add(full_name(need))
                 yield step
 
-    def _create(self, need: Need) -> ProvisionStep:
+    def _made(self, need: Need, shape: Shape, ids: Mapping[str, str]) -> str:
+        """Make what a need lacks; gives the org's words where it would not."""
+        if need.field in shape.fields:
+            return self._widen(need, lacking_options(need, shape))
+        return "" if full_name(need) in ids else self._create(need)
+
+    def _create(self, need: Need) -> str:
         body = {"FullName": full_name(need), "Metadata": metadata_of(need)}
         try:
             self._api.simple.restful("tooling/sobjects/CustomField", method="POST", json=body)
         except SalesforceError as error:
             found = errors_of(error.content)
-            message = shown(f"{found[0].code} {found[0].message}") if found else f"HTTP {error.status}"
-            return ProvisionStep(need, "refused", message)
-        return ProvisionStep(need, "created")
+            if found and found[0].code in _EXISTS:
+                return ""  # there, and hidden
+            return shown(f"{found[0].code} {found[0].message}") if found else f"HTTP {error.status}"
+        return ""
+
+    def _widen(self, need: Need, options: tuple[str, ...]) -> str:
+        """Add values to a picklist. Its metadata is sent back whole, so it is read just before."""
+        table, name = quoted(parent_of(need)), quoted(developer_name(need))
+        soql = f"SELECT Id, Metadata FROM CustomField WHERE TableEnumOrId = {table} AND DeveloperName = {name}"
+        try:
+            (row,) = self._api.rows(soql, "tooling/query") or [{}]
+            metadata = widened(row.get("Metadata") or {}, options)
+            if metadata is None:
+                return "GlobalValueSet"
+            self._api.write("PATCH", f"tooling/sobjects/CustomField/{row['Id']}", {"Metadata": metadata}, {})
+        except CallRejected as refusal:
+            return said(refusal)
+        return ""
 
 
-def seen_on(need: Need) -> str:
-    """The object whose describe shows the field: Activity itself has none."""
-    return ACTIVITY_SEEN_ON if need.object == ACTIVITY else need.object
+def _field(need: Need) -> FieldName:
+    return seen_on(need), need.field
 
 
-def full_name(need: Need) -> str:
-    """`Lead.crmsync_phase__c`; custom fields of tasks and events live on Activity."""
-    return f"{CUSTOM_FIELD_PARENT.get(need.object, need.object)}.{need.field}"
-
-
-def metadata_of(need: Need) -> dict[str, Any]:
-    """The Tooling API's description of a wanted field."""
-    label = {"label": need.label or need.field}
-    if need.type == "choice":
-        values = [{"fullName": option, "label": option, "default": False} for option in need.options]
-        return {
-            **label,
-            "type": "Picklist",
-            "valueSet": {"restricted": True, "valueSetDefinition": {"sorted": False, "value": values}},
-        }
-    metadata = {**label, **_TYPES[need.type]}
-    return {**metadata, "externalId": True, "unique": True, "caseSensitive": True} if need.is_unique else metadata
+def _ended(now: ProvisionStep, why: str) -> ProvisionStep:
+    """What became of a need that something was made for; `now` is how it compares afterwards."""
+    if now.state == "present":
+        return replace(now, state="created")
+    return replace(now, state="refused", message=why or now.message)

@@ -16,13 +16,15 @@ _SHARED = ("Id", "Name", "Type")
 @dataclass(frozen=True, slots=True)
 class Shape:
     """An object as these credentials see it. `relationships` maps a relationship's name to the objects it may point to;
-    `calculated` are formulas and roll-ups, which change without moving a stamp."""
+    `calculated` are formulas and roll-ups, which change without moving a stamp; `keyless` are fields that are no external id, by which
+    nothing can be upserted."""
 
     object: str
     fields: Mapping[str, FieldInfo] = field(default_factory=dict)
     relationships: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     why_not: str = ""
     calculated: frozenset[str] = frozenset()
+    keyless: frozenset[str] = frozenset()
 
     @property
     def readable(self) -> bool:
@@ -66,7 +68,8 @@ def read_describe(described: Mapping[str, Any]) -> Shape:
     }
     why_not = "" if described.get("queryable", True) else "not queryable"
     calculated = frozenset(str(item["name"]) for item in described.get("fields", ()) if item.get("calculated"))
-    return Shape(str(described["name"]), fields, relationships, why_not, calculated)
+    keyless = frozenset(str(item["name"]) for item in described.get("fields", ()) if item.get("externalId") is False)
+    return Shape(str(described["name"]), fields, relationships, why_not, calculated, keyless)
 
 
 def public(shape: Shape, others: Mapping[str, Shape]) -> ObjectSchema:

@@ -18,14 +18,14 @@ def execute(asked: Asked, apply: bool) -> int:
     with session(asked) as at_work:
         found = provision(at_work.workspace, apply=apply)
         if asked.as_json:
-            print_json(provisioned_json(found))
+            print_json(provisioned_json(found, at_work.words))
         else:
             show(terminal(), found, at_work.words)
             failures(found.failures, at_work.words)
     return FAILED if found.failures or (apply and not found.is_complete) else FINE
 
 
-def provisioned_json(found: Provisioned) -> dict[str, Any]:
+def provisioned_json(found: Provisioned, words: Language) -> dict[str, Any]:
     return {
         "fields": [
             {
@@ -38,6 +38,7 @@ def provisioned_json(found: Provisioned) -> dict[str, Any]:
                 "is_unique": step.need.is_unique,
                 "state": step.state,
                 "message": step.message,
+                "asks": [say(ask.code, words, **ask.params) for ask in step.asks],
             }
             for connection, step in found.steps
         ],
@@ -54,4 +55,9 @@ def show(console: Console, found: Provisioned, words: Language) -> None:
         state = name_of("provision_state", step.state, words)
         shown.add_row(connection, step.need.object, step.need.field, kind, state, step.message)
     console.print(shown)
+    asks = [(connection, say(ask.code, words, **ask.params)) for connection, step in found.steps for ask in step.asks]
+    for connection in dict.fromkeys(connection for connection, _ in asks):
+        console.print(say("cli.provision_asks", words, connection=connection))
+        for ask in dict.fromkeys(text for name, text in asks if name == connection):
+            console.print(f"  * {ask}", markup=False, highlight=False, soft_wrap=True)
     console.print(say("cli.provision_done" if found.is_complete else "cli.provision_missing", words))

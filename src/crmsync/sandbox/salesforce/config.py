@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+CUSTOMIZE, PERMISSION_SETS, ASSIGNMENTS, VIEW_SETUP = (
+    "CustomizeApplication",
+    "ManageProfilesPermissionsets",
+    "AssignPermissionSets",
+    "ViewSetup",
+)
+RIGHTS = frozenset({CUSTOMIZE, PERMISSION_SETS, ASSIGNMENTS, VIEW_SETUP})
+"""Permissions of a user that setting up takes, by the names that the API has for them."""
+
 Row = dict[str, Any]
 """A stored record: its fields by name. What is absent is null (or false)."""
 
@@ -84,6 +93,8 @@ class OrgConfig:
     person_accounts: bool = False
     multi_currency: bool = False
     hidden_fields: frozenset[tuple[str, str]] = frozenset()
+    integration_rights: frozenset[str] = RIGHTS
+    """What the integration user may set up, of `RIGHTS`."""
     assignment_rule: AssignmentRule | None = None
     duplicate_rule: str = "off"
     """For equal e-mail on Lead and Contact: `off`, `alert` (an API save passes with allowSave=true) or `block`."""

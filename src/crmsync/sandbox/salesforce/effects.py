@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from crmsync.sandbox.salesforce import access
 from crmsync.sandbox.salesforce.acting import Acting
 from crmsync.sandbox.salesforce.config import Row
 from crmsync.sandbox.salesforce.schema import SObject
@@ -124,6 +125,8 @@ def leave_traces(org: Org, sobject: SObject, row: Row, before: Row | None, actin
         _add_member_statuses(org, row, acting)
     if sobject.name == "Event" or (sobject.name == "Task" and row.get("IsClosed")):
         _touch(org, row)
+    if sobject.name in access.GRANTING:
+        access.settle(org)
 
 
 def _leave_history(org: Org, sobject: SObject, row: Row, before: Row | None, acting: Acting) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from crmsync.sandbox.salesforce import effects
+from crmsync.sandbox.salesforce import access, effects
 from crmsync.sandbox.salesforce.acting import Acting
 from crmsync.sandbox.salesforce.config import Row
 from crmsync.sandbox.salesforce.errors import OrgError
@@ -48,6 +48,8 @@ def delete(org: Org, sobject: SObject, id: str, acting: Acting) -> None:
     if not sobject.deletable:
         raise OrgError("INSUFFICIENT_ACCESS_OR_READONLY", f"entity type {sobject.name} does not support delete")
     _into_bin(org, sobject, row, acting)
+    if sobject.name in access.GRANTING:
+        access.settle(org)
     for child, column in CHILDREN.get(sobject.name, ()):
         for below in _children(org, child, column, row["Id"]):
             delete(org, org.objects[child], below["Id"], acting)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from crmsync.sandbox.clock import VirtualClock
-from crmsync.sandbox.salesforce import editions, lifecycle, setup, writing
+from crmsync.sandbox.salesforce import custom_fields, editions, lifecycle, setup, writing
+from crmsync.sandbox.salesforce.access import ACCESS
 from crmsync.sandbox.salesforce.acting import Acting
 from crmsync.sandbox.salesforce.config import OrgConfig, Row
 from crmsync.sandbox.salesforce.errors import OrgError, not_found, not_supported
 from crmsync.sandbox.salesforce.ids import new_id, normal_id
 from crmsync.sandbox.salesforce.lifecycle import Conversion
-from crmsync.sandbox.salesforce.schema import SObject
+from crmsync.sandbox.salesforce.schema import Field, SObject
 from crmsync.sandbox.salesforce.tables import Table
 from crmsync.sandbox.salesforce.times import stamp
 from crmsync.sandbox.salesforce.transactions import Transaction
@@ -38,8 +40,10 @@ class Org:
         self.config = config or OrgConfig()
         self.lock = threading.RLock()
         self.hidden_fields: set[tuple[str, str]] = set(self.config.hidden_fields)
+        self.created_fields: set[tuple[str, str]] = set()
+        self.grants: dict[tuple[str, str], bool] = {}
         self.schema_changed_at = clock.now()
-        objects = editions.objects_of(self.config)
+        objects = [*editions.objects_of(self.config), *ACCESS]
         self.formulas = {(formula.object, formula.name): formula.value for formula in self.config.formulas}
         self.objects: dict[str, SObject] = {sobject.name: sobject for sobject in objects}
         self.tables: dict[str, Table] = {sobject.name: Table(sobject) for sobject in objects}
@@ -49,6 +53,7 @@ class Org:
         self._counters: dict[str, int] = {}
         found = setup.found(self)
         self.id, self.admin_id, self.integration_id = found.org_id, found.admin_id, found.integration_id
+        custom_fields.found(self)
 
     def insert(self, object: str, fields: Mapping[str, Any], *, by: str | None = None) -> str:
         """Create a record and give its id."""
@@ -120,6 +125,14 @@ class Org:
             self.hidden_fields.discard((object, field))
             self.schema_changed_at = self.clock.now()
 
+    def add_field(self, object: str, field: Field) -> None:
+        """Give an object a field, or a field another shape."""
+        with self.lock:
+            self.objects[object] = self.objects[object].with_fields({field.name: field})
+            self.tables[object].reshape(self.objects[object])
+            self._blank[object] = _blank(self.objects[object])
+            self.schema_changed_at = self.clock.now()
+
     def sobject(self, name: str) -> SObject:
         """An object by its name in any spelling, or `INVALID_TYPE`."""
         spelt = self._spelling.get(name.lower())
@@ -128,10 +141,16 @@ class Org:
         return self.objects[spelt]
 
     def readable(self, name: str) -> SObject:
-        """The object as the integration user sees it: without the fields that field-level security hides."""
+        """The object as the integration user sees it: without the fields that field-level security hides, and with those that it
+        may only read as such."""
         sobject = self.sobject(name)
-        hidden = frozenset(field for owner, field in self.hidden_fields if owner == sobject.name)
-        return sobject.without_fields(hidden) if hidden else sobject
+        made = {field for owner, field in self.created_fields if owner == sobject.name}
+        hidden = {field for owner, field in self.hidden_fields if owner == sobject.name}
+        hidden |= {field for field in made if (sobject.name, field) not in self.grants}
+        fixed = {field for field in made - hidden if not self.grants[(sobject.name, field)]}
+        seen = sobject.without_fields(frozenset(hidden)) if hidden else sobject
+        read_only = {name: replace(seen.fields[name], createable=False, updateable=False) for name in fixed}
+        return seen.with_fields(read_only) if fixed else seen
 
     def object_of(self, id: str) -> str | None:
         """The object whose key prefix an id bears."""

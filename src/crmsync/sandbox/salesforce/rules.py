@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from crmsync.sandbox.salesforce import access
 from crmsync.sandbox.salesforce.acting import Acting
 from crmsync.sandbox.salesforce.config import Row
 from crmsync.sandbox.salesforce.errors import OrgError
@@ -29,6 +30,7 @@ def check(org: Org, sobject: SObject, row: Row, before: Row | None, acting: Acti
     if any(field.name == "OwnerId" for field in changed):
         _check_owner(org, sobject, row)
     _check_object(org, sobject, row, before)
+    access.check(org, sobject, row, acting)
     _check_duplicates(org, sobject, row, before, acting)
     _check_validation(org, sobject, row, before)
 

@@ -87,6 +87,12 @@ class Table:
         self._bin: deque[tuple[datetime, str]] = deque()
         self.journal: Journal | None = None
 
+    def reshape(self, sobject: SObject) -> None:
+        """Take the object's new fields; those that are indexed are so from now on."""
+        self.sobject = sobject
+        self._indexed = tuple(field for field in sobject.fields.values() if _is_indexed(field))
+        self._lookups |= {field.name: {} for field in self._indexed if field.name not in self._lookups}
+
     def add(self, row: Row) -> None:
         row_id = row["Id"]
         self._note(row_id, None)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from crmsync.sandbox.salesforce.access import TOOLING_ONLY
 from crmsync.sandbox.salesforce.api.call import Call
 from crmsync.sandbox.salesforce.api.wire import Answer
-from crmsync.sandbox.salesforce.errors import OrgError
+from crmsync.sandbox.salesforce.errors import OrgError, not_supported
 from crmsync.sandbox.salesforce.ids import new_id
 from crmsync.sandbox.salesforce.soql.select import Result, select, shown
 
@@ -47,8 +48,8 @@ class Cursors:
         return cursor
 
 
-def query(call: Call) -> Answer:
-    """`/query` and `/queryAll`, first page and later ones; a `q` on a later page is ignored."""
+def query(call: Call, *, is_tooling: bool = False) -> Answer:
+    """`/query` and `/queryAll`, first page and later ones; a `q` on a later page is ignored. `is_tooling`: the Tooling API's."""
     if call.request.method != "GET":
         raise OrgError("METHOD_NOT_ALLOWED", f"HTTP Method '{call.request.method}' not allowed. Allowed are HEAD,GET", status=405)
     cursors = call.service.cursors
@@ -61,6 +62,8 @@ def query(call: Call) -> Answer:
     if not text:
         raise OrgError("MALFORMED_QUERY", "unexpected token: '<EOF>'")
     result = select(call.org, text, everything=call.rest[0].lower() == "queryall")
+    if result.sobject.name in TOOLING_ONLY and not is_tooling:
+        raise not_supported(result.sobject.name)
     return _page(call, result, None, 0)
 
 

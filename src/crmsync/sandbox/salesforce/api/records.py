@@ -8,11 +8,12 @@ from typing import Any
 
 from crmsync.sandbox.faults import http_date
 from crmsync.sandbox.salesforce import lifecycle, writing
+from crmsync.sandbox.salesforce.access import TOOLING_ONLY
 from crmsync.sandbox.salesforce.api.call import Call
 from crmsync.sandbox.salesforce.api.describe import describe, summary
 from crmsync.sandbox.salesforce.api.wire import Answer
 from crmsync.sandbox.salesforce.config import Row
-from crmsync.sandbox.salesforce.errors import OrgError, is_deleted, not_found
+from crmsync.sandbox.salesforce.errors import OrgError, is_deleted, not_found, not_supported
 from crmsync.sandbox.salesforce.ids import normal_id
 from crmsync.sandbox.salesforce.schema import SObject
 from crmsync.sandbox.salesforce.soql.columns import own_reader
@@ -53,13 +54,16 @@ def method_not_allowed(method: str) -> OrgError:
 
 def _object(call: Call, name: str) -> SObject:
     try:
-        return call.org.readable(name)
+        sobject = call.org.readable(name)
+        if sobject.name in TOOLING_ONLY:
+            raise not_supported(name)
+        return sobject
     except OrgError as unknown:
         raise not_found() from unknown
 
 
 def _global(call: Call) -> Answer:
-    found = [summary(sobject, call.base) for sobject in call.org.objects.values()]
+    found = [summary(sobject, call.base) for sobject in call.org.objects.values() if sobject.name not in TOOLING_ONLY]
     return Answer(200, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": found})
 
 

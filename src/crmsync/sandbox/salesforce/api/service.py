@@ -19,6 +19,7 @@ from crmsync.sandbox.salesforce.api.queries import Cursors, query
 from crmsync.sandbox.salesforce.api.query_jobs import query_jobs
 from crmsync.sandbox.salesforce.api.records import sobjects
 from crmsync.sandbox.salesforce.api.tokens import Tokens
+from crmsync.sandbox.salesforce.api.tooling import tooling
 from crmsync.sandbox.salesforce.api.wire import Answer, Request, refusal
 from crmsync.sandbox.salesforce.errors import OrgError, not_found
 from crmsync.sandbox.salesforce.org import Org
@@ -137,6 +138,7 @@ _RESOURCES: dict[str, Callable[[Call], Answer]] = {
     "queryAll": query,
     "limits": limits,
     "composite": composite,
+    "tooling": tooling,
 }
 _JOBS: dict[str, Callable[[Call], Answer]] = {"query": query_jobs, "ingest": ingest_jobs}
 
