@@ -16,6 +16,7 @@ from crmsync.sandbox.world.config import WorldConfig
 from crmsync.sandbox.world.control import Sandbox, open_sandbox
 from crmsync.sandbox.world.roster import roster
 from crmsync.sync.pipeline import Cycle, run_cycle
+from crmsync.sync.provision import provision
 from crmsync.sync.workspace import Moment, Workspace
 
 pytestmark = pytest.mark.slow
@@ -74,3 +75,20 @@ def test_a_create_without_an_answer_is_looked_for_and_never_sent_blindly_again(s
     assert found
     assert [mark for mark, count in found.items() if count > 1] == []
     assert open_clocks(stock[1]) <= set(found)
+
+
+def test_fields_that_were_provisioned_meanwhile_are_written_from_the_next_cycle_on(stock: tuple[Sandbox, Workspace]) -> None:
+    sandbox, workspace = stock
+    cycle(stock, WORLD.day_zero)
+    planned = provision(workspace, apply=False)
+    assert {step.state for _, step in planned.steps} == {"missing"}
+    assert provision(workspace, apply=True).is_complete
+    assert {step.state for _, step in provision(workspace, apply=True).steps} == {"present"}
+    for hour in range(1, 25, 6):
+        cycle(stock, WORLD.day_zero + timedelta(hours=hour))
+    leads = [row for row in sandbox.org.rows("Lead") if row["crmsync_phase__c"]]
+    assert len(leads) > WORLD.population // 4
+    assert all(row["crmsync_score__c"] is not None for row in leads)
+    keys = [row["crmsync_key__c"] for row in sandbox.org.rows("Task") if row["crmsync_key__c"]]
+    assert keys
+    assert len(keys) == len(set(keys))

@@ -102,8 +102,8 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class ProvisionStep:
-    """What became of a need. `message` holds the CRM's own words; `asks` are what an admin has to do where the state is "missing" or
-    "refused", to be passed on as they are."""
+    """What became of a need. `message` holds the CRM's own words; `asks` are what an admin has to do where the
+    state is "missing" or "refused", to be passed on as they are."""
 
     need: Need
     state: str  # "present" | "missing" | "created" | "refused"

@@ -10,7 +10,7 @@ from crmsync.connect.calls import CallRejected, shown
 from crmsync_salesforce.answers import errors_of
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.facts import COLLECTION_SIZE, PERMISSION_SET
-from crmsync_salesforce.soql import quoted, select
+from crmsync_salesforce.soql import having
 
 # A field's object and name.
 FieldName = tuple[str, str]
@@ -64,9 +64,7 @@ class Granter:
         return {"attributes": {"type": "FieldPermissions"}, **own, **_READ_AND_EDIT}
 
     def _rows(self, object: str, fields: Sequence[str], **equal: str) -> list[Mapping[str, Any]]:
-        """All rows with these values: a permission set has one per field, so that one page may not be enough."""
-        where = " AND ".join(f"{name} = {quoted(value)}" for name, value in equal.items())
-        return self._api.rows(f"{select(object, fields)} WHERE {where}")
+        return self._api.rows(having(object, fields, **equal))
 
     def _create(self, object: str, **values: str) -> str:
         return str(self._api.write("POST", f"sobjects/{object}", values, {}, repeatable=False)["id"])

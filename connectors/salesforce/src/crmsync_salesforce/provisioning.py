@@ -30,10 +30,11 @@ from crmsync_salesforce.definitions import (
 from crmsync_salesforce.granting import FieldName, Granter, said
 from crmsync_salesforce.schema import Shape
 from crmsync_salesforce.shapes import Shapes
-from crmsync_salesforce.soql import quoted
+from crmsync_salesforce.soql import Query, having
 
 _EXISTS = frozenset({"DUPLICATE_DEVELOPER_NAME"})
 _NAMES_PER_QUERY = 100
+_TOOLING_QUERY = "tooling/query"
 
 
 class Provisioner:
@@ -58,19 +59,16 @@ class Provisioner:
 
     def _listed(self, needs: Sequence[Need]) -> Mapping[str, str]:
         """The ids of fields that exist, by full name, seen or not; empty where the user may not ask."""
-        names = list(dict.fromkeys(quoted(developer_name(need)) for need in needs))
+        names = list(dict.fromkeys(map(developer_name, needs)))
+        listed = Query("CustomField", ("Id", "DeveloperName", "TableEnumOrId", "NamespacePrefix"), "")
         ids: dict[str, str] = {}
         for start in range(0, len(names), _NAMES_PER_QUERY):
-            part = ", ".join(names[start : start + _NAMES_PER_QUERY])
-            # A name with a namespace is another package's field.
-            soql = (
-                f"SELECT Id, DeveloperName, TableEnumOrId FROM CustomField WHERE DeveloperName IN ({part}) AND NamespacePrefix = null"
-            )
             try:
-                rows = self._api.rows(soql, "tooling/query")
+                rows = self._api.rows(listed.among("DeveloperName", names[start : start + _NAMES_PER_QUERY]), _TOOLING_QUERY)
             except CallRejected:
                 return {}
-            ids |= {f"{row['TableEnumOrId']}.{row['DeveloperName']}__c": str(row["Id"]) for row in rows}
+            own = (row for row in rows if not row.get("NamespacePrefix"))  # the others are packages'
+            ids |= {f"{row['TableEnumOrId']}.{row['DeveloperName']}__c": str(row["Id"]) for row in own}
         return ids
 
     def _applied(
@@ -111,10 +109,9 @@ class Provisioner:
 
     def _widen(self, need: Need, options: tuple[str, ...]) -> str:
         """Add values to a picklist. Its metadata is sent back whole, so it is read just before."""
-        table, name = quoted(parent_of(need)), quoted(developer_name(need))
-        soql = f"SELECT Id, Metadata FROM CustomField WHERE TableEnumOrId = {table} AND DeveloperName = {name}"
+        soql = having("CustomField", ("Id", "Metadata"), TableEnumOrId=parent_of(need), DeveloperName=developer_name(need))
         try:
-            (row,) = self._api.rows(soql, "tooling/query") or [{}]
+            (row,) = self._api.rows(soql, _TOOLING_QUERY) or [{}]
             metadata = widened(row.get("Metadata") or {}, options)
             if metadata is None:
                 return "GlobalValueSet"

@@ -16,8 +16,8 @@ _SHARED = ("Id", "Name", "Type")
 @dataclass(frozen=True, slots=True)
 class Shape:
     """An object as these credentials see it. `relationships` maps a relationship's name to the objects it may point to;
-    `calculated` are formulas and roll-ups, which change without moving a stamp; `keyless` are fields that are no external id, by which
-    nothing can be upserted."""
+    `calculated` are formulas and roll-ups, which change without moving a stamp; `keyless` are fields that are no
+    external id, by which nothing can be upserted."""
 
     object: str
     fields: Mapping[str, FieldInfo] = field(default_factory=dict)

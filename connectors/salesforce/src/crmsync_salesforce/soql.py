@@ -63,6 +63,11 @@ def select(object: str, fields: Iterable[str]) -> str:
     return " ".join(("SELECT", ", ".join(fields), "FROM", object))
 
 
+def having(object: str, fields: Iterable[str], **equal: str) -> str:
+    """The rows whose text fields have just these values."""
+    return f"{select(object, fields)} WHERE " + " AND ".join(f"{name} = {quoted(value)}" for name, value in equal.items())
+
+
 def quoted(text: str) -> str:
     """A string literal."""
     return "'" + "".join(_ESCAPES.get(letter, letter) for letter in text) + "'"
