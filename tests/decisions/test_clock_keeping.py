@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+
+from crmsync.decisions.sla import Due
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 
@@ -46,6 +49,17 @@ def test_an_approach_meets_the_clock_when_it_happened_and_the_verdict_starts_the
         tokyo("2026-06-15T14:00"),
     )
     assert case.open_tasks("p1") == ["p1:verdict:0:1"]
+
+
+def test_a_promise_that_was_made_is_kept_when_the_rule_changes_and_the_next_one_is_the_new_rules(case: Any) -> None:
+    handed_over(case)
+    promised = case.running("p1")["due_at"]
+    shorter = tuple(replace(rule, due=(Due(1, "business_hours"),)) for rule in case.definitions.sla.clocks)
+    case.using(sla=replace(case.definitions.sla, clocks=shorter, version=2))
+    case.person("p2").touched("pricing_page")
+    case.decide(minutes=30)
+    assert case.running("p1")["due_at"] == promised
+    assert case.running("p2")["due_at"] == tokyo("2026-06-01T11:30")
 
 
 def test_an_approach_before_the_hand_over_meets_nothing(case: Any) -> None:
