@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
 
@@ -34,6 +34,10 @@ from sqlmodel import SQLModel
 from crmsync.store.columns import frame_of
 from crmsync.store.tables import Instant, to_micros
 
+# Rows in one statement. SQLite's driver lets other threads in after each statement: by single rows the store would wait for the
+# thread that parses the next page again and again. Fifty are far under SQLite's 32,766 parameters, and no statement is so long
+# that its parameters are slow to bind.
+_TOGETHER = 50
 CHUNK = 500  # ids in one IN list: far under SQLite's limit of 32,766 parameters, and a plan that stays cached
 
 
@@ -68,13 +72,21 @@ class _Writing:
     statement: Executable
     text: str = ""
     bind: Callable[[Mapping[str, Any]], Sequence[Any]] = lambda row: tuple(row.values())
+    together: str = ""
+    """The same statement for `_TOGETHER` rows; empty where it takes one only."""
 
 
 def _write(connection: Connection, writing: _Writing, rows: Sequence[Mapping[str, Any]]) -> None:
-    if writing.text:
-        connection.exec_driver_sql(writing.text, [writing.bind(row) for row in rows])
-    else:
+    if not writing.text:
         connection.execute(writing.statement, [dict(row) for row in rows])
+        return
+    bound = [writing.bind(row) for row in rows]
+    whole = len(bound) - len(bound) % _TOGETHER if writing.together else 0
+    for start in range(0, whole, _TOGETHER):
+        values = tuple(chain.from_iterable(bound[start : start + _TOGETHER]))
+        connection.exec_driver_sql(writing.together, values)
+    if whole < len(bound):
+        connection.exec_driver_sql(writing.text, bound[whole:])
 
 
 @lru_cache(maxsize=256)
@@ -86,14 +98,16 @@ def _upsertion(model: type[SQLModel], names: tuple[str, ...], dialect: Dialect) 
     others = {name: statement.excluded[name] for name in names if name not in keys}
     conflict: Any = {"index_elements": keys}
     final = statement.on_conflict_do_update(**conflict, set_=others) if others else statement.on_conflict_do_nothing(**conflict)
-    return _writing(final, final.compile(dialect=dialect, column_keys=list(names)), names, _defaults(table), dialect)
+    compiled = final.compile(dialect=dialect, column_keys=list(names))
+    return _together(_writing(final, compiled, names, _defaults(table), dialect), compiled)
 
 
 @lru_cache(maxsize=256)
 def _insertion(model: type[SQLModel], names: tuple[str, ...], dialect: Dialect) -> _Writing:
     table = table_of(model)
     statement = table.insert()
-    return _writing(statement, statement.compile(dialect=dialect, column_keys=list(names)), names, _defaults(table), dialect)
+    compiled = statement.compile(dialect=dialect, column_keys=list(names))
+    return _together(_writing(statement, compiled, names, _defaults(table), dialect), compiled)
 
 
 @lru_cache(maxsize=256)
@@ -129,6 +143,14 @@ def _writing(
         return tuple(values[:-1])
 
     return _Writing(statement, str(compiled), bind)
+
+
+def _together(writing: _Writing, compiled: Any) -> _Writing:
+    """An insertion, made ready for many rows in one statement."""
+    if not writing.text:
+        return writing
+    row = f"({', '.join('?' * len(compiled.positiontup))})"
+    return replace(writing, together=writing.text.replace(row, ", ".join([row] * _TOGETHER), 1))
 
 
 def _marker(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
