@@ -133,7 +133,7 @@ def cycle_table(cycle: Cycle, workspace: Workspace, language: Language) -> Table
     pulled = sum(stream.new + stream.changed for stream in cycle.pulled.streams)
     rows = {
         "changed_records": pulled,
-        "persons": decisions.state.height,
+        "persons": workspace.store.decided.count(),
         "moves": decisions.moves.height,
         "open_gaps": workspace.store.decided.gaps().height,
         "calls": sum(connection.client.usage.calls for connection in workspace.connections),
@@ -151,7 +151,7 @@ def cycle_json(cycle: Cycle, workspace: Workspace) -> dict[str, Any]:
         "now": cycle.prepared.plan.now,
         "digest": cycle.prepared.plan.digest,
         "pulled": pulled_json(cycle.pulled, workspace),
-        "persons": cycle.prepared.decided.decisions.state.height,
+        "persons": workspace.store.decided.count(),
         "moves": moves.group_by("source", "target").len("count").sort("source", "target").to_dicts(),
         "outcomes": cycle.applied.outcomes,
         "gaps": workspace.store.decided.gaps().height,

@@ -136,6 +136,17 @@ def escalate(clocks: pl.DataFrame, desk: Desk) -> tuple[pl.DataFrame, pl.DataFra
     return _replaced(clocks, conform(told, CLOCKS)), conform(late, CLOCKS)
 
 
+def next_step(clocks: pl.DataFrame, desk: Desk) -> datetime | None:
+    """The first instant from now on at which a running clock is due, or a step of its escalation; None where there is none."""
+    running = clocks.filter(RUNNING)
+    if running.is_empty():
+        return None
+    timed = _timed(running, desk).select("due_at", "#remind", "#notice", "#reassign")
+    now = pl.lit(desk.now, dtype=INSTANT)
+    first: datetime | None = timed.select(pl.min_horizontal(pl.all().filter(pl.all() >= now).min())).item()
+    return first
+
+
 def reassign(clocks: pl.DataFrame, late: pl.DataFrame, owners: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     """Give `late` clocks to their new `owners` (person_id, owner): the old clock keeps its breach and ends, a fresh one starts."""
     if owners.is_empty():

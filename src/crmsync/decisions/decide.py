@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from crmsync.decisions import clocks as clock
-from crmsync.decisions import conditions, desired, evidence, gaps, handover, owners, phase, returns, scoring, temperature
+from crmsync.decisions import conditions, desired, evidence, gaps, handover, owners, phase, returns, scoring, temperature, waking
 from crmsync.decisions.acts import number
 from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.clocks import Desk
@@ -25,7 +25,7 @@ from crmsync.decisions.sla import DEPARTMENTS
 def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime) -> Decisions:
     """Decide about every person in `facts` as of `now` (aware). Persons and clocks that only `before` knows stay as they are."""
     now = now.astimezone(UTC)
-    facts = _known(facts, now)
+    ahead, facts = facts, _known(facts, now)
     rules, sla = definitions.recycle, definitions.sla
 
     # 1, 2: how much speaks for them, and how keen they are
@@ -89,6 +89,7 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
         tasks=desired.tasks(clocks, facts.reps, definitions.routing, sla),
         draws=draws,
         valve=valve_now[0],
+        wakes_at=waking.wakes_at(ahead, state, clocks, desk),
     )
 
 

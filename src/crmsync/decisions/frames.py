@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Protocol
 
 import polars as pl
@@ -294,10 +295,17 @@ class Because(Protocol):
         """REASONS of these persons (ids), or of everyone, sorted by person and rule."""
 
 
+class _Nobody:
+    """The reasons of nobody."""
+
+    def of(self, _persons: pl.Series | None = None) -> pl.DataFrame:
+        return empty(REASONS)
+
+
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """Everything one decision says. The reasons are told on demand: of everyone (`reasons`, as many rows as rules gave points)
-    or of a few (`reasons_of`)."""
+    or of a few (`reasons_of`). `wakes_at`: until then it stands, while nothing new is learnt."""
 
     state: pl.DataFrame
     clocks: pl.DataFrame
@@ -310,6 +318,25 @@ class Decisions:
     tasks: pl.DataFrame
     draws: pl.DataFrame
     valve: ValvePosition
+    wakes_at: datetime
+
+    @classmethod
+    def about_nobody(cls, now: datetime) -> Decisions:
+        """What is decided where nothing was to be decided."""
+        return cls(
+            state=empty(STATE),
+            clocks=empty(CLOCKS),
+            moves=empty(MOVES),
+            scores=empty(SCORES),
+            because=_Nobody(),
+            qualification=empty(QUALIFICATION),
+            gaps=empty(GAPS),
+            desired=empty(DESIRED),
+            tasks=empty(TASKS),
+            draws=empty(DRAWS),
+            valve=ValvePosition(0.0, "", "", "unchanged", 0.0, None),
+            wakes_at=now,
+        )
 
     @property
     def reasons(self) -> pl.DataFrame:
@@ -322,5 +349,5 @@ class Decisions:
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """Every frame by name."""
-        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("valve", "because")}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("valve", "because", "wakes_at")}
         return {**named, "reasons": self.reasons}

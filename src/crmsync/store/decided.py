@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import polars as pl
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlmodel import SQLModel
 
 from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, ValvePosition, conform
@@ -112,6 +112,11 @@ class Decided:
         where = () if person_id is None else (table_of(table).c.person_id == person_id,)
         with self._engine.connect() as db:
             return read_frame(db, table, *where)
+
+    def count(self) -> int:
+        """How many persons were ever decided about."""
+        with self._engine.connect() as db:
+            return int(db.execute(select(func.count()).select_from(_STATES)).scalar_one())
 
     def states(self) -> pl.DataFrame:
         return self.frame(tables.StateRow)

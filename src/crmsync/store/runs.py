@@ -15,6 +15,7 @@ from crmsync.store.sql import read_frame, table_of, upsert
 
 _RUNS = table_of(tables.RunRow)
 _META = table_of(tables.Meta)
+_COUNT = select(func.count()).select_from(_RUNS)
 
 
 class Runs:
@@ -25,7 +26,7 @@ class Runs:
         """Open a run and return its id: the instant and a running number, sortable and never random. A run that is still open
         then never came to its end: it is marked as interrupted."""
         db.execute(_RUNS.update().where(_RUNS.c.state == "running").values(state="interrupted"))
-        number = db.execute(select(func.count()).select_from(_RUNS)).scalar_one() + 1
+        number = db.execute(_COUNT).scalar_one() + 1
         run_id = f"{now:%Y%m%dT%H%M%S}-{number:06d}"
         row = {"run_id": run_id, "verb": verb, "now": now, "is_rehearsal": is_rehearsal, "state": "running"}
         upsert(db, tables.RunRow, [{**row, "definitions": definitions, "summary": "{}"}])
@@ -36,6 +37,11 @@ class Runs:
             db.execute(
                 _RUNS.update().where(_RUNS.c.run_id == run_id).values(state=state, summary=orjson.dumps(dict(summary)).decode())
             )
+
+    def count(self) -> int:
+        """How many there have been."""
+        with self._engine.connect() as db:
+            return int(db.execute(_COUNT).scalar_one())
 
     def frame(self) -> pl.DataFrame:
         with self._engine.connect() as db:

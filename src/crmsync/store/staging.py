@@ -139,10 +139,16 @@ class Staging:
             .where(mine, _VERSIONS.c.seq > seq, _VERSIONS.c.is_ours.is_(False))
             .distinct()
         )
+        newest = self.newest(connection)  # before the rows: what another process stores meanwhile is looked at twice, not never
         with self._engine.connect() as db:
             refs = [RecordRef(connection, row.object, row.record_id) for row in db.execute(query)]
-            newest = db.execute(select(func.coalesce(func.max(_VERSIONS.c.seq), 0)).where(mine)).scalar_one()
-        return sorted(refs), int(newest)
+        return sorted(refs), newest
+
+    def newest(self, connection: str) -> int:
+        """The highest number of a version of this connection; 0 before the first."""
+        query = select(func.coalesce(func.max(_VERSIONS.c.seq), 0)).where(_VERSIONS.c.connection == connection)
+        with self._engine.connect() as db:
+            return int(db.execute(query).scalar_one())
 
     def newest_before(self, connection: str, seq: int) -> int:
         """The highest number of a version below `seq`; 0 where there is none."""
@@ -186,6 +192,12 @@ class Staging:
         )
         with self._engine.connect() as db:
             return [_staged(*row) for row in db.execute(query)]
+
+    def next_again(self) -> datetime | None:
+        """When a stored version will next mean something else, though nothing changes in its CRM; None where none will."""
+        with self._engine.connect() as db:
+            found: datetime | None = db.execute(select(func.min(_AGAIN.c.at))).scalar_one()
+        return found
 
     def remember_again(self, db: Connection, later: Mapping[RecordRef, tuple[int, datetime | None]]) -> None:
         """Note for each record (version number, when to read it again); None: time changes nothing."""

@@ -17,6 +17,7 @@ from crmsync.sync.plan import Prepared, plan
 from crmsync.sync.pull import Pulled, pull
 from crmsync.sync.reconcile import reconcile
 from crmsync.sync.resolve import resolve
+from crmsync.sync.rest import is_undisturbed, rest_after, rested, resting
 from crmsync.sync.workspace import Moment, Progress, Silent, Workspace
 
 
@@ -35,19 +36,22 @@ class Cycle:
         return not (self.pulled.failures or self.applied.failures or self.prepared.unreachable)
 
 
-def learn(workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None) -> Pulled:
-    """Bring the local model up to date, from every connection or the one named. Writes to no CRM and decides nothing."""
-    pulled = pull(workspace, moment.now, progress or Silent(), only, Following(workspace))
+def learn(
+    workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None, *, describing: bool = True
+) -> Pulled:
+    """Bring the local model up to date, from every connection or the one named. Writes to no CRM and decides nothing. Without
+    `describing`, what the objects look like is not asked again."""
+    pulled = pull(workspace, moment.now, progress or Silent(), only, Following(workspace), describing=describing)
     pulled = pulled.with_failures(reconcile(workspace, moment.now, pulled.failed))
     normalise(workspace, moment.now)
     resolve(workspace, moment.now)
     return pulled
 
 
-def prepare(workspace: Workspace, moment: Moment) -> Prepared:
-    """Decide and plan on what is known, in memory alone."""
+def prepare(workspace: Workspace, moment: Moment, *, describing: bool = False) -> Prepared:
+    """Decide and plan on what is known, in memory alone. With `describing`, ask what the objects look like before."""
     with collector_at_rest():
-        return plan(workspace, decide(workspace, moment.now), moment.now)
+        return plan(workspace, decide(workspace, moment.now), moment.now, describing=describing)
 
 
 def send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Moment, progress: Progress | None = None) -> Cycle:
@@ -58,13 +62,19 @@ def send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Momen
     applied = apply(workspace, run_id, moment.now, progress or Silent(), pulled.failed)
     cycle = Cycle(run_id, pulled, prepared, applied)
     workspace.store.runs.end(run_id, "done" if cycle.is_complete else "incomplete", applied.outcomes)
+    rest_after(workspace, prepared, moment, is_complete=cycle.is_complete)
     return cycle
 
 
 def run_cycle(workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None) -> Cycle:
-    """One whole cycle. With `only`, one connection is pulled; everyone is decided and every CRM is written to all the same."""
-    pulled = learn(workspace, moment, progress, only)
-    return send(workspace, prepare(workspace, moment), pulled, moment, progress)
+    """One whole cycle. With `only`, one connection is pulled; everyone is decided and every CRM is written to all the same.
+    Where the last cycle found nothing to do and nothing has happened since, nobody is."""
+    rest = resting(workspace, moment)
+    pulled = learn(workspace, moment, progress, only, describing=rest is None)
+    if rest is not None and not pulled.failures and is_undisturbed(workspace, rest):
+        run_id, nothing = rested(workspace, rest, moment)
+        return Cycle(run_id, pulled, nothing)
+    return send(workspace, prepare(workspace, moment, describing=rest is not None), pulled, moment, progress)
 
 
 def apply_plan(workspace: Workspace, moment: Moment, digest: str, progress: Progress | None = None) -> Cycle:

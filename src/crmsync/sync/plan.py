@@ -47,9 +47,9 @@ class Prepared:
     homeless: tuple[tuple[str, str], ...] = ()
 
 
-def plan(workspace: Workspace, decided: Decided, now: datetime) -> Prepared:
-    """What to write now."""
-    reachable = [connection for connection in workspace.connections if _is_described(connection)]
+def plan(workspace: Workspace, decided: Decided, now: datetime, *, describing: bool = False) -> Prepared:
+    """What to write now. `describing` asks the CRMs anew what they look like: the pull before has not."""
+    reachable = [connection for connection in workspace.connections if _is_described(connection, again=describing)]
     names = {connection.name for connection in reachable}
     taskless = clocks_without_task(workspace, decided)
     scope = find_scope(workspace, decided, reachable, taskless.values())
@@ -75,10 +75,10 @@ def plan(workspace: Workspace, decided: Decided, now: datetime) -> Prepared:
     )
 
 
-def _is_described(connection: Connection) -> bool:
+def _is_described(connection: Connection, *, again: bool) -> bool:
     """A connection that cannot say what its objects look like is left out of this plan; its persons wait for it."""
     try:
-        describe(connection)
+        describe(connection, again=again)
     except CrmsyncError as error:
         _log.warning("connection_not_described", connection=connection.name, code=error.code)
         return False

@@ -80,9 +80,16 @@ class NoFollower:
 
 
 def pull(
-    workspace: Workspace, now: datetime, progress: Progress, only: str | None = None, follower: Follower | None = None
+    workspace: Workspace,
+    now: datetime,
+    progress: Progress,
+    only: str | None = None,
+    follower: Follower | None = None,
+    *,
+    describing: bool = True,
 ) -> Pulled:
-    """Pull every configured object of every connection, or of the one named. `now` becomes `learnt_at` of what is new."""
+    """Pull every configured object of every connection, or of the one named. `now` becomes `learnt_at` of what is new. With
+    `describing`, each CRM is asked first what its objects look like now."""
     streams: list[PulledStream] = []
     failures: list[Failure] = []
     pulling = _Pulling(workspace, now, progress, follower or NoFollower())
@@ -90,7 +97,7 @@ def pull(
         if only is not None and connection.name != only:
             continue
         try:
-            describe(connection, again=True)
+            describe(connection, again=describing)
             streams.extend(_pull_stream(pulling, connection, stream) for stream in _in_order(connection))
         except CrmsyncError as error:
             failures.append(Failure.of(connection.name, error))
@@ -99,9 +106,9 @@ def pull(
 
 
 def describe(connection: Connection, *, again: bool = False) -> None:
-    """Ask the CRM what the objects that we write look like now. Each cycle asks `again`: a field that an admin adds or hides
-    while we run is used, or rests, from then on. What we only read is asked for once, to say what the CRM does not show us.
-    What was last said stays where the CRM does not answer."""
+    """Ask the CRM what the objects that we write look like now. Each cycle that decides asks `again`: a field that an admin adds
+    or hides while we run is used, or rests, from then on. What we only read is asked for once, to say what the CRM does not show
+    us. What was last said stays where the CRM does not answer."""
     written = {object_ for object_, mapping in connection.mappings.items() if mapping.writes}
     wanted = [o for o in connection.objects if o in written or (again and o not in connection.schemas)]
     if wanted and (again or not connection.schemas):
