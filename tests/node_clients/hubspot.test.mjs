@@ -169,6 +169,22 @@ describe("@hubspot/api-client: writing", () => {
     ]);
   });
 
+  test("an upsert by e-mail changes the one and makes the other, all or nothing", async () => {
+    const rows = (city, ...names) => ({
+      inputs: names.map((name) => ({ id: `${name}@company.example`, idProperty: "email", properties: { city } })),
+    });
+    const [first] = found(await contacts.batchApi.upsert(rows("Kobe", "upsert1")));
+    const { results } = await contacts.batchApi.upsert(rows("Nara", "upsert1", "upsert2"));
+    assert.deepEqual(results.map((row) => [row._new, row.id === first, row.properties.city]).sort(), [
+      [false, true, "Nara"],
+      [true, false, "Nara"],
+    ]);
+    const { id } = results.find((row) => row._new);
+    assert.equal((await contacts.basicApi.getById(id, ["email"])).properties.email, "upsert2@company.example");
+    const byNoKey = { inputs: [{ id: "Kobe", idProperty: "city", properties: { city: "Nara" } }] };
+    assert.equal((await refusal(contacts.batchApi.upsert(byNoKey))).code, 400);
+  });
+
   test("associations of version 4 come page by page with their types, and are made and unmade", async () => {
     const api = client.crm.associations.v4;
     const { results } = await contacts.searchApi.doSearch({ ...where("email", "EQ", "p0@company.example"), ...asked });

@@ -260,6 +260,15 @@ def test_an_upsert_says_what_is_new(people: Any) -> None:
     ]
 
 
+def test_contacts_are_upserted_by_their_email(people: Any) -> None:
+    _, client, ids = people
+    rows = [
+        {"id": email, "idProperty": "email", "properties": {"city": "Nara"}} for email in ("p3@example.com", "upserted@example.com")
+    ]
+    found = client.crm.contacts.batch_api.upsert(BatchInputSimplePublicObjectBatchInputUpsert(inputs=rows))
+    assert sorted((row.new, row.id == ids[3]) for row in found.results) == [(False, True), (True, False)]
+
+
 def test_a_search_by_keyset_reaches_every_contact_once(people: Any) -> None:
     started, client, ids = people
     started.settle()
