@@ -31,7 +31,7 @@ class Outgoing:
 
     @property
     def row(self) -> dict[str, Any]:
-        """`attributes` must be the first key of a row, or the whole request is refused; the key that names it stands once."""
+        """`attributes` must be the first key of a row, or that row is refused; the key that names it stands once."""
         key_field = key_field_of(self.change)
         own_id = {} if self.change.operation == "create" else {"id": self.id}
         name = {key_field: self.change.key_value} if key_field else own_id
