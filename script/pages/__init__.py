@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pages import columns, commands, configuration, errors, fields, phases
+from pages import columns, commands, configuration, errors, fields, hubspot, phases
 
 MADE = "<!-- Made by script/docs.py from the code. Do not edit: change the code and run it again. -->"
 
@@ -19,6 +19,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
 PARTS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("README.md", "commands"): commands.table,
     ("README.md", "custom fields"): fields.table,
+    ("connectors/hubspot/README.md", "errors"): hubspot.errors,
 }
 """(file, name of the part): between `<!-- made: name -->` and `<!-- end -->`."""
 

@@ -135,6 +135,42 @@ def test_after_many_failures_in_a_row_nothing_more_is_sent(client: ApiClient, cr
     assert route.call_count == 5
 
 
+def test_a_page_where_json_is_wanted_is_a_failed_attempt_and_a_lost_answer_for_a_create(
+    client: ApiClient, crm: respx.MockRouter
+) -> None:
+    page = httpx.Response(200, text="<html>please wait</html>")
+    crm.get("/x").mock(side_effect=[page, httpx.Response(200, json={"a": 1})])
+    assert client.send(Call("GET", "/x", wants_json=True)).json() == {"a": 1}
+    route = crm.post("/x").mock(return_value=page)
+    with pytest.raises(AnswerLost):
+        client.send(Call("POST", "/x", json={}, wants_json=True))
+    assert route.call_count == 1
+
+
+def test_the_crms_clock_runs_on_between_answers(crm: respx.MockRouter) -> None:
+    elapsed = 100.0
+    with open_client("sf", base_urls={"api": API}, transport=Transport(trust_env=False), clock=lambda: elapsed) as client:
+        assert client.time_now_or_none() is None
+        crm.get("/x").mock(return_value=httpx.Response(200, headers={"Date": "Mon, 01 Jan 2024 00:00:00 GMT"}))
+        client.send(Call("GET", "/x"))
+        elapsed = 700.0
+        assert client.time_now_or_none() == datetime(2024, 1, 1, 0, 10, tzinfo=UTC)
+        assert client.server_time() == datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def test_a_limit_with_a_known_end_is_not_knocked_at_before(crm: respx.MockRouter) -> None:
+    elapsed = [0.0]
+    with open_client("sf", base_urls={"api": API}, transport=Transport(trust_env=False), clock=lambda: elapsed[0]) as client:
+        client.use_classifier(lambda response: Verdict("ok" if response.is_success else "quota", "DAILY", wait_seconds=3600))
+        route = crm.get("/x").mock(side_effect=[httpx.Response(429), httpx.Response(200)])
+        for elapsed[0] in (0.0, 10.0, 3599.0):
+            with pytest.raises(StopConnector, match=r"connect\.quota"):
+                client.send(Call("GET", "/x"))
+        assert route.call_count == 1
+        elapsed[0] = 3600.0
+        assert client.send(Call("GET", "/x")).status_code == 200
+
+
 def test_server_time_is_the_date_header(client: ApiClient, crm: respx.MockRouter) -> None:
     with pytest.raises(StopConnector):
         client.server_time()

@@ -109,12 +109,41 @@ class Rig:
             associations=(Association("contacts", contact),) if contact else (),
         )
 
+    def twist(self, change: Callable[[str, int, Any], Any]) -> None:
+        """From now on each JSON answer is what `change` makes of (path, status, body): another portal's ways of saying the same."""
+        self.client._http._transport = Twisted(self.client._http._transport, change)
+
     def forget(self) -> None:
         """Start counting anew; what was sent so far has passed the contract."""
         check_contract(self.requests)
         self.requests.clear()
         self.waits.clear()
         self.answers.clear()
+
+
+@dataclass
+class Twisted(httpx.BaseTransport):
+    """A wire on which answers are said differently."""
+
+    wire: httpx.BaseTransport
+    change: Callable[[str, int, Any], Any]
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = self.wire.handle_request(request)
+        content = answer.read()
+        answer.close()
+        if not answer.headers.get("content-type", "").startswith("application/json") or not content:
+            return httpx.Response(answer.status_code, headers=answer.headers, content=content)
+        body = self.change(request.url.path, answer.status_code, orjson.loads(content))
+        kept = [(name, value) for name, value in answer.headers.items() if name not in ("content-length", "content-encoding")]
+        return (
+            body
+            if isinstance(body, httpx.Response)
+            else httpx.Response(answer.status_code, headers=kept, content=orjson.dumps(body))
+        )
+
+    def close(self) -> None:
+        self.wire.close()
 
 
 @dataclass

@@ -156,14 +156,14 @@ class Play:
 
     def _until_settled(self, wanted: list[list[Change]]) -> None:
         """Cycles until one goes through whole, seven hours apart: the recycle bin is due in each."""
-        for _ in range(60):
+        for _ in range(150):
             self.cycles += 1
             self.rig.advance(hours=7)
             pulled = [self._pull(stream) for stream in self.streams]
             pushed = [self._push(changes) for changes in wanted]
             if all(pulled) and all(pushed):
                 return
-        raise AssertionError("sixty cycles were not enough")
+        raise AssertionError("so many cycles were not enough")
 
     def _pull(self, stream: str) -> bool:
         """Pull one stream into the store; whether it came to its end. An object that cannot be read just now has none."""

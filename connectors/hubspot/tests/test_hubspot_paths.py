@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crmsync_hubspot.paths import DEFAULT_VERSION, VERSIONS, Paths
+from crmsync_hubspot.paths import DEFAULT_VERSION, FAMILIES, VERSIONS, Paths
 
 VENDOR_PATHS = [
     ("/crm/v3/owners/", "/crm/owners/2026-03"),
@@ -44,6 +44,27 @@ def test_the_vendor_clients_v3_paths_become_dated_ones_without_their_trailing_sl
 @pytest.mark.parametrize(("theirs", "_ours"), VENDOR_PATHS)
 def test_under_v3_the_vendor_clients_paths_stay_as_they_are(theirs: str, _ours: str) -> None:
     assert Paths("v3").of_vendor_client(theirs) == theirs
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_family_of_endpoints_can_have_its_own_version(family: str) -> None:
+    mixed = Paths("2026-03", {family: "v3"})
+    for other in FAMILIES:
+        version = "v3" if other == family else "2026-03"
+        assert mixed.of(other, "contacts", "companies") == Paths(version).of(other, "contacts", "companies")
+    assert mixed.of("usage") == Paths("v3" if family == "account" else "2026-03").of("usage")
+
+
+def test_the_vendor_clients_paths_follow_their_own_family() -> None:
+    mixed = Paths("2026-03", {"owners": "v3", "properties": "2026-09"})
+    assert mixed.of_vendor_client("/crm/v3/owners/") == "/crm/v3/owners/"
+    assert mixed.of_vendor_client("/crm/v3/properties/contacts") == "/crm/properties/2026-09/contacts"
+    assert mixed.of_vendor_client("/crm/v3/pipelines/deals") == "/crm/pipelines/2026-03/deals"
+
+
+def test_a_family_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="leads"):
+        Paths("2026-03", {"leads": "v3"})
 
 
 def test_a_version_that_does_not_exist_is_refused() -> None:

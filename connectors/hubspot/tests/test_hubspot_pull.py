@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from crmsync.connect.contract import PullRequest
+from crmsync.connect.contract import Need, PullRequest
 from crmsync.errors import StopConnector
 from crmsync.sandbox.faults import FaultKind
 from crmsync.sandbox.hubspot.config import Limits, PortalConfig, Search
+from crmsync_hubspot.paths import FAMILIES, Paths
 
 Make = Callable[..., Any]
 FREE = PortalConfig(limits=Limits(enforced=False))
@@ -411,9 +412,20 @@ def test_a_refused_lane_is_known_to_be_spent(rig: Any, policy: str, lane: str) -
     assert rig.client.usage.left["burst"] > 0, "the next answer says otherwise"
 
 
-@pytest.mark.parametrize("version", ["2026-09", "v3"])
-def test_every_stream_reads_under_the_other_versions_too(rig_of: Make, version: str) -> None:
-    rig = rig_of(options={"api_version": version}, is_dated=False)
+MIXED = {"objects": "v3", "properties": "2026-09", "owners": "v3", "events": "v3", "token": "v3"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"api_version": "2026-03"}, {"api_version": "2026-09"}, {"api_version": "v3"}, {"api_versions": MIXED}]
+    + [{"api_versions": {family: "v3"}} for family in FAMILIES]
+    + [{"api_version": "v3", "api_versions": {family: "2026-03"}} for family in FAMILIES],
+    ids=str,
+)
+def test_everything_works_whatever_version_each_family_of_endpoints_has(rig_of: Make, options: dict[str, Any]) -> None:
+    held = PortalConfig().credentials
+    secrets = {"client_id": held.client_id, "client_secret": held.client_secret, "refresh_token": held.refresh_token}
+    rig = rig_of(options=options, secrets=secrets, is_dated=False)
     (contact,) = people(rig, 1)
     deal = rig.portal.create(
         "deals", {"dealname": "d", "dealstage": "appointmentscheduled", "pipeline": "default"}, associations=[("contacts", contact)]
@@ -426,6 +438,21 @@ def test_every_stream_reads_under_the_other_versions_too(rig_of: Make, version: 
         rig.pull(stream.object)
     assert rig.pull("deals").by_id()[deal].fields["associations.contacts"] == [contact]
     assert len(rig.pull("page_views").records) == 1
+    receipts = rig.push(rig.change(contact, {"crmsync_phase": "mql", "lifecyclestage": "lead"})) + rig.push(rig.task("k1", contact))
+    assert [receipt.outcome for receipt in receipts] == ["written", "written"]
+    assert rig.portal.associated("tasks", receipts[1].record_id, "contacts") == [contact]
+    made = rig.hub.provision([Need("contacts", "crmsync_new", "choice", "New", ("a",))], apply=True)
+    assert [step.state for step in made] == ["created"]
+    paths = Paths(options.get("api_version", "2026-03"), options.get("api_versions", {}))
+    prefixes = {paths.of(family, "", "").split("//")[0].rstrip("/") for family in FAMILIES}
+    strange = {r.url.path for r in rig.requests if not r.url.path.startswith((*prefixes, "/marketing/", "/form-integrations/"))}
+    assert strange == set(), "every call goes through the one table"
+
+
+@pytest.mark.parametrize("wrong", [{"leads": "v3"}, {"objects": "v9"}, "v3", ["objects"]])
+def test_versions_that_cannot_be_are_refused_with_what_can(rig_of: Make, wrong: Any) -> None:
+    with pytest.raises(StopConnector, match="api_versions"):
+        rig_of(options={"api_versions": wrong})
 
 
 def test_oauth_tokens_are_renewed_before_their_end_on_the_servers_clock(rig_of: Make) -> None:

@@ -37,7 +37,7 @@ def test_every_option_is_explained(option: str) -> None:
 def test_the_defaults_are_those_of_the_code() -> None:
     default = Options()
     for line in (
-        f'| `api_version` | `"{default.api_version}"` |',
+        f'| `api_version` | `"{default.paths.version}"` |',
         f"| `overlap_seconds` | `{int(default.lags.overlap.total_seconds())}` |",
         f"| `trailing_seconds` | `{int(default.lags.trailing.total_seconds())}` |",
         f"| `archive_every_hours` | `{int(default.bin_every.total_seconds()) // 3600}` |",

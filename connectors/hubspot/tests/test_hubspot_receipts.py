@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmsync.model.changes import Change, FieldDiff
@@ -97,6 +97,7 @@ def test_a_missing_scope_refuses_all_rows_at_once() -> None:
     assert (len(matched.settled), matched.again) == (2, ())
 
 
+@settings(deadline=None)
 @given(st.integers(1, 100), st.sets(st.integers(0, 99)), st.booleans())
 def test_narrowing_down_finds_exactly_the_bad_rows_whatever_the_batch(count: int, bad: set[int], names: bool) -> None:
     """A portal that refuses a whole batch for one bad row: every good row ends written, every bad one refused, in few calls."""

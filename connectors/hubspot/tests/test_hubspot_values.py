@@ -53,6 +53,8 @@ def test_a_number_that_is_none_is_never_sent() -> None:
         ("2026-03-31", "2026-03-31T00:00:00Z", "date", True),
         ("True", True, "bool", True),
         ("hot", "warm", "enumeration", False),
+        ("seminar;web", "web;seminar", "enumeration", True),
+        ("seminar;web", "web", "enumeration", False),
         ("", "0", "number", False),
     ],
 )

@@ -23,11 +23,13 @@ class BreakerPolicy:
 
 @dataclass(frozen=True, slots=True)
 class BreakerState:
-    """`opened_at` is None while closed; `because` is the vendor code or ours of what opened it."""
+    """`opened_at` is None while closed; `because` is the vendor code or ours of what opened it. `pause_seconds` is how long the
+    vendor will refuse everything, where it is known: the cool-down then."""
 
     failures: int = 0
     opened_at: float | None = None
     because: str = ""
+    pause_seconds: float | None = None
 
 
 def after_failure(state: BreakerState, policy: BreakerPolicy, now: float, because: str) -> BreakerState:
@@ -43,12 +45,18 @@ def after_success(_state: BreakerState) -> BreakerState:
 
 def tripped(state: BreakerState, now: float, because: str) -> BreakerState:
     """Open at once, without counting."""
-    return replace(state, opened_at=now, because=because)
+    return replace(state, opened_at=now, because=because, pause_seconds=None)
+
+
+def paused(state: BreakerState, now: float, because: str, seconds: float) -> BreakerState:
+    """Open until a limit that is used up is free again."""
+    return replace(state, opened_at=now, because=because, pause_seconds=seconds)
 
 
 def is_open(state: BreakerState, policy: BreakerPolicy, now: float) -> bool:
     """Whether nothing may be sent at `now`. After the cool-down a try is let through, and decides."""
-    return state.opened_at is not None and now - state.opened_at < policy.cool_down_seconds
+    seconds = policy.cool_down_seconds if state.pause_seconds is None else state.pause_seconds
+    return state.opened_at is not None and now - state.opened_at < seconds
 
 
 @dataclass(slots=True)
@@ -65,6 +73,8 @@ class Breaker:
         """Raises StopConnector while open."""
         state = self.state
         if is_open(state, self.policy, self.clock()):
+            if state.pause_seconds is not None:
+                raise StopConnector("connect.quota", connection=self.connection, vendor_code=state.because, message="")
             raise StopConnector("connect.breaker_open", connection=self.connection, vendor_code=state.because)
 
     def failed(self, because: str) -> None:
@@ -74,6 +84,10 @@ class Breaker:
     def succeeded(self) -> None:
         with self._lock:
             self.state = after_success(self.state)
+
+    def pause(self, because: str, seconds: float) -> None:
+        with self._lock:
+            self.state = paused(self.state, self.clock(), because, seconds)
 
     def trip(self, because: str) -> None:
         with self._lock:

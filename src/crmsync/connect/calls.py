@@ -28,7 +28,8 @@ class Call:
     `url` is absolute, or a path that is joined to the base URL "api". `lane` is the vendor's bucket it is counted in.
     `repeatable` says whether sending it twice does no harm; None asks the method (GET, PUT, DELETE yes; POST, PATCH no).
     `is_lenient` hands answers that the classifier rejects back to the caller: what vendors' client libraries expect.
-    `is_anonymous` sends no credentials."""
+    `is_anonymous` sends no credentials. `wants_json` makes a failed attempt of an answer that is ok and holds something else, such
+    as the page of a proxy: a body that nobody can read says neither yes nor no."""
 
     method: str
     url: str
@@ -40,6 +41,7 @@ class Call:
     repeatable: bool | None = None
     is_lenient: bool = False
     is_anonymous: bool = False
+    wants_json: bool = False
 
     @property
     def is_repeatable(self) -> bool:
@@ -58,7 +60,7 @@ class Verdict:
     ok      hand the response to the caller, whatever its status
     retry   the same call may go through, not before `wait_seconds` where the vendor said so
     auth    the credentials were not taken, after the one renewal that the auth flow allows itself
-    quota   a limit that no short wait lifts
+    quota   a limit that no short wait lifts; with `wait_seconds`, nothing is sent before they are over
     stop    nothing of this connection will work until someone acts
     reject  this one call is wrong; `code` and `message` are the vendor's
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import httpx
@@ -94,7 +94,9 @@ class ApiClient:
         self._auth: httpx.Auth | None = None
         self._classify: Callable[[httpx.Response], Verdict] = classify_answer
         self._observe: Callable[[httpx.Response], None] = lambda _response: None
+        self._clock = self._breaker.clock
         self._server_time: datetime | None = None
+        self._seen_at = 0.0
         self._lock = threading.Lock()
         self._usage = Usage()
         http.event_hooks["response"].append(self._seen)
@@ -114,7 +116,7 @@ class ApiClient:
     def send(self, call: Call) -> httpx.Response:
         """Send, and send again where that is right. Gives what the classifier calls ok (and what it rejects, where the call is
         lenient). Raises RetryLater, StopConnector, CallRejected, or AnswerLost for a call that must not be repeated."""
-        response = self._run(call, lambda _response: None).response
+        response = self._run(call, json_of if call.wants_json else lambda _response: None).response
         assert response is not None  # noqa: S101 - an outcome without a response never leaves _run
         return response
 
@@ -155,6 +157,12 @@ class ApiClient:
     def server_time_or_none(self) -> datetime | None:
         """As `server_time`, None before there was an answer."""
         return self._server_time
+
+    def time_now_or_none(self) -> datetime | None:
+        """The CRM's clock as of now, run on from its last answer: after a long pause that answer alone would be old."""
+        with self._lock:
+            seen = self._server_time
+            return seen + timedelta(seconds=self._clock() - self._seen_at) if seen is not None else None
 
     @property
     def usage(self) -> Usage:
@@ -255,6 +263,8 @@ class ApiClient:
     def _tell_breaker(self, verdict: Verdict, response: httpx.Response | None) -> None:
         if verdict.kind == "auth":
             self._breaker.trip(verdict.code)
+        elif verdict.kind == "quota" and verdict.wait_seconds is not None:
+            self._breaker.pause(verdict.code, verdict.wait_seconds)
         elif verdict.kind == "retry" and (response is None or response.status_code >= 500):
             self._breaker.failed(verdict.code)
         elif verdict.kind != "stop":
@@ -300,5 +310,6 @@ class ApiClient:
     def _seen(self, response: httpx.Response) -> None:
         stamp = http_date(response.headers.get("Date", ""))
         if stamp is not None:
-            self._server_time = stamp
+            with self._lock:
+                self._server_time, self._seen_at = stamp, self._clock()
         self._observe(response)

@@ -32,7 +32,7 @@ def auth_of(settings: ConnectionSettings, client: ApiClient, paths: Paths) -> ht
     token = _configured(settings.secret, "token")
     if token is not None:
         return StaticBearer(token)
-    return oauth_flow(settings.secret, client.base_urls["api"].rstrip("/") + paths.of("token"), lambda: _known_time(client))
+    return oauth_flow(settings.secret, client.base_urls["api"].rstrip("/") + paths.of("token"), client.time_now_or_none)
 
 
 def oauth_flow(secret: Secret, url: str, now: Callable[[], datetime | None]) -> TokenFlow:
@@ -61,11 +61,4 @@ def _configured(secret: Secret, name: str) -> str | None:
             raise
         return None
     except KeyError:
-        return None
-
-
-def _known_time(client: ApiClient) -> datetime | None:
-    try:
-        return client.server_time()
-    except StopConnector:
         return None

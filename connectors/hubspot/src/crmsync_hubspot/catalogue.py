@@ -9,6 +9,7 @@ from crmsync.model.records import ObjectSchema
 from crmsync_hubspot.faults import fault_of, missing_scopes
 from crmsync_hubspot.objects import OBJECTS
 from crmsync_hubspot.portal import Answer, Portal
+from crmsync_hubspot.rules import NOT_HERE
 from crmsync_hubspot.schema import fixed_schema, property_schema, unreadable
 from crmsync_hubspot.vendor import VendorClient
 
@@ -62,14 +63,14 @@ class Catalogue:
         try:
             return property_schema(object, self._vendor.properties(object), related)
         except CallRejected as error:
-            if error.status not in (403, 404):
+            if error.status not in NOT_HERE:
                 raise
             return unreadable(object, error.message or error.vendor_code)
 
     def _refusal(self, object: str) -> str | None:
         """Why the object cannot be read; None where it can."""
         answer = self._portal.probe(self._probe(object))
-        return _why(answer) if answer.status in (403, 404) else None
+        return _why(answer) if answer.status in NOT_HERE else None
 
     def _probe(self, object: str) -> Call:
         """The cheapest call that needs the same permission as reading the object."""

@@ -1,16 +1,4 @@
-"""HubSpot's error table: what an error body says, what it means for the connection, and what it makes of one change.
-
-    status                    for the connection                       for the change that met it
-    400 409 413 414           one call is wrong                        rejected, with the vendor's code
-    401 530                   credentials are not taken                -
-    403                       a scope is missing: one feature          rejected
-    404                       no such record                           rejected
-    423                       locked: again after 2 s                  retry
-    429 ten-secondly          again after the window of 10 s           retry
-    429 secondly              again after 1 s                          retry
-    429 daily                 stop until the account's midnight        -
-    477                       moving house: again after Retry-After    retry
-    500 502 503 504 521-526   again, growing; batches are halved       retry, or unknown for a create
+"""Reading HubSpot's errors: what a body says, and by the table (rules.py) what it means for the connection and for one change.
 
 A body may be HTML, or lack any key: HubSpot says to take every field as optional. Pure.
 """
@@ -18,20 +6,17 @@ A body may be HTML, or lack any key: HubSpot says to take every field as optiona
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import orjson
 
-from crmsync.connect.answers import classify_answer, json_or_none, retry_after
-from crmsync.connect.calls import Verdict, shown
+from crmsync.connect.answers import json_or_none, retry_after
+from crmsync.connect.calls import OK, Verdict, shown
+from crmsync_hubspot.rules import DAILY, SECONDLY, TEN_SECONDLY, Rule, rule_of
 
-# Waits where HubSpot names none (developers.hubspot.com, usage guidelines and error handling).
-TEN_SECONDLY, SECONDLY, DAILY = "TEN_SECONDLY_ROLLING", "SECONDLY", "DAILY"
-POLICY_WAITS: Mapping[str, float] = {TEN_SECONDLY: 10.0, SECONDLY: 1.0}
-LOCKED_WAIT_SECONDS = 2.0
 _POLICY_MARKS = (("DAILY", DAILY), ("TEN_SECONDLY", TEN_SECONDLY), ("TEN SECONDLY", TEN_SECONDLY), ("SECONDLY", SECONDLY))
 
 # "Too much work in one call": the same rows in two smaller calls may pass.
@@ -45,7 +30,8 @@ _NON_UNIQUE = re.compile(r"non-unique|not (a )?unique|hasUniqueValue", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One error as HubSpot tells it. `trace_ids` and `ids` name the rows of a batch it speaks of, `properties` the fields."""
+    """One error as HubSpot tells it. `trace_ids` and `ids` name the rows of a batch it speaks of, `properties` the fields; `names`
+    are all its words for what is wrong, of which `code` is the narrowest."""
 
     status: int
     code: str
@@ -53,6 +39,13 @@ class Fault:
     trace_ids: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
     properties: tuple[str, ...] = ()
+    names: frozenset[str] = field(default=frozenset(), compare=False)
+    is_page: bool = field(default=False, compare=False)
+
+    @property
+    def rule(self) -> Rule:
+        """The row of the error table."""
+        return rule_of(self.status, self.names | {self.code}, is_page=self.is_page)
 
     @property
     def existing_id(self) -> str | None:
@@ -69,7 +62,7 @@ class Fault:
 def fault_of(status: int, body: Any, text: str = "") -> Fault:
     """Read an error body, or one row of the `errors` of a 207. `text` is the raw answer, for bodies that are no JSON."""
     if not isinstance(body, Mapping):
-        return Fault(status, str(status), shown(text))
+        return Fault(status, str(status), shown(text), names=frozenset(_policies(status, {}, text)), is_page=True)
     bad = _bad_values(str(body.get("message") or ""))
     inner = [one for one in body.get("errors") or () if isinstance(one, Mapping)] + bad
     contexts = [_context(one) for one in (body, *inner)]
@@ -85,7 +78,22 @@ def fault_of(status: int, body: Any, text: str = "") -> Fault:
         frozenset(_named(contexts, "objectWriteTraceId")),
         frozenset(_named(contexts, "ids", "id")),
         tuple(dict.fromkeys(_named(contexts, "propertyName", "properties"))),
+        frozenset([*_words((body, *inner)), *_policies(status, body, str(body.get("message") or ""))]),
     )
+
+
+def _words(errors: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """Every name that these errors give to what is wrong; of a dotted one, its last part as well."""
+    for error in errors:
+        for key in ("code", "category", "subCategory"):
+            if isinstance(error.get(key), str):
+                yield from {error[key], error[key].rpartition(".")[2]}
+
+
+def _policies(status: int, body: Mapping[str, Any], message: str) -> Iterable[str]:
+    """The policy of a 429: by its name, else by the words of the message."""
+    if status == 429:
+        yield _policy(str(body.get("policyName") or "")) or _policy(message) or TEN_SECONDLY
 
 
 def _bad_values(message: str) -> list[dict[str, Any]]:
@@ -107,6 +115,12 @@ def _bad_values(message: str) -> list[dict[str, Any]]:
     ]
 
 
+def row_faults(body: Any) -> Iterator[Fault]:
+    """The errors beside the rows of a 207."""
+    for error in (body.get("errors") or ()) if isinstance(body, Mapping) else ():
+        yield fault_of(400, error)
+
+
 def fault_of_answer(response: httpx.Response) -> Fault:
     """The fault of a refused call."""
     return fault_of(response.status_code, json_or_none(response), response.text)
@@ -121,41 +135,13 @@ def missing_scopes(body: Any) -> tuple[str, ...]:
 
 
 def classify(response: httpx.Response) -> Verdict:
-    """What an answer means for the connection (the first column of the table above)."""
+    """What an answer means for the connection, by the error table. HubSpot often leaves out Retry-After."""
     if response.is_success:
-        return Verdict("ok")
-    status = response.status_code
-    if status == 429:
-        return _limited(response)
-    if status in (401, 530):
-        return _told(response, "auth")
-    if status == 423:
-        wait = max(LOCKED_WAIT_SECONDS, retry_after(response) or 0.0)
-        return Verdict("retry", "LOCKED", shown(response.text), wait_seconds=wait, is_untaken=True)
-    if status == 477:
-        return Verdict("retry", "MIGRATING", shown(response.text), wait_seconds=retry_after(response), is_untaken=True)
-    if status == 403 and json_or_none(response) is None:
-        return Verdict("retry", "BLOCKED", shown(response.text), wait_seconds=retry_after(response), is_untaken=True)
-    if status >= 500:
-        return classify_answer(response)
-    return _told(response, "reject") if status not in (408, 420, 425) else classify_answer(response)
-
-
-def _told(response: httpx.Response, kind: Any) -> Verdict:
+        return OK
     fault = fault_of_answer(response)
-    return Verdict(kind, fault.code, fault.message)
-
-
-def _limited(response: httpx.Response) -> Verdict:
-    """The policy by its name, else by the words of the message; HubSpot often leaves out Retry-After."""
-    body = json_or_none(response)
-    told = body if isinstance(body, Mapping) else {}
-    message = str(told.get("message") or "")
-    code = _policy(str(told.get("policyName") or "")) or _policy(message) or TEN_SECONDLY
-    named = retry_after(response)
-    if code == DAILY:
-        return Verdict("quota", code, shown(message), wait_seconds=named, is_untaken=True)
-    return Verdict("retry", code, shown(message), wait_seconds=POLICY_WAITS[code] if named is None else named, is_untaken=True)
+    rule, named = fault.rule, retry_after(response)
+    wait = rule.wait_seconds if named is None else max(named, rule.least_seconds)
+    return Verdict(rule.kind, rule.label or fault.code, fault.message, wait_seconds=wait, is_untaken=rule.is_untaken)
 
 
 def _policy(text: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from crmsync.connect.contract import ConnectionSettings
 from crmsync.errors import StopConnector
-from crmsync_hubspot.paths import DEFAULT_VERSION, VERSIONS
+from crmsync_hubspot.paths import DEFAULT_VERSION, FAMILIES, VERSIONS, Paths
 from crmsync_hubspot.windows import Lags
 
 # Way of authentication → the names under `auth:` that it needs.
@@ -25,7 +25,7 @@ class Options:
     likewise for listing everything anew; `page_views_since` is how far
     back the first read of page views goes."""
 
-    api_version: str = DEFAULT_VERSION
+    paths: Paths = field(default_factory=Paths)
     lags: Lags = field(default_factory=Lags)
     bin_every: timedelta = timedelta(hours=6)
     bin_pages: int = 50
@@ -37,6 +37,7 @@ class Options:
 # What `options:` of a connection may hold. Zero turns the trailing reach off.
 OPTION_TYPES: Mapping[str, type] = {
     "api_version": str,
+    "api_versions": dict,
     "settle_seconds": int,
     "overlap_seconds": int,
     "trailing_seconds": int,
@@ -50,9 +51,6 @@ OPTION_TYPES: Mapping[str, type] = {
 
 def read_options(settings: ConnectionSettings) -> Options:
     """The options of a connection. Raises StopConnector for a value that cannot be."""
-    version = settings.options.get("api_version", DEFAULT_VERSION)
-    if str(version) not in VERSIONS:
-        raise _wrong(settings, "api_version", version, " | ".join(VERSIONS))
     default = Options()
     lags = Lags(
         timedelta(seconds=_count(settings, "settle_seconds", default.lags.settle.total_seconds())),
@@ -60,7 +58,7 @@ def read_options(settings: ConnectionSettings) -> Options:
         timedelta(seconds=_count(settings, "trailing_seconds", default.lags.trailing.total_seconds())),
     )
     return Options(
-        str(version),
+        _paths(settings),
         lags,
         timedelta(hours=_count(settings, "archive_every_hours", default.bin_every.total_seconds() / 3600)),
         max(1, _count(settings, "archive_pages", default.bin_pages)),
@@ -68,6 +66,17 @@ def read_options(settings: ConnectionSettings) -> Options:
         max(1, _count(settings, "sweep_pages", default.sweep_pages)),
         timedelta(days=_count(settings, "page_views_days", default.page_views_since.days)),
     )
+
+
+def _paths(settings: ConnectionSettings) -> Paths:
+    """The version for all families of endpoints, and those that are set for some."""
+    version = str(settings.options.get("api_version", DEFAULT_VERSION))
+    if version not in VERSIONS:
+        raise _wrong(settings, "api_version", version, " | ".join(VERSIONS))
+    own = settings.options.get("api_versions") or {}
+    if not isinstance(own, Mapping) or not all(str(one) in VERSIONS for one in own.values()) or not own.keys() <= set(FAMILIES):
+        raise _wrong(settings, "api_versions", own, f"{{{' | '.join(FAMILIES)}: {' | '.join(VERSIONS)}}}")
+    return Paths(version, {family: str(one) for family, one in own.items()})
 
 
 def _count(settings: ConnectionSettings, name: str, default: float) -> int:

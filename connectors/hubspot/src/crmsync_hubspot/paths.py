@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crmsync_hubspot.objects import OBJECTS
 
@@ -49,32 +49,45 @@ _UNDATED: Mapping[str, str] = {
     "submissions": "/form-integrations/v1/submissions/forms/{object}",
 }
 
+# The families that a version can be set for; `usage` is asked of the same API as `account`.
+FAMILIES = tuple(name for name in _DATED if name != "usage")
+_PART_OF = {"usage": "account"}
+
 # What hubspot-api-client calls, and the same call in dated form.
 _VENDOR = re.compile(r"^/crm/v3/(?P<resource>objects|properties|owners|pipelines|lists)(?P<rest>/.*)?$")
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """The paths of one API version ("2026-03", "2026-09" or "v3")."""
+    """The paths of one API version ("2026-03", "2026-09" or "v3"), and of others for some families of endpoints."""
 
     version: str = DEFAULT_VERSION
+    by_family: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.version not in VERSIONS:
-            raise ValueError(f"api_version {self.version!r} is none of {', '.join(VERSIONS)}")
+        strange = [one for one in (self.version, *self.by_family.values()) if one not in VERSIONS]
+        if strange:
+            raise ValueError(f"api_version {strange[0]!r} is none of {', '.join(VERSIONS)}")
+        unknown = sorted(self.by_family.keys() - set(FAMILIES))
+        if unknown:
+            raise ValueError(f"api_versions: {unknown[0]!r} is none of {', '.join(FAMILIES)}")
 
-    @property
-    def is_dated(self) -> bool:
-        return self.version != "v3"
+    def version_of(self, family: str) -> str:
+        """The version that a family's calls go to."""
+        return self.by_family.get(family, self.version)
+
+    def is_dated(self, family: str) -> bool:
+        return self.version_of(family) != "v3"
 
     def of(self, resource: str, object: str = "", target: str = "") -> str:
         """The path of a resource. Raises KeyError for a resource that is not in the table."""
-        template = _UNDATED.get(resource) or (_DATED if self.is_dated else _NUMBERED)[resource]
-        return template.format(version=self.version, object=object, target=target)
+        family = _PART_OF.get(resource, resource)
+        template = _UNDATED.get(resource) or (_DATED if self.is_dated(family) else _NUMBERED)[resource]
+        return template.format(version=self.version_of(family), object=object, target=target)
 
     def records(self, object: str, tail: str = "") -> str:
         """The generic object API. Dated contracts name deals by type id alone."""
-        segment = "0-3" if object == "deals" and self.is_dated else object
+        segment = "0-3" if object == "deals" and self.is_dated("objects") else object
         return self.of("objects", segment) + tail
 
     def associations(self, object: str, target: str, tail: str) -> str:
@@ -84,7 +97,7 @@ class Paths:
     def of_vendor_client(self, path: str) -> str:
         """The path that stands for one of hubspot-api-client's (which knows v3 only, and adds trailing slashes)."""
         found = _VENDOR.match(path)
-        if not found or not self.is_dated:
+        if not found or not self.is_dated(found["resource"]):
             return path
         rest = (found["rest"] or "").rstrip("/")
-        return f"/crm/{found['resource']}/{self.version}{rest}"
+        return f"/crm/{found['resource']}/{self.version_of(found['resource'])}{rest}"

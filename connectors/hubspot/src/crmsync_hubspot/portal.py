@@ -5,7 +5,7 @@ dicts; no cursor, no decision lives here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,10 +16,11 @@ from crmsync.connect.calls import Call, CallRejected
 from crmsync.connect.client import ApiClient
 from crmsync.connect.paging import LoopGuard, walk
 from crmsync.errors import RetryLater
-from crmsync_hubspot.faults import TOO_MUCH_WORK, fault_of
+from crmsync_hubspot.faults import TOO_MUCH_WORK, fault_of, row_faults
 from crmsync_hubspot.objects import ASSOCIATION_TYPES
 from crmsync_hubspot.paths import Paths
 from crmsync_hubspot.records import associated_ids, next_after
+from crmsync_hubspot.usage import Allowance
 
 BATCH = 100  # inputs per batch call of the object API; 101 are a 400
 LIST_LIMIT = 100
@@ -56,14 +57,22 @@ def chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 class Portal:
     """One HubSpot account."""
 
-    def __init__(self, client: ApiClient, paths: Paths) -> None:
+    def __init__(self, client: ApiClient, paths: Paths, allowance: Allowance) -> None:
         self.client = client
         self.paths = paths
+        self._allowance = allowance
 
     def now(self) -> datetime:
-        """HubSpot's clock, from the Date of a fresh, tiny answer: a window frozen on an old one would end too early."""
-        self.client.send(Call("GET", self.paths.of("account"), is_lenient=True))
+        """HubSpot's clock, from the Date of a fresh, tiny answer: a window frozen on an old one would end too early. The answer
+        tells the account's time zone as well."""
+        answer = self._answer(Call("GET", self.paths.of("account"), is_lenient=True))
+        self._allowance.learn(answer.body)
         return self.client.server_time()
+
+    def meet(self) -> None:
+        """Learn the account's time zone, once: its midnight ends the daily limit, and must be known before that is reached."""
+        if not self._allowance.is_known:
+            self.now()
 
     def list_page(self, object: str, properties: Sequence[str], after: str | None, *, archived: bool = False) -> Mapping[str, Any]:
         """One page of everything (or of the recycle bin), by id."""
@@ -113,7 +122,18 @@ class Portal:
             answer = self._answer(call)
         if answer.status >= 300 and answer.status != 404:
             raise rejected(self.client.name, call, answer)
+        self._check_rows(call, answer.body)
         return answer.rows
+
+    def _check_rows(self, call: Call, body: Any) -> None:
+        """Raises RetryLater for an answer of which a part could not be given just now: rows left out for that are not missing."""
+        for fault in row_faults(body):
+            if fault.rule.outcome == "retry":
+                params = {"connection": self.client.name, "method": call.method, "path": call.path, "status": 207}
+                after_seconds = self.client.policy.longest_seconds
+                raise RetryLater(
+                    "connect.retry", after_seconds=after_seconds, **params, vendor_code=fault.code, message=fault.message
+                )
 
     def get(self, object: str, id_: str, properties: Sequence[str]) -> Mapping[str, Any] | None:
         """One record, merged ids followed (the row then has another id); None where there is none."""
@@ -131,7 +151,9 @@ class Portal:
             for one in part:
                 guard.check((one["id"], one.get("after")))
             call = Call("POST", self.paths.associations(object, target, "/read"), json={"inputs": part}, repeatable=True)
-            for row in self._json(call).get("results") or ():
+            answer = self._json(call)
+            self._check_rows(call, answer)
+            for row in answer.get("results") or ():
                 id_ = str(row["from"]["id"])
                 found[id_] = list(dict.fromkeys([*found.get(id_, ()), *associated_ids(row)]))
                 after = next_after(row)
@@ -179,7 +201,7 @@ class Portal:
             call = Call("POST", self.paths.of("lists") + "/search", json=body, repeatable=True)
             answer = self._json(call)
             yield from answer.get("lists") or ()
-            offset = int(answer["offset"]) if answer.get("hasMore") else None
+            offset = int(answer.get("offset") or offset + LISTS_COUNT) if answer.get("hasMore") else None
 
     def probe(self, call: Call) -> Answer:
         """Send one cheap call to learn whether it is allowed."""
@@ -200,7 +222,7 @@ class Portal:
         return answer if isinstance(answer, Mapping) else {}
 
     def _answer(self, call: Call) -> Answer:
-        response: httpx.Response = self.client.send(call)
+        response: httpx.Response = self.client.send(replace(call, wants_json=True))
         return Answer(response.status_code, json_or_none(response), response.text)
 
 

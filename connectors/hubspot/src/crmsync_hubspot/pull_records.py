@@ -19,14 +19,17 @@ from crmsync.connect.calls import CallRejected
 from crmsync.connect.contract import Page, PullRequest
 from crmsync.connect.paging import LoopGuard
 from crmsync.model.records import RawRecord
-from crmsync_hubspot.catalogue import Catalogue, fits_query, fits_search
+from crmsync_hubspot.asked import Asked
+from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.objects import OBJECTS, ObjectFacts
 from crmsync_hubspot.options import Options
 from crmsync_hubspot.portal import ASSOCIATION_READ, Portal
 from crmsync_hubspot.records import MERGED_IDS, archived_record, next_after, record_of, with_losers
+from crmsync_hubspot.rules import NOT_HERE
 from crmsync_hubspot.sweeping import gone_records, missing_ids
 from crmsync_hubspot.values import instant
 from crmsync_hubspot.windows import (
+    FLOOR,
     SEARCH_LIMIT,
     Backfill,
     Bin,
@@ -49,17 +52,33 @@ _log = structlog.get_logger("crmsync.hubspot")
 
 @dataclass(frozen=True, slots=True)
 class RecordPull:
-    """One object's pull. `properties` are those that the portal has of the fields asked for, and what we need ourselves; `known`
-    gives the ids of the stored records."""
+    """One object's pull. `asked` are the properties that the portal has of the fields asked for, and what we need ourselves;
+    `known` gives the ids of the stored records."""
 
     facts: ObjectFacts
-    properties: tuple[str, ...]
+    asked: Asked
     portal: Portal
     options: Options
     known: Callable[[], Iterable[str]]
 
     def pages(self, cursor: Mapping[str, Any] | None) -> Iterator[Page]:
-        """Pages until the present is reached; after a backfill the changes since it began follow at once."""
+        """Pages until the present is reached. Where a property that was asked for vanished meanwhile, and the call is refused for
+        it, it goes on without that one from the last page."""
+        is_on = True
+        while is_on:
+            is_on = False
+            try:
+                for page in self._walk(cursor):
+                    notices = self.asked.notices(self.portal.client.name)
+                    yield replace(page, cursor=self.asked.beside(page.cursor), notices=notices)
+                    cursor = page.cursor
+            except CallRejected as error:
+                if not self.asked.drop(error):
+                    raise
+                is_on = True
+
+    def _walk(self, cursor: Mapping[str, Any] | None) -> Iterator[Page]:
+        """After a backfill the changes since it began follow at once."""
         state: State | None = load(cursor)
         if state is None:
             state = Backfill(self.portal.now())
@@ -72,6 +91,8 @@ class RecordPull:
             window, first = state, None
         yield from self._window(window, first)
         settled, now = window.then, self.portal.client.server_time()
+        if self.asked.has_returned:
+            settled = replace(settled, sweep=Sweep(FLOOR))
         if settled.bin.is_due(now, self.options.bin_every):
             begun = Bin(settled.bin.read_at, settled.bin.started or now, settled.bin.after)
             settled = yield from self._bin(settled, begun)
@@ -87,18 +108,18 @@ class RecordPull:
     def _listing(self, after: str | None, calls: int | None = None) -> Iterator[tuple[Sequence[Row], str | None]]:
         """Rows of the listing with their fields, by id, up to 1,000 at a time (that many share one read of associations), and
         where it goes on; at most so many calls. Fields come along where their names fit a URL, else by batch/read."""
-        asked = self.properties if fits_query(self.properties) else (self.facts.modified,)
         guard = LoopGuard(self.portal.client.name, self.facts.name)
         rows: list[Row] = []
         while True:
             guard.check(after)
+            asked = self.asked.names if self.asked.fits_query else (self.facts.modified,)
             answer = self.portal.list_page(self.facts.name, asked, after)
             rows += answer.get("results") or ()
             after = next_after(answer)
             calls = None if calls is None else calls - 1
             is_end = after is None or calls == 0
             if is_end or len(rows) >= ASSOCIATION_READ:
-                yield self._whole(rows, is_whole=asked is self.properties), after
+                yield self._whole(rows, is_whole=self.asked.fits_query), after
                 rows = []
             if is_end:
                 return
@@ -112,16 +133,12 @@ class RecordPull:
         return window, (answer if window.since == since else None)
 
     def _search(self, since: datetime, until: datetime | None, after_id: int) -> Row:
-        body = search_body(self.facts.modified, since, until, after_id, self._searched)
-        return self.portal.search(self.facts.name, body)
-
-    @property
-    def _searched(self) -> tuple[str, ...]:
-        """Fields come along where the search body stays short, else by batch/read."""
-        return self.properties if fits_search(self.properties) else (self.facts.modified,)
+        asked = self.asked.names if self.asked.fits_search else (self.facts.modified,)
+        return self.portal.search(self.facts.name, search_body(self.facts.modified, since, until, after_id, asked))
 
     def _window(self, window: Window, first: Row | None) -> Iterator[Page]:
-        """The rows of a frozen window, by id, until an answer is not full; `first` is the first one where it is there already."""
+        """The rows of a frozen window, by id, until an answer is not full; `first` is the first one where it is there already.
+        Fields come along where the search body stays short, else by batch/read."""
         guard = LoopGuard(self.portal.client.name, self.facts.name)
         expected: int | None = None
         rows: list[Row] = []
@@ -134,7 +151,7 @@ class RecordPull:
             is_last = len(found) < SEARCH_LIMIT
             window = window if is_last else replace(window, after_id=max(int(row["id"]) for row in found))
             if is_last or len(rows) >= ASSOCIATION_READ:
-                records = self._records(self._whole(rows, is_whole=self._searched is self.properties))
+                records = self._records(self._whole(rows, is_whole=self.asked.fits_search))
                 yield Page(records, dump(window.then if is_last else window), expected)
                 rows = []
             if is_last:
@@ -175,11 +192,13 @@ class RecordPull:
     def _whole(self, rows: Sequence[Row], *, is_whole: bool) -> Sequence[Row]:
         """The rows with all their fields, in their order. One that went away since it was listed is left out: the recycle bin
         or its merge tells why."""
-        if is_whole or not rows:
+        if not rows:
             return rows
-        ids = [str(row["id"]) for row in rows]
-        found = self.portal.batch_read(self.facts.name, ids, self.properties)
-        return [found[id_] for id_ in ids if id_ in found]
+        if not is_whole:
+            ids = [str(row["id"]) for row in rows]
+            found = self.portal.batch_read(self.facts.name, ids, self.asked.names)
+            rows = [found[id_] for id_ in ids if id_ in found]
+        return self.asked.whole(rows)
 
     def _records(self, rows: Sequence[Row]) -> tuple[RawRecord, ...]:
         ids = [str(row["id"]) for row in rows]
@@ -195,7 +214,7 @@ def related_ids(portal: Portal, facts: ObjectFacts, ids: Sequence[str]) -> dict[
         try:
             found[target] = portal.associations(facts.name, target, ids)
         except CallRejected as error:
-            if error.status not in (403, 404):
+            if error.status not in NOT_HERE:
                 raise
     return found
 
@@ -204,8 +223,8 @@ def record_pull(portal: Portal, catalogue: Catalogue, options: Options, request:
     """The pull that a request asks for."""
     facts = OBJECTS[request.object]
     own = (facts.modified, *((MERGED_IDS,) if facts.merges else ()))
-    properties = catalogue.fields(facts.name, (*request.fields, *own))
-    return RecordPull(facts, properties, portal, options, lambda: request.known(facts.name))
+    asked = Asked(catalogue, facts.name, request.fields, own, request.cursor)
+    return RecordPull(facts, asked, portal, options, lambda: request.known(facts.name))
 
 
 def _went(row: Row, known_until: Any) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crmsync.connect.contract import Page
 from crmsync.model.records import RawRecord
 from crmsync_hubspot.portal import Portal, chunks
+from crmsync_hubspot.schema import fixed_schema
 from crmsync_hubspot.values import instant, iso
 from crmsync_hubspot.vendor import VendorClient
 
@@ -60,18 +61,16 @@ def stage_record(object: str, pipeline: Row, stage: Row) -> RawRecord:
 
 def _forms(portal: Portal, _vendor: VendorClient) -> Iterator[RawRecord]:
     for row in portal.forms():
-        yield _plain("forms", str(row["id"]), {key: row.get(key) for key in _FORM_KEYS})
+        yield _plain("forms", str(row["id"]), row)
 
 
 def _lists(portal: Portal, _vendor: VendorClient) -> Iterator[RawRecord]:
     for row in portal.lists():
-        yield _plain("lists", str(row["listId"]), {key: value for key, value in row.items() if key != "filterBranch"})
-
-
-# A form's fields and styles change often and mean nothing to us.
-_FORM_KEYS: Sequence[str] = ("name", "formType", "createdAt", "updatedAt", "archived")
+        yield _plain("lists", str(row["listId"]), row)
 
 
 def _plain(object: str, id_: str, row: Row) -> RawRecord:
-    fields = {key: (None if value == "" else value) for key, value in row.items() if key != "id"}
+    """A row with the fields of its fixed shape. Whatever else HubSpot tells (the size of a list, the styles of a form, keys that it
+    adds some day) changes often and means nothing to us: with it, all of them would be new versions."""
+    fields = {key: (None if value == "" else value) for key, value in row.items() if key in fixed_schema(object).fields}
     return RawRecord(object, id_, fields, instant(row.get("updatedAt")))

@@ -19,6 +19,7 @@ from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.options import Options
 from crmsync_hubspot.portal import Portal, chunks
 from crmsync_hubspot.records import MERGED_IDS
+from crmsync_hubspot.rules import NOT_HERE
 from crmsync_hubspot.values import iso, millis
 from crmsync_hubspot.views import (
     LAST_SEEN,
@@ -122,7 +123,7 @@ class ViewPull:
             try:
                 records = tuple(one for row in rows for one in self._events(row, window))
             except CallRejected as error:
-                if error.status not in (403, 404):
+                if error.status not in NOT_HERE:
                     raise
                 window = refused_events(window, self._now)
             else:

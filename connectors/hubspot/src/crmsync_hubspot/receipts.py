@@ -20,8 +20,6 @@ from crmsync_hubspot.values import instant
 
 Row = Mapping[str, Any]
 
-# Error rows of a 207 that say "not now" rather than "not so".
-_LATER = frozenset({"RATE_LIMITS", "RATE_LIMIT", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE", "LOCKED", "RETRY", "TIMEOUT"})
 UNANSWERED = "UNANSWERED"
 
 
@@ -66,12 +64,14 @@ def match(answer: Answer, inputs: Sequence[Input]) -> Matched:
 def _match_rows(answer: Answer, inputs: Sequence[Input]) -> Matched:
     body: Row = answer.body if isinstance(answer.body, Mapping) else {}
     settled: dict[str, Row | Fault] = {}
+    errors = body.get("errors") or ()
+    is_alone = len(inputs) == len(answer.rows) == 1 and not errors
     for row in answer.rows:
-        found = _input_of(row, inputs)
+        found = inputs[0] if is_alone else _input_of(row, inputs)
         if found is not None:
             settled[found.trace] = row
     unnamed: list[Fault] = []
-    for error in body.get("errors") or ():
+    for error in errors:
         fault = fault_of(400, error)
         named = [one for one in inputs if one.trace not in settled and _is_named(one, fault)]
         settled.update({one.trace: fault for one in named})
@@ -89,7 +89,9 @@ def _match_refusal(answer: Answer, inputs: Sequence[Input]) -> Matched:
     fault = fault_of(answer.status, answer.body, answer.text)
     if len(inputs) == 1 or answer.status == 403 or fault.is_non_unique_key:
         return Matched({one.trace: fault for one in inputs})
-    named = [one for one in inputs if _is_named(one, fault)]
+    named = [one for one in inputs if _is_named(one, fault) or (fault.rule.is_of_field and _has_any(one, fault.properties))]
+    if fault.rule.is_of_field and len(named) == len(inputs):
+        return Matched({one.trace: fault for one in inputs})
     if named and len(named) < len(inputs):
         return Matched({one.trace: fault for one in named}, ([one for one in inputs if one not in named],))
     return Matched({}, halves(inputs))
@@ -103,12 +105,19 @@ def halves(inputs: Sequence[Input]) -> tuple[Sequence[Input], Sequence[Input]]:
 
 def _input_of(row: Row, inputs: Sequence[Input]) -> Input | None:
     trace = row.get("objectWriteTraceId")
-    if trace:
-        return next((one for one in inputs if one.trace == trace), None)
-    properties = row.get("properties") or {}
-    return next(
-        (one for one in inputs if one.id == str(properties.get(one.id_property) if one.id_property else row.get("id"))), None
-    )
+    traced = next((one for one in inputs if one.trace == trace), None)
+    return traced or next((one for one in inputs if _is_row_of(one, row)), None)
+
+
+def _is_row_of(one: Input, row: Row) -> bool:
+    """Whether a row without a trace id is this input's. HubSpot keeps some keys, such as e-mail addresses, in small letters."""
+    if one.id_property is None:
+        return str(row.get("id")) == one.id
+    return str((row.get("properties") or {}).get(one.id_property)).lower() == one.id.lower()
+
+
+def _has_any(one: Input, properties: Sequence[str]) -> bool:
+    return not one.properties.keys().isdisjoint(properties)
 
 
 def _is_named(one: Input, fault: Fault) -> bool:
@@ -116,10 +125,8 @@ def _is_named(one: Input, fault: Fault) -> bool:
 
 
 def outcome_of(fault: Fault) -> Outcome:
-    """The second column of the error table (faults.py)."""
-    if fault.code == UNANSWERED:
-        return "unknown"
-    return "retry" if fault.code in _LATER or fault.status in (408, 423, 425, 429, 477) or fault.status >= 500 else "rejected"
+    """What a fault makes of the change that met it, by the error table (rules.py)."""
+    return "unknown" if fault.code == UNANSWERED else fault.rule.outcome
 
 
 def refused(change: Change, fault: Fault, record_id: str | None = None) -> Receipt:

@@ -12,6 +12,7 @@ answer to the first attempt where it holds what we want, a conflict where it doe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -118,6 +119,9 @@ class Upserter:
             elif result.is_non_unique_key:
                 self._non_unique.add((object, str(one.change.key_field)))
                 again.append(one.change)
+            elif result.status == 409:
+                # Somebody was faster: the record that has our key by now is the answer to the next attempt.
+                yield replace(refused(one.change, result), outcome="retry")
             else:
                 yield refused(one.change, result)
         yield from link(self._portal, object, done)

@@ -82,9 +82,16 @@ def same(left: Any, right: Any, field_type: str = "string") -> bool:
         return False
     if field_type == "number":
         return _same_number(one, other)
+    if field_type == "enumeration":
+        return _choices(one) == _choices(other)
     if field_type in ("date", "datetime"):
         return instant(one) is not None and instant(one) == instant(other)
     return field_type == "bool" and one.lower() == other.lower()
+
+
+def _choices(text: str) -> frozenset[str]:
+    """What is ticked of a multi-select; HubSpot keeps no order of it."""
+    return frozenset(part.strip() for part in text.split(";") if part.strip())
 
 
 def _same_number(one: str, other: str) -> bool:

@@ -102,7 +102,8 @@ class VendorClient:
 
     def _shape(self, call: Call) -> Call:
         url = urlsplit(call.url)
-        return replace(call, url=urlunsplit(url._replace(path=self._paths.of_vendor_client(url.path))))
+        path = self._paths.of_vendor_client(url.path)
+        return replace(call, url=urlunsplit(url._replace(path=path)), wants_json=True)
 
     def _call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Mapping[str, Any]:
         """Raises CallRejected for what the library calls an ApiException; all else is the transport's own errors."""

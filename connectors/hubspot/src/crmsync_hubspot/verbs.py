@@ -13,7 +13,6 @@ from crmsync_hubspot.auth import auth_of
 from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.objects import CAPABILITIES, OBJECTS
 from crmsync_hubspot.options import Options, read_options
-from crmsync_hubspot.paths import Paths
 from crmsync_hubspot.portal import Portal
 from crmsync_hubspot.provision import provision
 from crmsync_hubspot.pull_records import record_pull, related_ids
@@ -22,7 +21,8 @@ from crmsync_hubspot.pull_submissions import submission_pages
 from crmsync_hubspot.pull_views import page_view_pages
 from crmsync_hubspot.push import Pusher
 from crmsync_hubspot.records import record_of
-from crmsync_hubspot.usage import judge, observe
+from crmsync_hubspot.rules import NOT_HERE
+from crmsync_hubspot.usage import Allowance
 from crmsync_hubspot.vendor import VendorClient
 
 
@@ -32,15 +32,18 @@ class HubSpotConnector:
     capabilities: Capabilities = CAPABILITIES
 
     def __init__(self, client: ApiClient, options: Options) -> None:
-        paths = Paths(options.api_version)
+        paths, allowance = options.paths, Allowance(client)
+        client.use_classifier(allowance.judge)
+        client.use_observer(allowance.observe)
         self._options = options
-        self._portal = Portal(client, paths)
+        self._portal = Portal(client, paths, allowance)
         self._vendor = VendorClient(client, paths)
         self._catalogue = Catalogue(self._portal, self._vendor)
         self._pusher = Pusher(self._portal, self._catalogue)
 
     def describe(self, objects: Sequence[str]) -> Mapping[str, ObjectSchema]:
         """See `Connector.describe`. An object that HubSpot does not have here (or that is no name of ours) is unreadable."""
+        self._portal.meet()
         return {
             name: self._catalogue.refresh(name, probing=True)
             if name in OBJECTS
@@ -57,7 +60,7 @@ class HubSpotConnector:
                 for last in self._pages(request):
                     yield last
         except CallRejected as error:
-            if error.status not in (403, 404):
+            if error.status not in NOT_HERE:
                 raise
             self._catalogue.refuse(request.object, f"{error.vendor_code}: {error.message}")
         if last is None:
@@ -98,7 +101,5 @@ class HubSpotConnector:
 def make(settings: ConnectionSettings, client: ApiClient) -> HubSpotConnector:
     """The connector of one connection. Nothing is sent yet. Raises StopConnector for options or secrets that cannot be."""
     options = read_options(settings)
-    client.use_classifier(lambda response: judge(client, response))
-    client.use_observer(lambda response: observe(client, response))
-    client.use_auth(auth_of(settings, client, Paths(options.api_version)))
+    client.use_auth(auth_of(settings, client, options.paths))
     return HubSpotConnector(client, options)

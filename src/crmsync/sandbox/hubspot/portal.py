@@ -172,6 +172,16 @@ class Portal:
         with self.lock:
             return [str(number) for number in self.activity.list(list_id).members]
 
+    def archive_property(self, type: str, name: str) -> None:
+        """Put a property away as an admin would; the records keep its values, which nobody sees."""
+        with self.lock:
+            self.objects.definitions[object_type(type).name].archive(name, self.now())
+
+    def restore_property(self, type: str, name: str) -> None:
+        """Bring it back: the values are there again, and no record was edited."""
+        with self.lock:
+            self.objects.definitions[object_type(type).name].create({"name": name}, self.now())
+
     def add_stage(self, type: str, pipeline: str, stage_id: str, label: str, *, probability: str = "0.5") -> None:
         """Add an open stage to a pipeline."""
         with self.lock:
