@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from crmsync.sandbox.salesforce.config import ValidationRule
 
 PAGE = Path(__file__).parents[2] / "docs" / "json.md"
 
@@ -100,6 +103,21 @@ def test_an_undo_prints_what_is_documented(own_desk: Any) -> None:
     stopped = {"connection": "c", "code": "d", "params": {"e": "f"}}
     check("undo", {**shown, "left_alone": [alone], "outcomes": {"written": 1}, "failures": [stopped]})
     check("runs", own_desk.here("undo", "--json").json)
+
+
+def test_dead_letters_print_what_is_documented(own_desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told from both CRMs' real answers: an org whose admins have added a rule refuses every lead."""
+    refuse = ValidationRule("Lead", lambda _row, _before: True, "Ask the hotline first")
+    monkeypatch.setattr(own_desk.sandbox.org, "config", replace(own_desk.sandbox.org.config, validation_rules=(refuse,)))
+    own_desk.pass_time(3)
+    own_desk.here("run")
+    printed = own_desk.here("letters", "--json").json
+    check("letters", printed)
+    group = next(group for group in printed["letters"] if group["object"] == "Lead")
+    assert (group["cause"], group["code"]) == ("validation_rule", "FIELD_CUSTOM_VALIDATION_EXCEPTION")
+    assert "Ask the hotline first" in own_desk.here("letters").out
+    check("retry", own_desk.type("retry", "--config", str(own_desk.directory), "--all", "--json").json)
+    assert own_desk.here("letters", "--json").json == {"letters": []}
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ CAPABILITIES = Capabilities(
     user_objects=("users",),
     person_objects=("leads", "contacts"),
     task_object="tasks",
+    causes={"REFUSED": "required_field", "NO_SUCH_FIELD": "no_such_field", "NOT_FOUND": "record_gone"},
 )
 OWNED = frozenset({"phase", "score", "because", "sla_due", "status", "owner"})
 """What the mappings let crmsync write on a person; the rest is somebody else's."""
@@ -118,6 +119,7 @@ class House:
         self.clock = VirtualClock(MONDAY)
         self.crms = {name: FakeCrm(name, self.clock.now, FIELDS, CAPABILITIES) for name in self.roles}
         self.mapping_digest = "1"
+        self.definitions_digest = "rules-1"
         self.users: dict[str, dict[str, str]] = {name: {} for name in self.roles}
         for name, crm in self.crms.items():
             for reps in REPS.values():
@@ -140,7 +142,7 @@ class House:
             for name, role in self.roles.items()
         )
         store = Store.open(f"sqlite:///{self.directory / 'house.db'}")
-        return Workspace(store, connections, definitions(), "rules-1", team(), vocabulary(), "en")
+        return Workspace(store, connections, definitions(), self.definitions_digest, team(), vocabulary(), "en")
 
     def reopen(self, mapped: Mapping[str, ObjectMapping] | None = None) -> None:
         """Start anew on the same database; with other mappings where given."""

@@ -180,6 +180,28 @@ def undo(
 
 
 @app.command()
+def letters(config: Config = Path(), now: Now = None, json: Json = False, language: Language = None) -> None:
+    """Dead letters: changes that a CRM refused, by cause, with what to do about each. They stay until something changes."""
+    from crmsync.cli.commands.letters import execute
+
+    raise typer.Exit(execute(Asked(config, now, json, language)))
+
+
+@app.command()
+def retry(
+    config: Config = Path(),
+    cause: Annotated[Optional[str], typer.Option("--cause", help="A cause that `letters` shows.")] = None,  # noqa: UP045
+    everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Let the next cycle send dead letters again, of one cause or all. Writes to no CRM itself."""
+    from crmsync.cli.commands.letters import retry as execute
+
+    raise typer.Exit(execute(Asked(config, None, json, language), cause, everything))
+
+
+@app.command()
 def provision(
     config: Config = Path(),
     apply: Annotated[bool, typer.Option("--apply", help="Create what is missing; else it is only shown.")] = False,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from crmsync.model.changes import Change, Receipt
+from crmsync.model.changes import Cause, Change, Receipt
 from crmsync.model.records import ObjectSchema, RawRecord
 
 if TYPE_CHECKING:
@@ -33,13 +33,15 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What this connector can do at all; what the credentials at hand can do is `describe`'s answer."""
+    """What this connector can do at all; what the credentials at hand can do is `describe`'s answer. `causes` says what the codes
+    of its "rejected" receipts mean: code → why, as an admin would say it. A code that is not there is "other"."""
 
     streams: tuple[Stream, ...]
     writable: tuple[str, ...]
     user_objects: tuple[str, ...]
     person_objects: tuple[str, ...]
     task_object: str | None = None
+    causes: Mapping[str, Cause] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

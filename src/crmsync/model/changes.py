@@ -5,13 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from crmsync.model.records import RecordRef
 
 Policy = Literal["crmsync_owns", "source_wins", "newest_wins", "fill_if_blank"]
 Operation = Literal["update", "upsert", "create"]
 Outcome = Literal["written", "unchanged", "conflict", "rejected", "retry", "unknown"]
+# Why a CRM refuses a change, in words that say who can mend it; each stands in the catalogue with its remedy.
+Cause = Literal[
+    "required_field",
+    "validation_rule",
+    "duplicate",
+    "not_an_option",
+    "bad_value",
+    "too_long",
+    "no_such_field",
+    "no_field_access",
+    "no_record_access",
+    "read_only_record",
+    "inactive_owner",
+    "record_gone",
+    "automation",
+    "overruled",
+    "limit",
+    "our_key",
+    "other",
+]
+CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Engine, Text, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Text, and_, bindparam, func, select
 
 from crmsync.model.changes import Association, Change, FieldDiff, Receipt
 from crmsync.model.records import RecordRef
@@ -20,6 +20,7 @@ _OUTBOX = table_of(tables.OutboxRow)
 _BASES = table_of(tables.BaseRow)
 _PLACED = table_of(tables.PlacedTask)
 _LATEST = table_of(tables.RawLatest)
+_RUNS = table_of(tables.RunRow)
 _CONFIRM = (
     _OUTBOX.update()
     .where(_OUTBOX.c.run_id == bindparam("of_run"), _OUTBOX.c.key == bindparam("of_key"))
@@ -44,11 +45,16 @@ UNCERTAIN_STATES = ("sending", "unknown", "conflict")
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A wish that a CRM refused: the stamp of its record as it was refused, and as it was last seen. Both are None for a record
-    that was to be created."""
+    that was to be created. `answered_at` is when the CRM said so, `definitions` the digest of those in force then, `values` the
+    texts that were to be written."""
 
     person_id: str
+    connection: str
     refused_at: datetime | None
     seen_at: datetime | None
+    answered_at: datetime | None = None
+    definitions: str = ""
+    values: tuple[str, ...] = ()
 
     @property
     def has_moved(self) -> bool:
@@ -62,6 +68,18 @@ class Sent:
 
     change: Change
     record_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One answered attempt to write to a target (our key, or a record's id), and how it ended."""
+
+    connection: str
+    object: str
+    target: str
+    state: str
+    code: str
+    at: datetime
 
 
 class Outbox:
@@ -171,20 +189,43 @@ class Outbox:
             _LATEST.c.record_id == _OUTBOX.c.record_id,
         )
         query = (
-            select(_OUTBOX.c.key, _OUTBOX.c.person_id, _OUTBOX.c.seen_at, _OUTBOX.c.body, _LATEST.c.modified_at)
+            select(_OUTBOX, _LATEST.c.modified_at, _RUNS.c.definitions)
             .join_from(_OUTBOX, _LATEST, is_same, isouter=True)
+            .join(_RUNS, _RUNS.c.run_id == _OUTBOX.c.run_id, isouter=True)
             .where(_unsettled("rejected"))
         )
         with self._engine.connect() as db:
-            return {
-                row.key: Refusal(row.person_id, row.seen_at or _load(row.body).expected_modified_at, row.modified_at)
-                for row in db.execute(query)
-            }
+            return {row.key: _refusal(row) for row in db.execute(query)}
 
     def rejected(self) -> pl.DataFrame:
         """Changes that a CRM refused and no later plan has replaced, newest first: the dead letters."""
         with self._engine.connect() as db:
             return read_frame(db, tables.OutboxRow, _unsettled("rejected")).sort("id", descending=True)
+
+    def tries(self, targets: Collection[str]) -> list[Try]:
+        """Every change ever sent for these targets that was answered, oldest first."""
+        found: list[Try] = []
+        with self._engine.connect() as db:
+            for chunk in chunks(sorted(targets)):
+                query = select(_OUTBOX).where(
+                    _OUTBOX.c.target.in_(chunk), _OUTBOX.c.finished_at.is_not(None), _OUTBOX.c.sent_at.is_not(None)
+                )
+                rows = db.execute(query.order_by(_OUTBOX.c.id))
+                found.extend(Try(r.connection, r.object, r.target, r.state, r.code, r.finished_at) for r in rows)
+        return found
+
+    def letters(self) -> list[tuple[Change, Mapping[str, Any]]]:
+        """Each dead letter's change under the id that its person goes by now, with its target, code, message and when it was
+        answered; oldest first."""
+        query = select(_OUTBOX).where(_unsettled("rejected")).order_by(_OUTBOX.c.id)
+        with self._engine.connect() as db:
+            rows = db.execute(query).mappings()
+            return [(replace(_load(row["body"]), person_id=row["person_id"]), dict(row)) for row in rows]
+
+    def let_go(self, db: Connection, keys: Collection[str]) -> None:
+        """These dead letters are no reason any more not to send the same again."""
+        for chunk in chunks(sorted(keys)):
+            db.execute(_OUTBOX.update().where(_unsettled("rejected"), _OUTBOX.c.key.in_(chunk)).values(is_settled=True))
 
     def history(self, person_id: str) -> list[tuple[Change, Mapping[str, Any]]]:
         """Every change ever intended for a person with its state, oldest first."""
@@ -306,6 +347,19 @@ class Outbox:
                 }
             ],
         )
+
+
+def _refusal(row: Row[Any]) -> Refusal:
+    change = _load(row.body)
+    return Refusal(
+        row.person_id,
+        row.connection,
+        row.seen_at or change.expected_modified_at,
+        row.modified_at,
+        row.finished_at,
+        row.definitions or "",
+        tuple(value for value in change.values().values() if isinstance(value, str)),
+    )
 
 
 def _unsettled(*states: str) -> ColumnElement[bool]:

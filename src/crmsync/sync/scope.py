@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import orjson
 
 from crmsync.model.changes import Change
+from crmsync.model.entities import UserSeen
 from crmsync.model.records import RecordRef
 from crmsync.store import Store
 from crmsync.store.outbox import Refusal
@@ -28,28 +29,31 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The persons to look at, those of them with a record that the CRM changed, how each connection is seen, and what was refused
-    so far (by key)."""
+    """The persons to look at, those of them with a record that the CRM changed, how each connection is seen, what was refused so
+    far (by key), and the keys of those refusals whose cause may be gone."""
 
     persons: tuple[str, ...]
     learnt: frozenset[str]
     looks: Mapping[str, Look]
     refusals: Mapping[str, Refusal]
+    eased: frozenset[str] = frozenset()
 
     def is_worth_another_try(self, change: Change) -> bool:
-        """Whether a wish that was refused may be granted now: its record has changed, or its CRM is mapped or made otherwise. For
-        a record that was not created, the person's records stand."""
+        """Whether a wish that was refused may be granted now: its record has changed, its CRM is mapped or made otherwise, or its
+        cause may be gone. For a record that was not created, the person's records stand."""
         refusal = self.refusals[change.key]
-        if self.looks[change.connection].is_other or refusal.has_moved:
+        if self.looks[change.connection].is_other or refusal.has_moved or change.key in self.eased:
             return True
         return refusal.refused_at is None and change.person_id in self.learnt
 
 
 def find_scope(workspace: Workspace, decided: Decided, connections: Iterable[Connection], more: Iterable[str]) -> Scope:
     """Persons of whom something else is wanted, whose records or tasks changed, who have a change that did not arrive or that was
-    refused for a record that has changed since, at whose connection the mappings or fields are others than before, and `more`."""
+    refused for a record or a cause that has changed since, at whose connection the mappings or fields are others than before, and
+    `more`."""
     store = workspace.store
     refusals = store.outbox.refusals()
+    eased = _eased(workspace, refusals)
     looks: dict[str, Look] = {}
     learnt: set[str] = set()
     compared_anew: set[str] = set()
@@ -65,12 +69,33 @@ def find_scope(workspace: Workspace, decided: Decided, connections: Iterable[Con
         *store.decided.changed(decided.desired),
         *store.decided.unplanned(),
         *store.outbox.unfinished_persons(sorted(looks)),
-        *(refusal.person_id for refusal in refusals.values() if refusal.has_moved),
+        *(refusal.person_id for key, refusal in refusals.items() if refusal.has_moved or key in eased),
         *learnt,
         *compared_anew,
         *more,
     }
-    return Scope(tuple(sorted(persons)), frozenset(learnt), looks, refusals)
+    return Scope(tuple(sorted(persons)), frozenset(learnt), looks, refusals, eased)
+
+
+def _eased(workspace: Workspace, refusals: Mapping[str, Refusal]) -> frozenset[str]:
+    """Refusals made under other definitions than those in force, or of a user whom their CRM has changed since: somebody may have
+    made an inactive owner active again."""
+    if not refusals:
+        return frozenset()
+    users = {
+        (ref.connection, ref.id): learnt_at
+        for ref, learnt_at in (
+            (RecordRef.parse(row[0]), row[1])
+            for row in workspace.store.entities.frame(UserSeen, columns=["ref", "learnt_at"]).iter_rows()
+        )
+    }
+
+    def is_eased(refusal: Refusal) -> bool:
+        seen = (users.get((refusal.connection, value)) for value in refusal.values)
+        has_moved = refusal.answered_at is not None and any(at is not None and at > refusal.answered_at for at in seen)
+        return has_moved or refusal.definitions != workspace.definitions_digest
+
+    return frozenset(key for key, refusal in refusals.items() if is_eased(refusal))
 
 
 def _persons_behind(store: Store, decided: Decided, connection: Connection, refs: Sequence[RecordRef]) -> set[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from crmsync.connect.contract import Capabilities, Stream
+from crmsync.model.changes import Cause
 
 Kind = Literal["crm", "reference", "submissions", "events"]
 
@@ -54,12 +55,46 @@ OBJECTS: Mapping[str, ObjectFacts] = {
 
 EVENT_OBJECTS = ("form_submissions", "page_views")
 
+# What the codes of refused rows mean, HubSpot's (developers.hubspot.com, error handling; property validation) and ours.
+CAUSES: Mapping[str, Cause] = {
+    "MISSING_REQUIRED_PROPERTY": "required_field",
+    "MISSING_CONDITIONAL_REQUIRED_PROPERTY": "required_field",
+    "REQUIRED_FIELD": "required_field",
+    "INVALID_OPTION": "not_an_option",
+    "INVALID_INTEGER": "bad_value",
+    "INVALID_LONG": "bad_value",
+    "INVALID_DECIMAL": "bad_value",
+    "INVALID_NUMBER": "bad_value",
+    "INVALID_DATE": "bad_value",
+    "INVALID_EMAIL": "bad_value",
+    "INVALID_BOOLEAN": "bad_value",
+    "INVALID_OWNER": "inactive_owner",
+    "VALUE_TOO_LONG": "too_long",
+    "PROPERTY_DOESNT_EXIST": "no_such_field",
+    "KEY_FIELD_MISSING": "no_such_field",
+    "READ_ONLY_VALUE": "no_field_access",
+    "MISSING_SCOPES": "no_record_access",
+    "OBJECT_NOT_READABLE": "no_record_access",
+    "OBJECT_NOT_WRITABLE": "no_record_access",
+    "OBJECT_NOT_FOUND": "record_gone",
+    "404": "record_gone",
+    "CONFLICT": "duplicate",
+    "OBJECT_ALREADY_EXISTS": "duplicate",
+    "ASSOCIATION_FAILED": "record_gone",
+    "ASSOCIATION_UNKNOWN": "our_key",
+    "KEY_MISSING": "our_key",
+    "RECORD_ID_MISSING": "our_key",
+    "unchanged_after_write": "overruled",
+    "VALIDATION_ERROR": "validation_rule",
+}
+
 CAPABILITIES = Capabilities(
     streams=tuple(Stream(facts.name, is_event=facts.name in EVENT_OBJECTS, after=facts.after) for facts in OBJECTS.values()),
     writable=tuple(facts.name for facts in OBJECTS.values() if facts.writable),
     user_objects=("owners",),
     person_objects=("contacts",),
     task_object="tasks",
+    causes=CAUSES,
 )
 
 # Type ids of HubSpot's own unlabelled associations (developers.hubspot.com, associations guide, "Association type IDs").

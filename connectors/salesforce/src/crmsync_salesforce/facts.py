@@ -2,13 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from crmsync.connect.contract import BudgetRule, Capabilities, Stream
+from crmsync.model.changes import Cause
 
 API_VERSION = "66.0"
 
 HISTORY = frozenset({"LeadHistory", "OpportunityHistory", "ContactHistory", "AccountHistory", "OpportunityFieldHistory"})
+
+# What the codes of refused rows mean, Salesforce's (StatusCode in the SOAP API guide) and ours.
+CAUSES: Mapping[str, Cause] = {
+    "REQUIRED_FIELD_MISSING": "required_field",
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "validation_rule",
+    "FIELD_FILTER_VALIDATION_EXCEPTION": "validation_rule",
+    "FIELD_INTEGRITY_EXCEPTION": "bad_value",
+    "DUPLICATES_DETECTED": "duplicate",
+    "DUPLICATE_VALUE": "duplicate",
+    "DUPLICATE_EXTERNAL_ID": "duplicate",
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "not_an_option",
+    "STRING_TOO_LONG": "too_long",
+    "INVALID_EMAIL_ADDRESS": "bad_value",
+    "INVALID_TYPE_ON_FIELD_IN_RECORD": "bad_value",
+    "NUMBER_OUTSIDE_VALID_RANGE": "bad_value",
+    "JSON_PARSER_ERROR": "bad_value",
+    "INVALID_FIELD": "no_such_field",
+    "NO_SUCH_FIELD": "no_such_field",
+    "INVALID_FIELD_FOR_INSERT_UPDATE": "no_field_access",
+    "INSUFFICIENT_ACCESS": "no_record_access",
+    "INSUFFICIENT_ACCESS_OR_READONLY": "no_record_access",
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "no_record_access",
+    "INVALID_TYPE": "no_record_access",
+    "CANNOT_UPDATE_CONVERTED_LEAD": "read_only_record",
+    "ENTITY_IS_LOCKED": "read_only_record",
+    "INACTIVE_OWNER_OR_USER": "inactive_owner",
+    "OP_WITH_INVALID_USER_TYPE_EXCEPTION": "inactive_owner",
+    "TRANSFER_REQUIRES_READ": "inactive_owner",
+    "NOT_FOUND": "record_gone",
+    "ENTITY_IS_DELETED": "record_gone",
+    "INVALID_CROSS_REFERENCE_KEY": "record_gone",
+    "MALFORMED_ID": "record_gone",
+    "CANNOT_EXECUTE_FLOW_TRIGGER": "automation",
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "automation",
+    "APEX_ERROR": "automation",
+    "STORAGE_LIMIT_EXCEEDED": "limit",
+    "LIMIT_EXCEEDED": "limit",
+    "REQUEST_LIMIT_EXCEEDED": "limit",
+    "API_DISABLED_FOR_ORG": "limit",
+    "API_CURRENTLY_DISABLED": "limit",
+    "unchanged_after_write": "overruled",
+    "NO_KEY": "our_key",
+}
 
 CAPABILITIES = Capabilities(
     streams=(
@@ -30,6 +75,7 @@ CAPABILITIES = Capabilities(
     user_objects=("User", "Group"),
     person_objects=("Lead", "Contact"),
     task_object="Task",
+    causes=CAUSES,
 )
 
 # Deleted rows stay visible to queryAll for fifteen days, then they leave no trace; a day of margin. (polling for changes)
