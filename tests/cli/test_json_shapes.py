@@ -107,7 +107,7 @@ def test_an_undo_prints_what_is_documented(own_desk: Any) -> None:
 
 def test_dead_letters_print_what_is_documented(own_desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Told from both CRMs' real answers: an org whose admins have added a rule refuses every lead."""
-    refuse = ValidationRule("Lead", lambda _row, _before: True, "Ask the hotline first")
+    refuse = ValidationRule("Lead", "Ask the hotline first", lambda _row, _before: True)
     monkeypatch.setattr(own_desk.sandbox.org, "config", replace(own_desk.sandbox.org.config, validation_rules=(refuse,)))
     own_desk.pass_time(3)
     own_desk.here("run")
@@ -118,6 +118,21 @@ def test_dead_letters_print_what_is_documented(own_desk: Any, monkeypatch: pytes
     assert "Ask the hotline first" in own_desk.here("letters").out
     check("retry", own_desk.type("retry", "--config", str(own_desk.directory), "--all", "--json").json)
     assert own_desk.here("letters", "--json").json == {"letters": []}
+
+
+def test_forgetting_prints_what_is_documented_and_asks_no_crm(own_desk: Any) -> None:
+    own_desk.here("pull")
+    key = next(key for key in own_desk.sandbox.truth.people if own_desk.sandbox.truth.records(key))
+    record = own_desk.sandbox.truth.records(key)[0]
+    ref = f"{record.system}/{record.object}/{record.id}"
+    shown = own_desk.here("forget", ref, "--json")
+    check("forget", shown.json)
+    assert (shown.requests, shown.json["erased"], shown.json["records"] > 0) == ((), False, True)
+    assert own_desk.here("forget", ref, "--apply", "--json").json == {**shown.json, "erased": True}
+    own_desk.here("pull")
+    gone = own_desk.here("forget", ref)
+    assert (gone.code, "Nobody is known" in gone.err) == (1, True)
+    assert own_desk.here("forget", ref, "--readmit", "--json").json["readmitted"] > 0
 
 
 @pytest.mark.parametrize(

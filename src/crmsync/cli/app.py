@@ -202,6 +202,26 @@ def retry(
 
 
 @app.command()
+def forget(
+    person: Annotated[str, typer.Argument(help="A person id, an e-mail address, or a record id of a CRM.")],
+    config: Config = Path(),
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Erase; else it is only shown how much there is. Cannot be undone.")
+    ] = False,
+    readmit: Annotated[
+        bool, typer.Option("--readmit", help="Somebody forgotten has come back: let this address or connection/object/id in again.")
+    ] = False,
+    now: Now = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Erase a person from everything stored here, for good, and keep them out. Figures stay. Contacts no CRM."""
+    from crmsync.cli.commands.forget import execute
+
+    raise typer.Exit(execute(Asked(config, now, json, language), person, apply, readmit))
+
+
+@app.command()
 def provision(
     config: Config = Path(),
     apply: Annotated[bool, typer.Option("--apply", help="Create what is missing; else it is only shown.")] = False,

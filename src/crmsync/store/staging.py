@@ -253,7 +253,7 @@ def _store_versions(db: Connection, connection: str, records: Sequence[RawRecord
     staged: list[StagedRecord] = []
     for identity, record in folded.items():
         payload = orjson.dumps(record.fields, option=orjson.OPT_SORT_KEYS)
-        content, before = _hash(payload, record), known.get(identity)
+        content, before = content_hash(payload, record.is_deleted, record.replaced_by), known.get(identity)
         row = {"connection": connection, "object": record.object, "record_id": record.id}
         if before is not None and _is_late(record.modified_at, before.modified_at):
             continue
@@ -310,10 +310,11 @@ def _known_versions(db: Connection, connection: str, records: Mapping[tuple[str,
     return known
 
 
-def _hash(payload: bytes, record: RawRecord) -> str:
+def content_hash(payload: bytes, is_deleted: bool, replaced_by: str | None) -> str:
+    """By what two versions of a record are told to say the same."""
     digest = hashlib.blake2b(payload, digest_size=16)
-    digest.update(b"\x01" if record.is_deleted else b"\x00")
-    digest.update((record.replaced_by or "").encode())
+    digest.update(b"\x01" if is_deleted else b"\x00")
+    digest.update((replaced_by or "").encode())
     return digest.hexdigest()
 
 

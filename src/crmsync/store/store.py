@@ -14,6 +14,7 @@ from sqlmodel import SQLModel, create_engine
 from crmsync.errors import StopConnector
 from crmsync.store.decided import Decided
 from crmsync.store.entities import Entities
+from crmsync.store.erasing import Erasing
 from crmsync.store.holds import Holds
 from crmsync.store.identity import Identity
 from crmsync.store.outbox import Outbox
@@ -34,6 +35,7 @@ class Store:
         self.decided = Decided(engine)
         self.outbox = Outbox(engine)
         self.holds = Holds(engine)
+        self.erasing = Erasing(engine)
         self.runs = Runs(engine)
 
     @classmethod

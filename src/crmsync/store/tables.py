@@ -525,6 +525,16 @@ class HoldRow(SQLModel, table=True):
     since: datetime = required_instant()
 
 
+class Tombstone(SQLModel, table=True):
+    """Something forgotten that must not come back: a keyed digest of a record's ref, a vendor's id or an address. `erasure` ties
+    together what was forgotten with one person."""
+
+    __tablename__ = "tombstone"
+    digest: str = Field(primary_key=True)
+    erasure: str = Field(index=True)
+    since: datetime = required_instant()
+
+
 class RunRow(SQLModel, table=True):
     """One cycle. `is_rehearsal`: it ran on a virtual clock (`--now`). `state`: running, done, incomplete (a connection stopped),
     interrupted (it never came to its end: the process was killed)."""

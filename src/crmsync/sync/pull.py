@@ -15,6 +15,7 @@ from crmsync.store import Store
 from crmsync.store.staging import Staged, StagedRecord
 from crmsync.sync.ahead import one_ahead
 from crmsync.sync.collector import collector_at_rest
+from crmsync.sync.gate import Gate
 from crmsync.sync.workspace import Connection, Progress, Workspace
 
 _log = structlog.get_logger("crmsync.sync.pull")
@@ -92,7 +93,7 @@ def pull(
     `describing`, each CRM is asked first what its objects look like now."""
     streams: list[PulledStream] = []
     failures: list[Failure] = []
-    pulling = _Pulling(workspace, now, progress, follower or NoFollower())
+    pulling = _Pulling(workspace, now, progress, follower or NoFollower(), Gate.of(workspace))
     for connection in workspace.connections:
         if only is not None and connection.name != only:
             continue
@@ -135,6 +136,7 @@ class _Pulling:
     now: datetime
     progress: Progress
     follower: Follower
+    gate: Gate
 
 
 def _pull_stream(pulling: _Pulling, connection: Connection, stream: Stream) -> PulledStream:
@@ -158,7 +160,8 @@ def _pull_request(
     with collector_at_rest() as sweep:
         # A stream that needs others may ask the store for their ids (`known`): it stays on the store's own thread.
         for page in pages if stream.after else one_ahead(pages):
-            staged = store.staging.stage(name, object_, page.records, page.cursor, pulling.now)
+            admitted = pulling.gate.admit(connection, page.records)
+            staged = store.staging.stage(name, object_, admitted, page.cursor, pulling.now)
             if is_from_scratch:  # from here on the stored cursor is one that these fields were asked for with
                 store.runs.set_meta(_fields_key(name, object_), " ".join(request.fields))
                 is_from_scratch = False

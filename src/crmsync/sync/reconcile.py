@@ -11,6 +11,7 @@ import structlog
 
 from crmsync.errors import CrmsyncError
 from crmsync.model.records import RawRecord
+from crmsync.sync.gate import Gate
 from crmsync.sync.pull import Failure
 from crmsync.sync.workspace import Connection, Workspace
 
@@ -39,6 +40,8 @@ def read_again(workspace: Workspace, connection: Connection, object_: str, ids: 
     if mapping is None:
         return
     known = workspace.store.staging.latest(connection.name, object_, ids)
-    for id_, record in connection.connector.read(object_, ids, mapping.fields_needed()).items():
+    read = connection.connector.read(object_, ids, mapping.fields_needed())
+    for record in Gate.of(workspace).admit(connection, read.values()):
+        id_ = record.id
         before = known[id_].fields if id_ in known else {}
         yield replace(record, fields={**before, **record.fields})
