@@ -174,6 +174,18 @@ def test_who_comes_back_can_be_let_in_again(house: House) -> None:
     assert readmit(house.workspace, WHO) == 0
 
 
+def test_what_others_do_right_after_it_is_not_missed(house: House) -> None:
+    """Versions are read by their numbers: the number of an erased one must not be given out again."""
+    _her(house)
+    house.sfa.edit("contacts", "c0001", note="the newest version of all is hers")
+    house.cycle()
+    _forget(house)
+    house.visit("ma", house.contact("ma", "new@acme.example"))
+    house.contact("sfa", "new@acme.example")
+    house.cycle()
+    assert {"mql"} == {row.get("phase") for row in house.sfa.live("contacts").values() if row["email"] == "new@acme.example"}
+
+
 def test_nobody_by_that_name_is_said_without_repeating_it(house: House) -> None:
     with pytest.raises(StopConnector) as stopped:
         prepare_forgetting(house.workspace, "x@y.example", house.clock.now())

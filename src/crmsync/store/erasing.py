@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, Engine, Table, or_, select
+from sqlalchemy import Connection, Engine, Table, func, or_, select
 
 from crmsync.model.changes import Change
 from crmsync.store import tables
@@ -129,16 +129,18 @@ class Erasing:
     def erase(self, db: Connection, erasure: Erasure, now: datetime) -> str:
         """Take the person out of every table. Gives the id that their figures go by from now on, which says nothing of them."""
         anonymous = "f" + secrets.token_hex(8)
-        self._raw(db, erasure)
+        self._raw(db, erasure, now)
         self._seen(db, erasure, anonymous, now)
         self._decided(db, erasure, anonymous, now)
         self._written(db, erasure, anonymous)
         return anonymous
 
-    def _raw(self, db: Connection, erasure: Erasure) -> None:
+    def _raw(self, db: Connection, erasure: Erasure, now: datetime) -> None:
         raw, latest = _table(tables.RawVersion), _table(tables.RawLatest)
+        newest = db.execute(select(func.coalesce(func.max(raw.c.seq), 0))).scalar_one()
         for model in (tables.RawVersion, tables.RawLatest, tables.Again, tables.BaseRow, tables.HoldRow):
             _delete_records(db, _table(model), erasure.refs)
+        self._keep_counting(db, newest, now)
         for connection, object_, ids in _by_object(erasure.mentioned_in):
             mine = (raw.c.connection == connection, raw.c.object == object_, among(db, raw.c.record_id, ids))
             for row in db.execute(select(raw.c.seq, raw.c.payload, raw.c.is_deleted, raw.c.replaced_by).where(*mine)).all():
@@ -150,6 +152,17 @@ class Erasing:
                 db.execute(raw.update().where(raw.c.seq == row.seq).values(payload=payload))
                 same = content_hash(admitted, row.is_deleted, row.replaced_by)
                 db.execute(latest.update().where(latest.c.seq == row.seq).values(content_hash=same))
+
+    def _keep_counting(self, db: Connection, newest: int, now: datetime) -> None:
+        """Numbers of versions only rise: whoever reads what is new remembers the last. An empty version holds the place of the
+        newest."""
+        raw = _table(tables.RawVersion)
+        if newest and db.execute(select(raw.c.seq).where(raw.c.seq == newest)).first() is None:
+            upsert(
+                db,
+                tables.RawVersion,
+                [{"seq": newest, "connection": NOWHERE, "object": "", "record_id": "", "learnt_at": now, "payload": b"{}"}],
+            )
 
     def _seen(self, db: Connection, erasure: Erasure, anonymous: str, now: datetime) -> None:
         gone = (tables.PersonRow, tables.TouchRow, tables.TaskRow, tables.ApproachRow, tables.OpportunityPersonRow)
