@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from crmsync.sandbox.salesforce.config import ValidationRule
+from crmsync.store.tables import OverrideRow as Override
 
 PAGE = Path(__file__).parents[2] / "docs" / "json.md"
 
@@ -133,6 +134,17 @@ def test_forgetting_prints_what_is_documented_and_asks_no_crm(own_desk: Any) -> 
     gone = own_desk.here("forget", ref)
     assert (gone.code, "Nobody is known" in gone.err) == (1, True)
     assert own_desk.here("forget", ref, "--readmit", "--json").json["readmitted"] > 0
+
+
+_AN_OVERRIDE: dict[str, Any] = {
+    "counts": [dict.fromkeys(("source", "cause", "definition", "count", "last_at"), 1)],
+    "overrides": [dict.fromkeys(Override.model_fields.keys() - {"id"}, 1)],
+}
+
+
+def test_overrides_print_what_is_documented(own_desk: Any) -> None:
+    check("overrides", own_desk.type("overrides", "--config", str(own_desk.directory), "--json").json | _AN_OVERRIDE)
+    assert own_desk.type("overrides", "--config", str(own_desk.directory)).code == 0
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,14 @@ def forget(
 
 
 @app.command()
+def overrides(config: Config = Path(), json: Json = False, language: Language = None) -> None:
+    """What people set after us, counted by what our value rested on: where a rule may be wrong."""
+    from crmsync.cli.commands.overrides import execute
+
+    raise typer.Exit(execute(Asked(config, None, json, language)))
+
+
+@app.command()
 def provision(
     config: Config = Path(),
     apply: Annotated[bool, typer.Option("--apply", help="Create what is missing; else it is only shown.")] = False,

@@ -122,6 +122,7 @@ class WriteFile(FileModel):
     prefixes: Texts = Field(default_factory=list)
     decimals: int | None = Field(None, ge=0, le=6)
     tolerance: float = Field(0.0, ge=0)
+    override_days: int | None = Field(None, ge=1)
     alone: bool = True
 
 
@@ -266,5 +267,6 @@ def _write(name: str, spec: WriteFile) -> WriteField:
         prefixes=tuple(spec.prefixes),
         decimals=spec.decimals,
         tolerance=spec.tolerance,
+        override_days=spec.override_days,
         alone=spec.alone,
     )

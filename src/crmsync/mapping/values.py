@@ -100,7 +100,8 @@ class WriteField:
     `values` translates (ours as a canonical word → vendor value); a wish without a translation is left alone. `when_none` says
     whether a wish of None clears the field or leaves it. `prefixes` are the id prefixes this field accepts (a contact's owner is
     a user, never a queue). `decimals` rounds numbers, so that a score does not become a write at every tick. A `constant` is
-    written when the wish it hangs on is there, or always where it hangs on none."""
+    written when the wish it hangs on is there, or always where it hangs on none. What a person sets after us stands for
+    `override_days` days from when it was seen; None: for good."""
 
     field: str
     source: str
@@ -114,6 +115,7 @@ class WriteField:
     decimals: int | None = None
     tolerance: float = 0.0
     alone: bool = True
+    override_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

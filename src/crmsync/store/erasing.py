@@ -54,6 +54,7 @@ TREATMENT: Mapping[str, Treatment] = {
     "outbox": "anonymous",
     "placed_task": "deleted",
     "hold": "deleted",
+    "override": "anonymous",
     "tombstone": "nothing personal",
     "run": "nothing personal",
     "meta": "nothing personal",
@@ -215,6 +216,7 @@ class Erasing:
     def _decided(self, db: Connection, erasure: Erasure, anonymous: str, now: datetime) -> None:
         for model in (tables.DesiredRow, tables.DecisionRow):
             _of_persons(db, model, erasure, None)
+        _of_persons(db, tables.OverrideRow, erasure, {"person_id": anonymous, "record_id": ""})
         _of_persons(db, tables.MoveRow, erasure, {"person_id": anonymous, "evidence": None})
         _of_persons(db, tables.GapRow, erasure, {"person_id": anonymous, "detail": ""})
         _of_persons(db, tables.StateRow, erasure, {"person_id": anonymous, "opportunity_id": None, "recycle_reason": None})

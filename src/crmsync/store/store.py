@@ -18,6 +18,7 @@ from crmsync.store.erasing import Erasing
 from crmsync.store.holds import Holds
 from crmsync.store.identity import Identity
 from crmsync.store.outbox import Outbox
+from crmsync.store.overrides import Overrides
 from crmsync.store.runs import Runs
 from crmsync.store.staging import Staging
 
@@ -35,6 +36,7 @@ class Store:
         self.decided = Decided(engine)
         self.outbox = Outbox(engine)
         self.holds = Holds(engine)
+        self.overrides = Overrides(engine)
         self.erasing = Erasing(engine)
         self.runs = Runs(engine)
 

@@ -525,6 +525,27 @@ class HoldRow(SQLModel, table=True):
     since: datetime = required_instant()
 
 
+class OverrideRow(SQLModel, table=True):
+    """What a person set in a field after us. `source` is the wish that the field shows, `cause` what our value rested on, `by` the
+    ref of the user where the CRM says it. `ours` and `theirs` are JSON."""
+
+    __tablename__ = "override"
+    __table_args__ = (Index("override_place", "connection", "object", "record_id", "field"),)
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str
+    object: str
+    record_id: str
+    field: str
+    person_id: str = Field(index=True)
+    source: str
+    ours: str = Field(sa_type=Text)
+    theirs: str = Field(sa_type=Text)
+    cause: str = ""
+    definition: str = ""
+    by: str | None = None
+    seen_at: datetime = required_instant()
+
+
 class Tombstone(SQLModel, table=True):
     """Something forgotten that must not come back: a keyed digest of a record's ref, a vendor's id or an address. `erasure` ties
     together what was forgotten with one person."""

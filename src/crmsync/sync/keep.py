@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from crmsync.decisions.frames import GAPS
+from crmsync.sync.overrides import find_overrides
 from crmsync.sync.plan import Prepared
 from crmsync.sync.workspace import Moment, Workspace
 
@@ -12,11 +13,13 @@ from crmsync.sync.workspace import Moment, Workspace
 def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "run") -> str:
     """Store the cycle and return its run id. After this a crash loses nothing: what is not confirmed is planned again."""
     store, decided = workspace.store, prepared.decided
+    overrides = find_overrides(workspace, prepared)
     with store.transaction() as db:
         run_id = store.runs.begin(db, verb, moment.now, is_rehearsal=moment.is_rehearsal, definitions=workspace.definitions_digest)
         store.decided.save(db, run_id, moment.now, decided.before, decided.decisions, decided.desired)
         store.decided.save_gaps(db, moment.now, _gaps(prepared))
         store.decided.mark_planned(db, sorted(set(prepared.persons) - prepared.waiting))
+        store.overrides.note(db, overrides, moment.now)
         store.outbox.save_bases(db, prepared.accounted, moment.now)
         for placement in prepared.placements:
             store.outbox.place_task(db, placement.clock_id, placement.ref, str(placement.person_ref), {}, moment.now)

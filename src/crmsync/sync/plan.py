@@ -17,6 +17,7 @@ from crmsync.planning.diff import FieldRule, RecordDiff, Target, diff_record
 from crmsync.planning.plan import make_plan
 from crmsync.sync.decide import Decided
 from crmsync.sync.holds import without_held
+from crmsync.sync.lapses import lapsed_overrides
 from crmsync.sync.plan_tasks import Placement, TaskDesk, clocks_without_task
 from crmsync.sync.pull import describe
 from crmsync.sync.scope import Look, Scope, find_scope
@@ -55,7 +56,7 @@ def plan(workspace: Workspace, decided: Decided, now: datetime, *, describing: b
     scope = find_scope(workspace, decided, reachable, taskless.values())
     users = user_ids(workspace)
     records = [r for r in person_records(workspace, scope.persons) if r.ref.connection in users]
-    diffs = list(_diffs(workspace, reachable, records, decided, users))
+    diffs = list(_diffs(workspace, reachable, records, decided, users, now))
     tasks = TaskDesk(workspace, decided, records, users, scope.persons, names).plan()
     free, undone = without_held(workspace, [*(d.change for d in diffs if d.change), *tasks.changes])
     changes, held = _without_refusals(scope, free)
@@ -102,6 +103,7 @@ def _diffs(
     records: Iterable[PersonRecord],
     decided: Decided,
     users: Mapping[str, Mapping[str, str]],
+    now: datetime,
 ) -> Iterator[RecordDiff]:
     """Compare every writable record of which something is wanted."""
     wishes = {row["person_id"]: row for row in decided.desired.iter_rows(named=True)}
@@ -111,7 +113,7 @@ def _diffs(
             persons.setdefault((record.ref.connection, record.ref.object), {})[record.ref.id] = record.person_id
     gone = departed(workspace)
     for connection in connections:
-        wanted = _Wanted(wishes, users[connection.name], gone[connection.name])
+        wanted = _Wanted(wishes, users[connection.name], gone[connection.name], now)
         for object_, mapping in connection.mappings.items():
             mine = persons.get((connection.name, object_), {})
             if mine and mapping.writes:
@@ -120,11 +122,12 @@ def _diffs(
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What is wanted of each person, how reps are called in this CRM, and which of its users have left."""
+    """What is wanted of each person, how reps are called in this CRM, which of its users have left, and the instant."""
 
     wishes: Mapping[str, Mapping[str, Any]]
     users: Mapping[str, str]
     gone: frozenset[str]
+    now: datetime
 
 
 def _object_diffs(
@@ -136,6 +139,7 @@ def _object_diffs(
     rules = {w.field: FieldRule(w.policy, w.tolerance, w.alone) for w in mapping.writes if w.field in schema.fields}
     raw = workspace.store.staging.latest(connection.name, object_, persons)
     bases = _bases(workspace, [RecordRef(connection.name, object_, id_) for id_ in persons])
+    lapsed = lapsed_overrides(workspace, connection.name, mapping, wanted.now)
     owners = [write.field for write in mapping.writes if write.codec == "user"]
     for id_, person in persons.items():
         record = raw.get(id_)
@@ -144,7 +148,7 @@ def _object_diffs(
         ref, wish = RecordRef(connection.name, object_, id_), wanted.wishes[person]
         values, unrendered = render(mapping, wish, user_ids=wanted.users, schema=schema)
         void = frozenset(name for name in owners if record.fields.get(name) in wanted.gone)
-        target = Target(ref, person, record.modified_at, record.fields, bases.get(ref, {}), void)
+        target = Target(ref, person, record.modified_at, record.fields, bases.get(ref, {}), void | lapsed.get(id_, frozenset()))
         unwritable = [(name, why) for name, why in unrendered if why != "field_missing"]
         yield diff_record(target, values, rules, same_in(schema), wish.get("phase") or "", unwritable)
 
