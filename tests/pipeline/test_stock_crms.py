@@ -89,6 +89,9 @@ def test_fields_that_were_provisioned_meanwhile_are_written_from_the_next_cycle_
     leads = [row for row in sandbox.org.rows("Lead") if row["crmsync_phase__c"]]
     assert len(leads) > WORLD.population // 4
     assert all(row["crmsync_score__c"] is not None for row in leads)
+    contacts = [row for row in sandbox.portal.rows("contacts") if row.get("crmsync_phase")]
+    assert len(contacts) > WORLD.population // 4
+    assert all(row.get("crmsync_score") for row in contacts)
     keys = [row["crmsync_key__c"] for row in sandbox.org.rows("Task") if row["crmsync_key__c"]]
     assert keys
     assert len(keys) == len(set(keys))
