@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -487,3 +488,44 @@ def test_a_refused_refresh_token_stops_the_connection(rig_of: Make) -> None:
     rig = rig_of(secrets={"client_id": "x", "client_secret": "y", "refresh_token": "wrong"})
     with pytest.raises(StopConnector, match=r"connect\.auth"):
         rig.pull("contacts")
+
+
+def exchanging(rig: Any, newest: str) -> None:
+    """From now on the token endpoint hands out another refresh token."""
+    rig.twist(lambda path, status, body: {**body, "refresh_token": newest} if path.endswith("/token") and status == 200 else body)
+
+
+def test_an_exchanged_refresh_token_outlives_the_process_until_an_admin_sets_another(rig_of: Make, tmp_path: Path) -> None:
+    held = PortalConfig().credentials
+    secrets = {"client_id": held.client_id, "client_secret": held.client_secret, "refresh_token": held.refresh_token}
+    options = {"refresh_token_file": str(tmp_path / "refresh")}
+    rig = rig_of(secrets=secrets, options=options)
+    exchanging(rig, "exchanged")
+    rig.pull("contacts")
+    assert (tmp_path / "refresh").stat().st_mode & 0o777 == 0o600
+    later = rig_of(secrets=secrets, options=options)
+    with pytest.raises(StopConnector, match=r"connect\.auth"):
+        later.pull("contacts")
+    (asked,) = later.calls("POST", "/token")
+    assert b"refresh_token=exchanged" in asked.content, "the portal of this test does not know it, but it was the one sent"
+    other = rig_of(secrets={**secrets, "refresh_token": "another"}, options=options)
+    with pytest.raises(StopConnector, match=r"connect\.auth"):
+        other.pull("contacts")
+    assert b"refresh_token=another" in other.calls("POST", "/token")[0].content
+
+
+def test_a_refresh_token_that_could_not_be_kept_is_not_spent(rig_of: Make, tmp_path: Path) -> None:
+    held = PortalConfig().credentials
+    secrets = {"client_id": held.client_id, "client_secret": held.client_secret, "refresh_token": held.refresh_token}
+    rig = rig_of(secrets=secrets, options={"refresh_token_file": str(tmp_path / "not there" / "refresh")})
+    with pytest.raises(StopConnector, match=r"connect\.file_not_writable"):
+        rig.pull("contacts")
+    assert rig.calls("POST", "/token") == []
+
+
+def test_many_threads_that_need_a_token_share_one_renewal(rig_of: Make) -> None:
+    held = PortalConfig().credentials
+    rig = rig_of(secrets={"client_id": held.client_id, "client_secret": held.client_secret, "refresh_token": held.refresh_token})
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: rig.hub.read("contacts", ["1"], ("email",)), range(6)))
+    assert len(rig.calls("POST", "/token")) == 1

@@ -11,10 +11,11 @@ from cryptography.fernet import Fernet
 from salesforce_place import Place, opened, place
 
 from crmsync.connect.contract import PullRequest
+from crmsync.connect.token_files import TokenFile
 from crmsync.errors import StopConnector
 from crmsync.sandbox.faults import Fault, FaultKind
 from crmsync.sandbox.salesforce.config import Credentials, OrgConfig
-from crmsync_salesforce.token_files import TokenFile, cipher_of
+from crmsync_salesforce.ciphers import cipher_of
 
 KEY = Fernet.generate_key().decode()
 ROTATING = OrgConfig(rotates_refresh_tokens=True)

@@ -11,17 +11,21 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 import httpx
+import structlog
 
 from crmsync.connect.answers import json_of
 from crmsync.connect.auth import StaticBearer, Token, TokenFlow
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import ConnectionSettings
+from crmsync.connect.token_files import SavedRefresh, saved_refresh_of
 from crmsync.errors import StopConnector
 from crmsync_hubspot.options import AUTH_SECRETS
 from crmsync_hubspot.paths import Paths
 
 # tap-hubspot renews ten minutes early; half of that is still ten calls' worth of the longest timeout.
 EARLY_SECONDS = 300.0
+
+_log = structlog.get_logger("crmsync.hubspot")
 
 Secret = Callable[[str], str]
 
@@ -32,23 +36,34 @@ def auth_of(settings: ConnectionSettings, client: ApiClient, paths: Paths) -> ht
     token = _configured(settings.secret, "token")
     if token is not None:
         return StaticBearer(token)
-    return oauth_flow(settings.secret, client.base_urls["api"].rstrip("/") + paths.of("token"), client.time_now_or_none)
+    saved = saved_refresh_of(settings) if settings.options.get("refresh_token_file") else None
+    return oauth_flow(settings.secret, client.base_urls["api"].rstrip("/") + paths.of("token"), client.time_now_or_none, saved)
 
 
-def oauth_flow(secret: Secret, url: str, now: Callable[[], datetime | None]) -> TokenFlow:
-    """Access tokens by refresh token. Parameters travel in the body: the dated endpoints take no query."""
+def oauth_flow(secret: Secret, url: str, now: Callable[[], datetime | None], saved: SavedRefresh | None = None) -> TokenFlow:
+    """Access tokens by refresh token. Parameters travel in the body: the dated endpoints take no query. A refresh token that
+    HubSpot exchanges is kept in `saved` before the access token beside it is used; without it, for the life of this process."""
     parameters = {"grant_type": "refresh_token"} | {name: secret(name) for name in AUTH_SECRETS["oauth"]}
 
     def ask() -> httpx.Request:
+        if saved is not None:
+            parameters["refresh_token"] = saved.newest()
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         return httpx.Request("POST", url, content=urlencode(parameters).encode(), headers=headers)
 
     def read(response: httpx.Response) -> Token:
         answer = json_of(response)
-        # HubSpot normally returns the same refresh token; should it hand out a new one, the old may stop working.
-        parameters["refresh_token"] = answer.get("refresh_token") or parameters["refresh_token"]
         seconds = answer.get("expires_in")
-        return Token(str(answer["access_token"]), expires_in_seconds=float(seconds) if seconds is not None else None)
+        token = Token(str(answer["access_token"]), expires_in_seconds=float(seconds) if seconds is not None else None)
+        # HubSpot normally returns the same refresh token; should it hand out a new one, the old may stop working.
+        newest = str(answer.get("refresh_token") or parameters["refresh_token"])
+        if newest != parameters["refresh_token"]:
+            parameters["refresh_token"] = newest
+            if saved is not None:
+                saved.keep(newest)
+            else:
+                _log.warning("refresh_token_exchanged", remedy="set the option refresh_token_file")
+        return token
 
     return TokenFlow(ask=ask, read=read, is_expired=lambda answer: answer.status_code == 401, early_seconds=EARLY_SECONDS, now=now)
 

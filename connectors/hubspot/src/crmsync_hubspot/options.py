@@ -38,6 +38,7 @@ class Options:
 OPTION_TYPES: Mapping[str, type] = {
     "api_version": str,
     "api_versions": dict,
+    "refresh_token_file": str,
     "settle_seconds": int,
     "overlap_seconds": int,
     "trailing_seconds": int,

@@ -18,15 +18,15 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import jwt
 import structlog
-from cryptography.fernet import Fernet
 
 from crmsync.connect.answers import json_of
 from crmsync.connect.auth import StaticBearer, Token, TokenFlow, move_request
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import ConnectionSettings
+from crmsync.connect.token_files import SavedRefresh, TokenFile, digest_of, saved_refresh_of
 from crmsync.errors import StopConnector
 from crmsync_salesforce.answers import classify_token_refusal, is_expired
-from crmsync_salesforce.token_files import TokenFile, cipher_of, digest_of
+from crmsync_salesforce.ciphers import KeyCipher, cipher_of
 
 _log = structlog.get_logger("crmsync.salesforce")
 
@@ -98,7 +98,7 @@ def make_auth(settings: ConnectionSettings, client: ApiClient, save: Callable[[s
         return StaticBearer(settings.secret("access_token"))
     if flow == "client_credentials" and urlsplit(hosts.login).hostname in _SHARED_LOGINS:
         raise _wrong(settings.name, "base_urls.login", hosts.login, "https://<my-domain>.my.salesforce.com")
-    saved = _saved_refresh(settings)
+    saved = saved_refresh_of(settings, _cipher(settings)) if settings.options.get("refresh_token_file") else None
     grants: dict[str, Callable[[], Mapping[str, str]]] = {
         "client_credentials": lambda: _client_credentials(settings),
         "jwt_bearer": lambda: _jwt_bearer(settings, client, hosts),
@@ -116,33 +116,6 @@ def make_auth(settings: ConnectionSettings, client: ApiClient, save: Callable[[s
         keep=cache.keep if cache else lambda _token: None,
         classify=classify_token_refusal,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _SavedRefresh:
-    """The newest refresh token of a rotating app. It descends from the one that is configured: once an admin configures
-    another, that one counts."""
-
-    file: TokenFile
-    connection: str
-    path: str
-    configured: Callable[[], str]
-
-    def newest(self) -> str:
-        """Raises StopConnector where a rotated token could not be kept: asking would spend the one that we have."""
-        try:
-            self.file.check()
-        except OSError as error:
-            raise _cannot_write(self.connection, "refresh_token_file", self.path) from error
-        configured, saved = self.configured(), self.file.load()
-        descends = saved.get("from") == digest_of(configured)
-        return saved["refresh_token"] if descends and saved.get("refresh_token") else configured
-
-    def keep(self, token: str) -> None:
-        try:
-            self.file.save({"refresh_token": token, "from": digest_of(self.configured())})
-        except OSError as error:
-            raise _cannot_write(self.connection, "refresh_token_file", self.path) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +138,6 @@ class _Cache:
             _log.warning("token_not_kept", error=type(error).__name__)  # it serves this process all the same
 
 
-def _saved_refresh(settings: ConnectionSettings) -> _SavedRefresh | None:
-    path = settings.options.get("refresh_token_file")
-    if not path:
-        return None
-    file = TokenFile(Path(path), _cipher(settings))
-    return _SavedRefresh(file, settings.name, str(path), lambda: settings.secret("refresh_token"))
-
-
 def _cache(settings: ConnectionSettings, flow: str, hosts: Hosts) -> _Cache | None:
     path = settings.options.get("token_file")
     if not path:
@@ -184,7 +149,7 @@ def _cache(settings: ConnectionSettings, flow: str, hosts: Hosts) -> _Cache | No
     return _Cache(TokenFile(Path(path), cipher), digest_of(hosts.login, flow, settings.secret("client_id"), user))
 
 
-def _cipher(settings: ConnectionSettings) -> Fernet | None:
+def _cipher(settings: ConnectionSettings) -> KeyCipher | None:
     if not _has(settings, "token_key"):
         return None
     try:
@@ -195,10 +160,6 @@ def _cipher(settings: ConnectionSettings) -> Fernet | None:
 
 def _wrong(connection: str, option: str, value: object, expected: str) -> StopConnector:
     return StopConnector("connect.option_wrong", connection=connection, option=option, value=value, expected=expected)
-
-
-def _cannot_write(connection: str, option: str, path: str) -> StopConnector:
-    return StopConnector("connect.file_not_writable", connection=connection, option=option, path=path)
 
 
 def _token_request(login: str, form: Mapping[str, str]) -> httpx.Request:
@@ -236,7 +197,7 @@ def _audience(login: str) -> str:
     return "https://test.salesforce.com" if host == "test.salesforce.com" or ".sandbox." in host else LOGIN
 
 
-def _refresh(settings: ConnectionSettings, saved: _SavedRefresh | None) -> Mapping[str, str]:
+def _refresh(settings: ConnectionSettings, saved: SavedRefresh | None) -> Mapping[str, str]:
     form = {
         "grant_type": "refresh_token",
         "client_id": settings.secret("client_id"),
