@@ -136,6 +136,18 @@ def test_forgetting_prints_what_is_documented_and_asks_no_crm(own_desk: Any) -> 
     assert own_desk.here("forget", ref, "--readmit", "--json").json["readmitted"] > 0
 
 
+def test_reviews_print_what_is_documented_and_can_be_answered(own_desk: Any) -> None:
+    printed = own_desk.here("review", "--json").json
+    check("review", {"reviews": [_A_REVIEW, *printed["reviews"]]})
+    assert own_desk.here("review").code == 0
+    assert own_desk.here("review", "same", "a/b/c").code == 1
+    assert own_desk.here("review", "maybe").code == 1
+
+
+_A_REVIEW: dict[str, Any] = {
+    **dict.fromkeys(("record", "person_id", "why", "since", "shown"), "x"),
+    "candidates": [{"person_id": "p", "records": ["a/b/c"], "shown": ["x"]}],
+}
 _AN_OVERRIDE: dict[str, Any] = {
     "counts": [dict.fromkeys(("source", "cause", "definition", "count", "last_at"), 1)],
     "overrides": [dict.fromkeys(Override.model_fields.keys() - {"id"}, 1)],

@@ -230,6 +230,23 @@ def overrides(config: Config = Path(), json: Json = False, language: Language = 
 
 
 @app.command()
+def review(
+    action: Annotated[str, typer.Argument(help="list, same, different, or undo.")] = "list",
+    record: Annotated[Optional[str], typer.Argument(help="The record, as `list` shows it.")] = None,  # noqa: UP045
+    person: Annotated[str | None, typer.Argument(help="The person that it is, or is not; of one candidate it is that one.")] = None,
+    by: Annotated[Optional[str], typer.Option("--by", help="Who says so; else the user of this machine.")] = None,  # noqa: UP045
+    config: Config = Path(),
+    now: Now = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Records of which it is not clear whose they are: list them, answer, or take an answer back."""
+    from crmsync.cli.commands.review import execute
+
+    raise typer.Exit(execute(Asked(config, now, json, language), action, record, person, by))
+
+
+@app.command()
 def provision(
     config: Config = Path(),
     apply: Annotated[bool, typer.Option("--apply", help="Create what is missing; else it is only shown.")] = False,

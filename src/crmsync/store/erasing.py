@@ -42,6 +42,7 @@ TREATMENT: Mapping[str, Treatment] = {
     "link": "anonymous",
     "alias": "deleted",
     "review": "mentions taken out",
+    "answer": "deleted",
     "person_state": "anonymous",
     "clock": "anonymous",
     "draw": "nothing personal",
@@ -205,6 +206,9 @@ class Erasing:
         upsert(db, tables.LinkRow, [link])
         for column in (aliases.c.person_id, aliases.c.current_id):
             db.execute(aliases.delete().where(among(db, column, erasure.persons)))
+        answers = _table(tables.AnswerRow)
+        for column in (answers.c.person_id, answers.c.candidate):
+            db.execute(answers.delete().where(among(db, column, erasure.persons)))
         db.execute(reviews.delete().where(among(db, reviews.c.record, erasure.refs)))
         for row in db.execute(select(reviews.c.record, reviews.c.candidates)).all():
             left = [one for one in orjson.loads(row.candidates) if one not in erasure.persons]

@@ -12,6 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import SQLModel, create_engine
 
 from crmsync.errors import StopConnector
+from crmsync.store.answers import Answers
 from crmsync.store.decided import Decided
 from crmsync.store.entities import Entities
 from crmsync.store.erasing import Erasing
@@ -36,6 +37,7 @@ class Store:
         self.decided = Decided(engine)
         self.outbox = Outbox(engine)
         self.holds = Holds(engine)
+        self.answers = Answers(engine)
         self.overrides = Overrides(engine)
         self.erasing = Erasing(engine)
         self.runs = Runs(engine)

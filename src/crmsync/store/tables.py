@@ -321,6 +321,24 @@ class ReviewRow(SQLModel, table=True):
     since: datetime = required_instant()
 
 
+class AnswerRow(SQLModel, table=True):
+    """What somebody answered in the review: whether a record, and the person `person_id` that it belonged to, are the person
+    `candidate`. `before` (JSON) is what linking them changed, so that it can be taken back."""
+
+    __tablename__ = "answer"
+    id: int | None = Field(default=None, primary_key=True)
+    record: str = Field(index=True)
+    person_id: str
+    candidate: str
+    said: str
+    why: str
+    by: str
+    at: datetime = required_instant()
+    taken_back_at: datetime | None = instant()
+    taken_back_by: str | None = None
+    before: str = Field(default="{}", sa_type=Text)
+
+
 # ---------------------------------------------------------------------------------------------------------------- decisions
 
 

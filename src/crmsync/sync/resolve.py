@@ -49,12 +49,13 @@ def _news(workspace: Workspace) -> tuple[set[str], list[tuple[str, str]], dict[s
 
 def _keep(workspace: Workspace, resolution: Resolution, through: dict[str, int], now: datetime) -> None:
     store = workspace.store
-    unclear = {found.record for found in resolution.ambiguous}
+    different = store.answers.different()
+    reviews = [row for found in resolution.ambiguous if (row := _unanswered(found.row(), different))]
     with store.transaction() as db:
         store.identity.save_links(db, [link.row() for link in resolution.links], now)
         store.identity.save_aliases(db, sorted(resolution.aliases.items()), now)
-        store.identity.save_reviews(db, [found.row() for found in resolution.ambiguous], now)
-        store.identity.settle_reviews(db, resolution.examined - unclear)
+        store.identity.save_reviews(db, reviews, now)
+        store.identity.settle_reviews(db, resolution.examined - {record for record, _, _ in reviews})
         for former, current in sorted(resolution.aliases.items()):
             old, new = (store.decided.phase_of(db, person) for person in (former, current))
             store.decided.merge_person(db, former, current, now, old_stands=outranks(old, new))
@@ -62,3 +63,12 @@ def _keep(workspace: Workspace, resolution: Resolution, through: dict[str, int],
         for connection in workspace.connections:
             store.runs.set_meta_in(db, f"resolved_through:{connection.name}", str(through[connection.name]))
             store.runs.set_meta_in(db, f"resolved_with:{connection.name}", connection.mapping_digest)
+
+
+def _unanswered(
+    review: tuple[str, tuple[str, ...], str], different: set[tuple[str, str]]
+) -> tuple[str, tuple[str, ...], str] | None:
+    """A review without the candidates that somebody said it is not; None where nobody is left to ask about."""
+    record, candidates, why = review
+    left = tuple(person for person in candidates if (record, person) not in different)
+    return (record, left, why) if left else None

@@ -1,0 +1,121 @@
+"""The review: records of which it is not clear whose they are, answered by people, and answers taken back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from crmsync.decisions.merging import outranks
+from crmsync.errors import StopConnector
+from crmsync.identity.records import Link
+from crmsync.sync.workspace import Workspace
+
+
+def open_reviews(workspace: Workspace) -> list[dict[str, Any]]:
+    """What waits for an answer, oldest first: record, person_id, why, since, shown (names and addresses, for a terminal alone), and
+    the candidates with the same."""
+    store = workspace.store
+    rows = store.identity.reviews().sort("since", "record").to_dicts()
+    mine = store.identity.persons_of([row["record"] for row in rows])
+    candidates = {row["record"]: orjson.loads(row["candidates"]) for row in rows}
+    records = store.identity.records_of(sorted({person for found in candidates.values() for person in found}))
+    people = store.entities.people([*mine, *records])
+    return [
+        {
+            "record": row["record"],
+            "person_id": mine.get(row["record"]),
+            "why": row["why"],
+            "since": row["since"],
+            "shown": _shown(people.get(row["record"], {})),
+            "candidates": [
+                {
+                    "person_id": person,
+                    "records": [ref for ref, one in records.items() if one == person],
+                    "shown": [_shown(people[ref]) for ref, one in records.items() if one == person and ref in people],
+                }
+                for person in candidates[row["record"]]
+            ],
+        }
+        for row in rows
+    ]
+
+
+def same(workspace: Workspace, record: str, candidate: str | None, by: str, now: datetime) -> str:
+    """Somebody says that the record's person is the candidate (of one candidate, that one). Gives the person's id."""
+    former, current, why = _asked(workspace, record, candidate)
+    store = workspace.store
+    links = [Link.of(row) for row in store.identity.links().to_dicts() if row["person_id"] == former and row["revoked_at"] is None]
+    with store.transaction() as db:
+        before = store.answers.snapshot(db, (former, current))
+        store.answers.say(db, record, (former, current), "same", why, by, now, before)
+        linked = [replace(link, person_id=current, rule="manual").row() for link in links]
+        store.identity.save_links(db, linked, now)
+        store.identity.save_aliases(db, [(former, current)], now)
+        old, new = (store.decided.phase_of(db, person) for person in (former, current))
+        store.decided.merge_person(db, former, current, now, old_stands=outranks(old, new))
+        store.identity.settle_reviews(db, [record])
+        store.decided.replan(db, [current])
+    return current
+
+
+def different(workspace: Workspace, record: str, candidate: str | None, by: str, now: datetime) -> None:
+    """Somebody says that the record is not the candidate: the two never come together by themselves."""
+    former, other, why = _asked(workspace, record, candidate)
+    store = workspace.store
+    (link,) = [Link.of(row) for row in store.identity.links().to_dicts() if row["record"] == record]
+    left = [person for person in _candidates(workspace, record) if person != other]
+    parted = replace(link, evidence=replace(link.evidence, parted=tuple(dict.fromkeys([*link.evidence.parted, other]))))
+    with store.transaction() as db:
+        store.answers.say(db, record, (former, other), "different", why, by, now)
+        store.identity.save_links(db, [parted.row()], now)
+        store.identity.settle_reviews(db, [record])
+        if left:
+            store.identity.save_reviews(db, [(record, left, why)], now)
+
+
+def take_back(workspace: Workspace, record: str, by: str, now: datetime) -> None:
+    """Take the last answer about a record back. After "same" both are as they were before, and the next cycle decides anew what
+    has come since; the question is asked again. Raises StopConnector where there is no answer."""
+    store = workspace.store
+    answer = store.answers.live(record)
+    if answer is None:
+        raise StopConnector("review.no_answer", record=record)
+    with store.transaction() as db:
+        if answer.said == "same":
+            store.answers.restore(db, answer, now)
+            store.decided.replan(db, [answer.person_id, answer.candidate])
+        else:
+            (link,) = [Link.of(row) for row in store.identity.links().to_dicts() if row["record"] == record]
+            parted = tuple(person for person in link.evidence.parted if person != answer.candidate)
+            store.identity.save_links(db, [replace(link, evidence=replace(link.evidence, parted=parted)).row()], now)
+        store.answers.take_back(db, answer, by, now)
+        asked = {*_candidates(workspace, record), answer.candidate}
+        store.identity.save_reviews(db, [(record, sorted(asked), answer.why)], now)
+
+
+def _asked(workspace: Workspace, record: str, candidate: str | None) -> tuple[str, str, str]:
+    """(the record's person, the candidate, why it is not clear). Raises StopConnector where nothing is asked, or not of them."""
+    rows = [row for row in workspace.store.identity.reviews().to_dicts() if row["record"] == record]
+    person = workspace.store.identity.persons_of([record]).get(record)
+    if not rows or person is None:
+        raise StopConnector("review.not_asked", record=record)
+    candidates = _candidates(workspace, record)
+    chosen = candidate if candidate is not None or len(candidates) != 1 else candidates[0]
+    if chosen not in candidates:
+        raise StopConnector("review.which", candidates=", ".join(candidates))
+    return person, chosen, rows[0]["why"]
+
+
+def _candidates(workspace: Workspace, record: str) -> list[str]:
+    """Who a record may be, under the ids that they go by now."""
+    aliases = workspace.store.identity.aliases()
+    rows = [row for row in workspace.store.identity.reviews().to_dicts() if row["record"] == record]
+    return sorted({aliases.get(person, person) for row in rows for person in orjson.loads(row["candidates"])})
+
+
+def _shown(row: dict[str, Any]) -> str:
+    parts = (row.get("family_name"), row.get("given_name"), row.get("company_name"), row.get("email"))
+    return " ".join(part for part in parts if part)
