@@ -14,6 +14,7 @@ from crmsync.errors import CrmsyncError
 from crmsync.store import Store
 from crmsync.store.staging import Staged, StagedRecord
 from crmsync.sync.ahead import one_ahead
+from crmsync.sync.carry_over import CarryOver
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.gate import Gate
 from crmsync.sync.workspace import Connection, Progress, Workspace
@@ -155,12 +156,12 @@ def _pull_request(
 ) -> PulledStream:
     """Stage every page of one request, and add what it brought."""
     store, name, object_ = pulling.workspace.store, connection.name, stream.object
-    is_from_scratch = request.cursor is None
+    is_from_scratch, carry_over = request.cursor is None, CarryOver(store, name, request)
     pages = connection.connector.pull(request)
     with collector_at_rest() as sweep:
         # A stream that needs others may ask the store for their ids (`known`): it stays on the store's own thread.
         for page in pages if stream.after else one_ahead(pages):
-            admitted = pulling.gate.admit(connection, page.records)
+            admitted = pulling.gate.admit(connection, carry_over.whole(page))
             staged = store.staging.stage(name, object_, admitted, page.cursor, pulling.now)
             if is_from_scratch:  # from here on the stored cursor is one that these fields were asked for with
                 store.runs.set_meta(_fields_key(name, object_), " ".join(request.fields))

@@ -81,7 +81,8 @@ class Puller:
             vanished = before - set(walk.fields) - told
             told |= vanished
             kept = self._moved(kept, walk, request.cursor)
-            yield replace(page, cursor=kept.beside(end), notices=self._notices(request.object, vanished))
+            notices = self._notices(request.object, vanished)
+            yield replace(page, cursor=kept.beside(end), notices=notices, fields=walk.fields)
         if kept.owes:
             yield from self._sweep(request, walk, kept, end)
 
@@ -114,14 +115,14 @@ class Puller:
         _log.info("sweep", connection=self._client.name, object=request.object, because=sorted(kept.owes))
         missing = set(request.known(request.object))
         walk = replace(walk, wanted=request.fields if is_whole else (), mendings=0)
-        for page, _ in self._reader.window(walk, None):
+        for page, walked in self._reader.window(walk, None):
             missing.difference_update(record.id for record in page.records)
             if is_whole and page.records:
-                yield Page(page.records, kept.beside(window), page.expected)
+                yield Page(page.records, kept.beside(window), page.expected, fields=walked.fields)
         for part in _parts(sorted(missing)):
             there = self._reader.by_ids(request.object, part, request.fields)
             records = (there.get(one) or tombstone(request.object, one) for one in part)
-            yield Page(tuple(records), kept.beside(window))
+            yield Page(tuple(records), kept.beside(window), fields=kept.fields)
         yield Page((), Kept(kept.fields, begun).beside(window))
 
     def _notices(self, object: str, vanished: Collection[str]) -> tuple[Notice, ...]:
