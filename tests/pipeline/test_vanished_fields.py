@@ -1,5 +1,5 @@
-"""A field that is taken away from us is not a field that somebody emptied: what it held stays, only its own lines rest, and it is read
-again for everyone when it comes back."""
+"""A field that is taken away from us is not a field that somebody emptied: what it held stays, only its own lines rest, and it is
+read again for everyone when it comes back."""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from crmsync.model.changes import Change, FieldDiff
 from crmsync.model.records import RawRecord
-from crmsync_salesforce.answers import CALL_CODES, ROW_CODES, VendorError, classify, errors_of, is_expired, row_class
+from crmsync_salesforce.answers import VendorError, classify, errors_of, is_expired, row_class
 from crmsync_salesforce.api import api_usage
+from crmsync_salesforce.codes import CODES
 from crmsync_salesforce.ids import to_18
 from crmsync_salesforce.outgoing import body_of, chunks, compare, matched, outgoing, path_of, refused
 from crmsync_salesforce.rows import flat, named_in
@@ -324,7 +325,7 @@ def test_a_row_error_has_one_class(code: str, message: str, expected: str) -> No
 
 def test_every_code_of_the_tables_gives_a_receipt() -> None:
     change = update("00Q1", Rating="Hot")
-    for code in {*ROW_CODES, *CALL_CODES}:
+    for code in CODES:
         sent = [outgoing("Lead", change)]
         receipts = [refused(answered) for answered in matched(sent, [{"success": False, "errors": [{"statusCode": code}]}])]
         assert [receipt.key for receipt in receipts] == [change.key]

@@ -70,8 +70,8 @@ class Notice:
 class Page:
     """Some records and the cursor that is true once they are stored: both are committed in one transaction.
     `expected` is the vendor's own count of the whole answer, where it gives one (for progress and reconciliation).
-    `notices` are told once: the cursor remembers them. `fields` are what was asked for of each record, where the connector can say so:
-    a field that was asked for before and could not be this time keeps its stored value, for nobody has cleared it."""
+    `notices` are told once: the cursor remembers them. `fields` are what was asked for of each record, where the connector can say
+    so: a field that was asked for before and could not be this time keeps its stored value, for nobody has cleared it."""
 
     records: tuple[RawRecord, ...]
     cursor: Mapping[str, Any]

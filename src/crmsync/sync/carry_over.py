@@ -1,5 +1,5 @@
-"""What a CRM showed once and shows no more is not cleared: permissions took the field away from us, and nobody emptied it. Its stored
-value stays in each record, until the CRM shows the field again."""
+"""What a CRM showed once and shows no more is not cleared: permissions took the field away from us, and nobody emptied it. Its
+stored value stays in each record, until the CRM shows the field again."""
 
 from __future__ import annotations
 
