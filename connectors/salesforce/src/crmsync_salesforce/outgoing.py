@@ -8,7 +8,8 @@ from typing import Any
 
 from crmsync.model.changes import Change, Outcome, Receipt
 from crmsync.model.records import RawRecord
-from crmsync_salesforce.answers import RowClass, VendorError, errors_of, row_class
+from crmsync_salesforce.answers import VendorError, errors_of, row_class
+from crmsync_salesforce.codes import RowClass
 from crmsync_salesforce.facts import COLLECTION_SIZE
 from crmsync_salesforce.ids import to_18
 from crmsync_salesforce.schema import Shape
