@@ -249,7 +249,10 @@ def test_a_hidden_object_is_unreadable_with_the_reason_and_pulls_nothing(org: Or
     schema = crm.describe(["Event"])["Event"]
     assert not schema.readable
     assert "NOT_FOUND" in schema.why_not
-    assert pull(crm, {"since": "x"}, object="Event") == [Page((), {"since": "x"})]
+    assert pull(crm, None, object="Event") == [Page((), {})]
+    (told,) = pull(crm, {"since": "x"}, object="Event")
+    assert [notice.code for notice in told.notices] == ["connect.object_vanished"]
+    assert pull(crm, told.cursor, object="Event") == [Page((), {"since": "x", "hidden": True})]
 
 
 def test_reading_stops_below_the_reserve_and_writing_goes_on(org: Org) -> None:

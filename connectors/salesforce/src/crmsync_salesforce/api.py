@@ -17,7 +17,7 @@ from simple_salesforce.exceptions import SalesforceError
 from crmsync.connect.calls import Call, CallRejected
 from crmsync.connect.client import ApiClient, Download
 from crmsync.connect.paging import LoopGuard
-from crmsync.errors import StopConnector
+from crmsync.errors import RetryLater, StopConnector
 from crmsync_salesforce.auth import Hosts
 
 # Found anywhere in the header: it has grown further elements over the years, and anchored patterns silently lost count.
@@ -90,6 +90,18 @@ class Api:
     def download(self, path: str, params: Mapping[str, str]) -> AbstractContextManager[Download]:
         """A CSV answer in a file."""
         return self.client.download(Call("GET", self._url(path), params=params, headers={"Accept": "text/csv"}))
+
+    def unanswered(self, path: str, code: str) -> RetryLater:
+        """The error for an answer that is none, though its status says so: it tells nothing, least of all that there is nothing."""
+        return RetryLater(
+            "connect.retry",
+            after_seconds=self.client.policy.longest_seconds,
+            connection=self.client.name,
+            method="GET",
+            path=path,
+            vendor_code=code,
+            message="",
+        )
 
     def record_counts(self) -> Mapping[str, int]:
         """Some count of every object's rows, asked once an hour; empty where the user may not ask."""

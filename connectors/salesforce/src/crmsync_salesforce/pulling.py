@@ -18,11 +18,13 @@ from typing import Any
 
 import structlog
 
+from crmsync.connect.calls import CallRejected
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import Notice, Page, PullRequest
 from crmsync_salesforce.facts import COLLECTION_SIZE, HISTORY, NEVER_DELETED, RECYCLE_BIN
 from crmsync_salesforce.reading import Reader
 from crmsync_salesforce.rows import tombstone
+from crmsync_salesforce.schema import Shape
 from crmsync_salesforce.shapes import Shapes
 from crmsync_salesforce.times import parse_instant, soql_instant
 from crmsync_salesforce.walks import Walk
@@ -72,11 +74,14 @@ class Puller:
         page that leaves the cursor alone."""
         shape = self._shapes.get(request.object)
         if not shape.readable:
-            yield Page((), dict(request.cursor or {}))
+            yield self._hidden(shape, request.cursor)
             return
         walk, kept = self._reader.walk_of(shape, request.fields), kept_of(request.cursor)
         before, told = set(kept.fields or ()) & set(request.fields), set[str]()
-        for page, walked in self._reader.window(walk, request.cursor):
+        for page, walked in self._window(walk, request):
+            if walked is None:
+                yield page
+                return
             walk, end = walked, page.cursor
             vanished = before - set(walk.fields) - told
             told |= vanished
@@ -85,6 +90,27 @@ class Puller:
             yield replace(page, cursor=kept.beside(end), notices=notices, fields=walk.fields)
         if kept.owes:
             yield from self._sweep(request, walk, kept, end)
+
+    def _window(self, walk: Walk, request: PullRequest) -> Iterator[tuple[Page, Walk | None]]:
+        """The window's pages; without a walk the last one of an object that was hidden from us on the way. It costs only itself."""
+        cursor = request.cursor
+        try:
+            for page, walked in self._reader.window(walk, request.cursor):
+                cursor = page.cursor
+                yield page, walked
+        except CallRejected:
+            shape = self._shapes.get(request.object)
+            if shape.readable:
+                raise
+            yield self._hidden(shape, {**(request.cursor or {}), **(cursor or {})}), None
+
+    def _hidden(self, shape: Shape, cursor: Mapping[str, Any] | None) -> Page:
+        """What is left to say of an object that we may not read: once, where we could before."""
+        if not cursor or cursor.get("hidden"):
+            return Page((), dict(cursor or {}))
+        params = {"connection": self._client.name, "object": shape.object, "message": shape.why_not}
+        _log.warning("object_vanished", connection=self._client.name, object=shape.object)
+        return Page((), {**cursor, "hidden": True}, notices=(Notice("connect.object_vanished", params),))
 
     def _moved(self, kept: Kept, walk: Walk, cursor: Mapping[str, Any] | None) -> Kept:
         """What the cursor keeps after an answer: only an answer tells the time after a long pause."""

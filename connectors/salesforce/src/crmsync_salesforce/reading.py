@@ -185,12 +185,17 @@ class Reader:
         while True:
             if spares_the_reserve:
                 self._api.check_reserve()
-            answer = self._api.get(path, params) or {}
-            rows: list[Row] = [flat(row, query.paths) for row in answer.get("records") or ()]
-            path, params = ("" if answer.get("done", True) else str(answer.get("nextRecordsUrl") or "")), {}
-            yield rows, int(answer.get("totalSize") or 0), not path
-            if not path:
+            answer = self._api.get(path, params)
+            if not isinstance(answer, dict) or "records" not in answer:
+                raise self._api.unanswered(path, "NO_RECORDS")
+            rows: list[Row] = [flat(row, query.paths) for row in answer["records"] or ()]
+            is_last = bool(answer.get("done", True))
+            yield rows, int(answer.get("totalSize") or 0), is_last
+            if is_last:
                 return
+            path, params = str(answer.get("nextRecordsUrl") or ""), {}
+            if not path:  # more to come, and nowhere to ask for it: what was handed out stays, the rest is for later
+                raise self._api.unanswered("queryAll", "NO_NEXT_PAGE")
             guard.check(path)
 
     def _widened(self, rows: list[Row], others: Sequence[Query], begin: Window, last: Position) -> list[Row]:

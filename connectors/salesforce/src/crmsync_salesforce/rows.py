@@ -14,7 +14,7 @@ from crmsync_salesforce.window import Position
 
 Row = Mapping[str, Any]
 
-_COLUMN = re.compile(r"[Nn]o such column '([\w.]+)'|relationship '(\w+)'")
+_COLUMN = re.compile(r"[Nn]o such column '([\w.]+)'|[Nn]o such relation '(\w+)'|relationship '(\w+)'")
 
 
 def named_in(message: str, fields: Sequence[str]) -> frozenset[str]:
@@ -31,7 +31,7 @@ def flat(row: Row, paths: Sequence[str] = ()) -> dict[str, Any]:
     values: dict[str, Any] = dict.fromkeys(paths)
     parents = {path.partition(".")[0] for path in paths}
     for name, value in row.items():
-        if isinstance(value, dict) and "attributes" in value:
+        if isinstance(value, dict) and ("attributes" in value or name in parents):
             values.update({f"{name}.{inner}": held for inner, held in flat(value).items()})
         elif name != "attributes" and not (value is None and name in parents):
             values[name] = value

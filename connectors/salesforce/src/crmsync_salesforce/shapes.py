@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from simple_salesforce.exceptions import SalesforceError
 
 from crmsync.connect.calls import shown
-from crmsync.errors import RetryLater
 from crmsync_salesforce.answers import errors_of
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.schema import Shape, read_describe
@@ -49,12 +48,4 @@ class Shapes:
         found = errors_of(error.content)
         if found:
             return shown(f"{found[0].code} {found[0].message}")
-        raise RetryLater(
-            "connect.retry",
-            after_seconds=self._api.client.policy.longest_seconds,
-            connection=self._api.client.name,
-            method="GET",
-            path=f"sobjects/{object}/describe",
-            vendor_code=str(error.status),
-            message="",
-        ) from error
+        raise self._api.unanswered(f"sobjects/{object}/describe", str(error.status)) from error
