@@ -112,7 +112,7 @@ def test_a_task_goes_to_a_queue_that_takes_tasks_and_to_no_other(served: list[st
         receipt = crm.push(task("k", WhoId=lead, OwnerId=queue))["task k"]
         assert receipt.outcome == ("written" if "Task" in served else "rejected")
         if receipt.outcome == "rejected":
-            assert (receipt.code, receipt.details["class"]) == ("FIELD_INTEGRITY_EXCEPTION", "data")
+            assert (receipt.code, receipt.details["class"]) == ("FIELD_INTEGRITY_EXCEPTION", "owner")
             assert list(receipt.details["fields"]) == ["OwnerId"]
 
 
