@@ -127,6 +127,35 @@ def test_a_user_who_may_not_look_into_setup_can_set_up_all_the_same() -> None:
         assert states(crm, apply=True) == ["created"] * len(NEEDS), "a field that exists already is only granted"
 
 
+QUEUE = Need("Group", "Inside sales", "queue", "Inside sales", ("Lead", "Task"))
+
+
+def test_a_queue_is_made_once_and_takes_what_it_is_given() -> None:
+    with place(STOCK) as crm:
+        assert asks(crm, QUEUE) == ["connect.ask_queue"]
+        assert states(crm, QUEUE, PHASE, apply=True) == ["created", "created"]
+        assert states(crm, QUEUE, apply=True) == ["present"]
+        (queue,) = crm.org.rows("Group")
+        lead = crm.lead()
+        crm.org.update("Lead", lead, {"OwnerId": queue["Id"]})
+        crm.org.insert("Task", {"Subject": "Call", "WhoId": lead, "OwnerId": queue["Id"]})
+
+
+def test_a_queue_that_is_there_in_another_case_is_only_given_what_it_does_not_take_yet() -> None:
+    with place(STOCK) as crm:
+        crm.org.add_queue("INSIDE SALES", ["Lead"])
+        assert [step.message for step in crm.connector.provision([QUEUE], apply=False)] == ["Task"]
+        assert states(crm, QUEUE, apply=True) == ["created"]
+        assert [row["SobjectType"] for row in crm.org.rows("QueueSobject")] == ["Lead", "Task"]
+        assert len(list(crm.org.rows("Group"))) == 1
+
+
+def test_a_queue_that_we_may_not_make_is_asked_for() -> None:
+    with place(replace(STOCK, integration_rights=RIGHTS - {CUSTOMIZE})) as crm:
+        assert states(crm, QUEUE, apply=True) == ["refused"]
+        assert asks(crm, QUEUE, apply=True) == ["connect.ask_queue"]
+
+
 @pytest.mark.parametrize("kind", [FaultKind.LOST_ANSWER, FaultKind.HTML_502, FaultKind.CUT_BEFORE])
 @pytest.mark.parametrize("call", range(1, 5))
 def test_broken_off_anywhere_the_next_run_goes_on_and_nothing_is_made_twice(kind: FaultKind, call: int) -> None:

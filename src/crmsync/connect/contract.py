@@ -34,7 +34,8 @@ class Stream:
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What this connector can do at all; what the credentials at hand can do is `describe`'s answer. `causes` says what the codes
-    of its "rejected" receipts mean: code → why, as an admin would say it. A code that is not there is "other"."""
+    of its "rejected" receipts mean: code → why, as an admin would say it. A code that is not there is "other". `queue_object` is
+    what queues are, where the CRM has queues that an API may create."""
 
     streams: tuple[Stream, ...]
     writable: tuple[str, ...]
@@ -42,6 +43,7 @@ class Capabilities:
     person_objects: tuple[str, ...]
     task_object: str | None = None
     causes: Mapping[str, Cause] = field(default_factory=dict)
+    queue_object: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,13 @@ class PushBatch:
 
 
 # The kinds of field that a mapping can ask for; what each is called in a CRM is the connector's affair.
-FieldKind = Literal["text", "long_text", "number", "choice", "datetime", "date"]
+FieldKind = Literal["text", "long_text", "number", "choice", "datetime", "date", "queue"]
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A field the mappings want in the CRM: what `provision` creates, or tells an admin to create. A choice has `options`."""
+    """A field the mappings want in the CRM: what `provision` creates, or tells an admin to create. A choice has `options`. A queue
+    that the rules name is one, too: `field` is its name, `options` are the objects of which it takes records."""
 
     object: str
     field: str

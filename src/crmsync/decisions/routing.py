@@ -24,14 +24,19 @@ class SizeBand:
     most: int | None = None
 
 
+# A queue's rep_id begins so where it is known by its name and not by an address.
+QUEUE = "queue:"
+
+
 @dataclass(frozen=True, slots=True)
 class Routing:
     """The routing document. `queues`: department → rep_id of its queue. `reroute_absent`: phases in which work due during an
-    owner's absence goes to a colleague."""
+    owner's absence goes to a colleague. `queue_names`: the queues that are known by name, as it was written."""
 
     queues: Mapping[str, str] = field(default_factory=dict)
     sizes: tuple[SizeBand, ...] = ()
     reroute_absent: tuple[str, ...] = ("mql",)
+    queue_names: tuple[str, ...] = ()
 
     def size_of(self, employees: int | None) -> str | None:
         """The band of a company; None where the size is unknown or in no band."""

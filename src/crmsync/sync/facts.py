@@ -8,6 +8,7 @@ import orjson
 import polars as pl
 
 from crmsync.decisions.frames import APPROACHES, OPPORTUNITIES, PERSONS, TOUCHES, Facts, conform
+from crmsync.decisions.routing import QUEUE
 from crmsync.identity.companies import companies_frame
 from crmsync.identity.persons import persons_frame
 from crmsync.model.entities import (
@@ -38,11 +39,18 @@ def gather(workspace: Workspace, now: datetime) -> Facts:
 
 
 def user_reps(workspace: Workspace) -> pl.DataFrame:
-    """ref of every CRM user → rep_id, is_active, is_queue. A queue without an address is known by "queue:<its name>"."""
+    """ref of every CRM user → rep_id, is_active, is_queue. A queue is known by the address that the rules call it by, else by
+    "queue:<its name>"."""
     users = workspace.store.entities.frame(UserSeen)
     address = pl.col("email").str.strip_chars().str.to_lowercase()
-    queue = pl.concat_str(pl.lit("queue:"), pl.col("name"))
+    named = pl.concat_str(pl.lit(QUEUE), pl.col("name").str.strip_chars().str.to_lowercase())
+    queue = pl.when(address.is_in(list(queue_addresses(workspace)))).then(address).otherwise(named)
     return users.select("ref", pl.when("is_queue").then(queue).otherwise(address).alias("rep_id"), "is_active", "is_queue")
+
+
+def queue_addresses(workspace: Workspace) -> frozenset[str]:
+    """The addresses by which the rules call queues."""
+    return frozenset(queue for queue in workspace.definitions.routing.queues.values() if not queue.startswith(QUEUE))
 
 
 def active_reps(workspace: Workspace) -> dict[str, bool]:

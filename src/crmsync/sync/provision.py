@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from crmsync.connect.contract import Need, ProvisionStep
@@ -29,11 +29,20 @@ def provision(workspace: Workspace, *, apply: bool) -> Provisioned:
     failures: list[Failure] = []
     for connection in workspace.connections:
         try:
-            found = connection.connector.provision(tuple(needs(connection)), apply=apply)
+            wanted = (*needs(connection), *queue_needs(connection, workspace.definitions.routing.queue_names))
+            found = connection.connector.provision(wanted, apply=apply)
             steps.extend((connection.name, step) for step in found)
         except CrmsyncError as error:
             failures.append(Failure.of(connection.name, error))
     return Provisioned(tuple(steps), tuple(failures))
+
+
+def queue_needs(connection: Connection, names: Iterable[str]) -> Iterator[Need]:
+    """The queues that the rules call by name, where this CRM has queues: each takes what a queue of ours may be given."""
+    capabilities = connection.connector.capabilities
+    if capabilities.queue_object is not None:
+        taken = tuple(filter(None, (*capabilities.person_objects[:1], capabilities.task_object)))
+        yield from (Need(capabilities.queue_object, name, "queue", name, taken) for name in names)
 
 
 def needs(connection: Connection) -> Iterator[Need]:

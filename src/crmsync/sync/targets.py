@@ -8,9 +8,11 @@ from typing import Any
 
 import polars as pl
 
+from crmsync.decisions.routing import QUEUE
 from crmsync.mapping import same
 from crmsync.model.entities import UserSeen
 from crmsync.model.records import ObjectSchema, RecordRef
+from crmsync.sync.facts import queue_addresses
 from crmsync.sync.workspace import Connection, Workspace
 
 
@@ -35,13 +37,16 @@ def person_records(workspace: Workspace, persons: Sequence[str]) -> list[PersonR
 
 
 def user_ids(workspace: Workspace) -> dict[str, dict[str, str]]:
-    """connection → rep_id → the id to write: active users before inactive ones, then the smallest id. A queue without an
-    address goes by "queue:<its name>"."""
+    """connection → rep_id → the id to write: active users before inactive ones, then the smallest id. A queue goes by the address
+    that the rules call it by, else by "queue:<its name>"."""
+    addresses = queue_addresses(workspace)
     users = workspace.store.entities.frame(UserSeen).sort(["is_active", "ref"], descending=[False, True])
     found: dict[str, dict[str, str]] = {connection.name: {} for connection in workspace.connections}
     for user in users.iter_rows(named=True):
         ref = RecordRef.parse(user["ref"])
-        rep = f"queue:{user['name']}" if user["is_queue"] else (user["email"] or "").strip().lower()
+        rep = (user["email"] or "").strip().lower()
+        if user["is_queue"] and rep not in addresses:
+            rep = QUEUE + (user["name"] or "").strip().lower()
         if rep and ref.connection in found:
             found[ref.connection][rep] = ref.id
     return found

@@ -76,6 +76,7 @@ CAPABILITIES = Capabilities(
     person_objects=("Lead", "Contact"),
     task_object="Task",
     causes=CAUSES,
+    queue_object="Group",
 )
 
 # Deleted rows stay visible to queryAll for fifteen days, then they leave no trace; a day of margin. (polling for changes)

@@ -28,6 +28,7 @@ from crmsync_salesforce.definitions import (
     widened,
 )
 from crmsync_salesforce.granting import FieldName, Granter, said
+from crmsync_salesforce.queues import Queues
 from crmsync_salesforce.schema import Shape
 from crmsync_salesforce.shapes import Shapes
 from crmsync_salesforce.soql import Query, having
@@ -38,15 +39,20 @@ _TOOLING_QUERY = "tooling/query"
 
 
 class Provisioner:
-    """Creates fields in one org. It never deletes one."""
+    """Creates fields and queues in one org. It never deletes one."""
 
     def __init__(self, api: Api, shapes: Shapes) -> None:
         self._api = api
         self._shapes = shapes
         self._granter = Granter(api)
+        self._queues = Queues(api)
 
     def provision(self, needs: Sequence[Need], *, apply: bool) -> Iterator[ProvisionStep]:
-        """A step for each need, in their order."""
+        """A step for each need: fields in their order, then queues."""
+        yield from self._fields([need for need in needs if need.type != "queue"], apply=apply)
+        yield from self._queues.provision([need for need in needs if need.type == "queue"], apply=apply)
+
+    def _fields(self, needs: Sequence[Need], *, apply: bool) -> Iterator[ProvisionStep]:
         shapes = self._described(needs)
         ids = self._listed([need for need in needs if need.field not in shapes[seen_on(need)].fields])
         steps = [compare(need, shapes[seen_on(need)], is_listed=full_name(need) in ids) for need in needs]

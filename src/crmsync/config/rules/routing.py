@@ -9,7 +9,7 @@ from pydantic import Field
 from crmsync.config.document import Document, FileModel, validate
 from crmsync.config.rules.place import Problems
 from crmsync.config.rules.sla import Department
-from crmsync.decisions.routing import Routing, SizeBand
+from crmsync.decisions.routing import QUEUE, Routing, SizeBand
 
 
 class SizeFile(FileModel):
@@ -35,5 +35,17 @@ def load_routing(document: Document) -> Routing:
         if size.most is not None and size.least > size.most:
             problems.add(("sizes", index), "rules.not_above", key="from", other="to")
     problems.check()
-    queues = {str(department): queue.strip().lower() for department, queue in file.queues.items() if queue}
-    return Routing(queues, tuple(SizeBand(s.name, s.least, s.most) for s in file.sizes), tuple(file.reroute_absent))
+    queues = {str(department): queue.strip() for department, queue in file.queues.items() if queue}
+    names = [queue[len(QUEUE) :].strip() for queue in queues.values() if queue.lower().startswith(QUEUE)]
+    return Routing(
+        {department: queue_rep(queue) for department, queue in queues.items()},
+        tuple(SizeBand(s.name, s.least, s.most) for s in file.sizes),
+        tuple(file.reroute_absent),
+        tuple(dict.fromkeys(names)),
+    )
+
+
+def queue_rep(text: str) -> str:
+    """A queue's rep_id as it is written: an address, or `queue:` and its name in the CRM, in any case."""
+    text = text.lower()
+    return QUEUE + text[len(QUEUE) :].strip() if text.startswith(QUEUE) else text
