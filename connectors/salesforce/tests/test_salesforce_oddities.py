@@ -123,6 +123,50 @@ def test_an_object_that_is_hidden_on_the_way_costs_its_own_stream_and_goes_on_wh
     assert [notice for page in pull(again, pages[-1].cursor) for notice in page.notices] == []
 
 
+# bulk jobs
+
+
+def bulk(org: Org, *, state: str = "JobComplete", count: Any = 1, **results: Any) -> None:
+    """A job that ends in this state, with these results; queries by REST find lead 7."""
+    org.router.post(f"{DATA}/jobs/query").respond(json={"id": "750", "state": "UploadComplete"})
+    org.router.get(f"{DATA}/jobs/query/750").respond(json={"state": state, "numberRecordsProcessed": count}, headers=DATE)
+    org.router.get(url__regex=rf"{DATA}/jobs/query/750/results.*").respond(**results)
+    org.router.get(f"{DATA}/limits/recordCount").respond(json={"sObjects": [{"name": "Lead", "count": 50_000}]})
+    org.queries(rows(7))
+
+
+HEADING = "Id,SystemModstamp,IsDeleted,MasterRecordId,Email\n"
+ROW = '"00Q000000000001AAA","2024-04-01T10:00:00.000Z","false","","a"\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "expected"),
+    [
+        (HEADING + ROW, {"Sforce-NumberOfRecords": "1", "Sforce-Locator": "null"}, [1]),
+        (HEADING + ROW, {}, [1]),
+        (HEADING, {"Sforce-NumberOfRecords": "0", "Sforce-Locator": "null"}, []),
+        (HEADING.lower() + ROW, {"Sforce-Locator": "null"}, [1]),
+        ("", {"Sforce-Locator": "null"}, [7]),
+        (MAINTENANCE, {"Sforce-Locator": "null"}, [7]),
+        ("Id,Email\n" + ROW, {"Sforce-Locator": "null"}, [7]),
+        (HEADING + ROW, {"Sforce-NumberOfRecords": "2", "Sforce-Locator": "null"}, [7]),
+        (HEADING + ROW[:30], {"Sforce-Locator": "null"}, [7]),
+    ],
+    ids=["plain", "no headers", "a heading alone", "another case", "empty", "a page", "columns lost", "a row lost", "cut off"],
+)
+def test_results_of_any_make_are_whole_or_read_by_rest(
+    org: Org, content: str, headers: dict[str, str], expected: list[int]
+) -> None:
+    bulk(org, text=content, headers={**DATE, **headers})
+    assert ids(pull(made())) == expected
+
+
+@pytest.mark.parametrize("state", ["Failed", "Aborted"])
+def test_a_job_that_ends_otherwise_is_read_by_rest(org: Org, state: str) -> None:
+    bulk(org, state=state, count=None, text="")
+    assert ids(pull(made())) == [7]
+
+
 # limits and versions
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from salesforce_place import Place, opened, place
 
 from crmsync.connect.contract import PullRequest
@@ -149,3 +151,17 @@ def test_a_half_written_file_never_takes_the_place_of_the_old_one(tmp_path: Path
     with pytest.raises(OSError, match="space"):
         file.save({"refresh_token": "new"})
     assert file.load() == {"refresh_token": "old"}
+
+
+def test_an_assertion_is_fresh_by_the_orgs_clock_however_wrong_ours_is() -> None:
+    """The org's clock stands years behind this machine's; it takes an assertion for some minutes only."""
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    secrets = {"client_id": Credentials().client_id, "username": Credentials().username, "private_key": pem}
+    with place(OrgConfig(checks_assertion_time=True), secrets=secrets) as crm:
+        lead = crm.lead()
+        crm.later(minutes=20)
+        assert [record.id for record in crm.pull()] == [lead]
+        crm.later(hours=3)  # the session has ended meanwhile, and the new assertion is signed for now
+        crm.pull()
+        assert sign_ins(crm) == 2
