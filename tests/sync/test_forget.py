@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlmodel import SQLModel
 
 from crmsync.errors import StopConnector
+from crmsync.model.records import RawRecord
 from crmsync.store.erasing import TREATMENT
 from crmsync.sync.forget import forget, prepare_forgetting, readmit
 from crmsync.sync.review import review
@@ -124,6 +125,15 @@ def test_a_re_pull_from_scratch_brings_nothing_back(house: House) -> None:
     house.reopen(dict(mappings()))  # everything staged is read anew
     house.cycle()
     assert _traces(house, *SIGNS, f"sfa/contacts/{contact}") == []
+
+
+def test_her_record_stays_out_whichever_way_it_comes(house: House) -> None:
+    """Also where it was read by its id, past the gate of a pull."""
+    _, contact = _her(house)
+    _forget(house)
+    record = RawRecord("contacts", contact, {"email": WHO}, house.clock.now())
+    assert house.store.staging.stage_read("sfa", [record], house.clock.now()).new == 0
+    assert _traces(house, *SIGNS) == []
 
 
 def test_a_new_record_with_her_address_stays_out(house: House) -> None:

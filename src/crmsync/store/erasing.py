@@ -14,11 +14,13 @@ from typing import Any, Literal
 
 import orjson
 from sqlalchemy import Connection, Engine, Table, func, or_, select
+from sqlmodel import SQLModel
 
 from crmsync.model.changes import Change
 from crmsync.store import tables
 from crmsync.store.sql import among, table_of, upsert
 from crmsync.store.staging import content_hash
+from crmsync.store.tombstones import KEY, key_in, tombstones_in
 
 Treatment = Literal["deleted", "anonymous", "mentions taken out", "nothing personal"]
 TREATMENT: Mapping[str, Treatment] = {
@@ -62,7 +64,8 @@ TREATMENT: Mapping[str, Treatment] = {
 }
 # Records of people who were forgotten belong to no connection: names of connections begin with a letter.
 NOWHERE = "-"
-_KEY = "tombstone_key"
+# Tables by record: those of them that are deleted need no line of their own.
+_BY_RECORD = frozenset({"connection", "object", "record_id"})
 _TOMBSTONES = table_of(tables.Tombstone)
 
 
@@ -98,18 +101,16 @@ class Erasing:
 
     def key(self, db: Connection) -> str:
         """The key of the tombstones, made when the first is; it stands in this database and nowhere else."""
-        meta = _table(tables.Meta)
-        found = db.execute(select(meta.c.value).where(meta.c.name == _KEY)).scalar_one_or_none()
-        if found is None:
+        found = key_in(db)
+        if not found:
             found = secrets.token_hex(32)
-            upsert(db, tables.Meta, [{"name": _KEY, "value": found}])
-        return str(found)
+            upsert(db, tables.Meta, [{"name": KEY, "value": found}])
+        return found
 
     def tombstones(self) -> tuple[str, frozenset[str]]:
         """The key and every tombstone; ("", nothing) where nobody was forgotten."""
         with self._engine.connect() as db:
-            digests = frozenset(db.execute(select(_TOMBSTONES.c.digest)).scalars())
-            return (self.key(db), digests) if digests else ("", digests)
+            return tombstones_in(db)
 
     def keep_out(self, db: Connection, digests: Iterable[str], erasure: str, now: datetime) -> None:
         """What has these digests is not stored again."""
@@ -140,8 +141,10 @@ class Erasing:
     def _raw(self, db: Connection, erasure: Erasure, now: datetime) -> None:
         raw, latest = _table(tables.RawVersion), _table(tables.RawLatest)
         newest = db.execute(select(func.coalesce(func.max(raw.c.seq), 0))).scalar_one()
-        for model in (tables.RawVersion, tables.RawLatest, tables.Again, tables.BaseRow, tables.HoldRow):
-            _delete_records(db, _table(model), erasure.refs)
+        _delete_records(db, raw, erasure.refs)
+        for table in SQLModel.metadata.sorted_tables:
+            if TREATMENT.get(table.name) == "deleted" and set(table.c.keys()) >= _BY_RECORD:
+                _delete_records(db, table, erasure.refs)
         self._keep_counting(db, newest, now)
         for connection, object_, ids in _by_object(erasure.mentioned_in):
             mine = (raw.c.connection == connection, raw.c.object == object_, among(db, raw.c.record_id, ids))

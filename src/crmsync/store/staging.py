@@ -11,9 +11,11 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, bindparam, func, select
 
+from crmsync.identity.erasure import tombstone
 from crmsync.model.records import RawRecord, RecordRef
 from crmsync.store.sql import among, insert_all, run_for_all, table_of, upsert
 from crmsync.store.tables import Again, CursorRow, RawLatest, RawVersion, Watermark
+from crmsync.store.tombstones import tombstones_in
 
 _VERSIONS = table_of(RawVersion)
 _AGAIN = table_of(Again)
@@ -244,7 +246,7 @@ def _store_versions(db: Connection, connection: str, records: Sequence[RawRecord
     """Append the versions whose content differs from the newest stored one. Repeats within `records` fold to the newest. A
     version older than the stored one is no news but a late delivery: a search index that lags shows it after we have read, or
     written, a newer one."""
-    folded = _newest_of_each(records)
+    folded = _newest_of_each(_not_forgotten(db, connection, records))
     known = _known_versions(db, connection, folded)
     seq = db.execute(select(func.coalesce(func.max(_VERSIONS.c.seq), 0))).scalar_one()
     versions: list[dict[str, Any]] = []
@@ -272,6 +274,15 @@ def _store_versions(db: Connection, connection: str, records: Sequence[RawRecord
     _restamp(db, connection, stamped)
     new = sum((row["object"], row["record_id"]) not in known for row in latest)
     return Staged(new, len(latest) - new, len(folded) - len(latest), tuple(staged))
+
+
+def _not_forgotten(db: Connection, connection: str, records: Sequence[RawRecord]) -> Sequence[RawRecord]:
+    """The records that nobody had erased, whichever way they came. What else speaks of the forgotten is stopped at the gate of a
+    pull, which knows the mappings."""
+    key, kept_out = tombstones_in(db)
+    if not kept_out:
+        return records
+    return [r for r in records if tombstone(key, "record", f"{connection}/{r.object}/{r.id}") not in kept_out]
 
 
 def _newest_of_each(records: Sequence[RawRecord]) -> dict[tuple[str, str], RawRecord]:
