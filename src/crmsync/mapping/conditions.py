@@ -55,7 +55,10 @@ def is_blank(value: Any) -> bool:
 
 def holds(condition: Condition, find: Lookup, now: datetime | None) -> bool:
     """Whether every answer is yes. `now` is what `past` compares with; without it nothing is past."""
-    return all(_answer(question, find(question.field), now) for question in condition.questions)
+    for question in condition.questions:  # noqa: SIM110 - asked of every record: `all` over a generator takes twice as long
+        if not _answer(question, find(question.field), now):
+            return False
+    return True
 
 
 def _answer(question: Question, value: Any, now: datetime | None) -> bool:

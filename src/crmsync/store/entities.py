@@ -81,15 +81,17 @@ class Entities:
     def forget_events(self, db: Connection, refs: Iterable[RecordRef | str]) -> None:
         """Drop what earlier versions of these records showed as a touch, an approach or a task: what they show now is saved."""
         changed = [str(ref) for ref in refs]
-        for kind in (Touch, Approach, TaskSeen):
+        for kind in (Touch, Approach, TaskSeen) if changed else ():
             table = table_of(TABLES[kind])
             db.execute(table.delete().where(among(db, table.c.ref, changed)))
 
     def quarantine(self, db: Connection, read: Iterable[RecordRef | str], rejected: Iterable[Rejected], now: datetime) -> None:
-        """Of the records that were read, these do not fit; the others leave the quarantine. What did not fit before for the same
-        reason keeps the instant since when it has not."""
-        mine = among(db, _QUARANTINE.c.ref, [str(ref) for ref in read])
-        since = {(row.ref, row.code, row.field): row.since for row in db.execute(select(_QUARANTINE).where(mine))}
+        """Of the records that were read (`read` are those that had been read before), these do not fit; the others leave the
+        quarantine. What did not fit before for the same reason keeps the instant since when it has not."""
+        again = [str(ref) for ref in read]
+        mine = among(db, _QUARANTINE.c.ref, again)
+        known = db.execute(select(_QUARANTINE).where(mine)).all() if again else ()
+        since = {(row.ref, row.code, row.field): row.since for row in known}
         if since:
             db.execute(_QUARANTINE.delete().where(mine))
         rows = {}
@@ -102,8 +104,11 @@ class Entities:
         """Stored person rows by ref."""
         table = table_of(tables.PersonRow)
         found: dict[str, dict[str, Any]] = {}
+        wanted = list(refs)
+        if not wanted:
+            return found
         with self._engine.connect() as db:
-            for row in db.execute(select(table).where(among(db, table.c.ref, refs))).mappings():
+            for row in db.execute(select(table).where(among(db, table.c.ref, wanted))).mappings():
                 found[row["ref"]] = dict(row)
         return found
 

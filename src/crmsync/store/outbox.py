@@ -373,11 +373,7 @@ def _dump(change: Change) -> bytes:
 def _load(body: bytes) -> Change:
     raw = orjson.loads(body)
     stamp = raw["expected_modified_at"]
-    return Change(
-        **{
-            **raw,
-            "fields": tuple(FieldDiff(**f) for f in raw["fields"]),
-            "associations": tuple(Association(**a) for a in raw["associations"]),
-            "expected_modified_at": datetime.fromisoformat(stamp) if stamp else None,
-        }
-    )
+    raw["fields"] = tuple(FieldDiff(**f) for f in raw["fields"])
+    raw["associations"] = tuple(Association(**a) for a in raw["associations"])
+    raw["expected_modified_at"] = datetime.fromisoformat(stamp) if stamp else None
+    return Change(**raw)

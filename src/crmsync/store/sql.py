@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain, islice
-from operator import itemgetter
+from itertools import chain, compress, islice
 from typing import Any
 
 import orjson
@@ -64,29 +63,59 @@ def run_for_all(connection: Connection, statement: Executable, rows: Sequence[Ma
         _write(connection, _statement(statement, tuple(rows[0]), connection.dialect), rows)
 
 
+Mark = Callable[[Any], Any]
+
+
 @dataclass(frozen=True, slots=True)
 class _Writing:
-    """A statement for many rows. Where the driver takes values by position, `text` is what it is given and `bind` makes them of
-    a row: SQLAlchemy's own way costs more for each row than SQLite does."""
+    """A statement for many rows. Where the driver takes values by position, `text` is what it is given, and `places` say what
+    stands at each of its marks: SQLAlchemy's own way costs more for each row than SQLite does. An insertion has its one row at
+    `row` in the text."""
 
     statement: Executable
     text: str = ""
-    bind: Callable[[Mapping[str, Any]], Sequence[Any]] = lambda row: tuple(row.values())
-    together: str = ""
-    """The same statement for `_TOGETHER` rows; empty where it takes one only."""
+    places: tuple[_Place, ...] = ()
+    row: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A column's values: those of the rows under this name, or always the same; `mark` makes them what the driver takes."""
+
+    name: str
+    is_given: bool
+    constant: Any
+    mark: Mark | None
+
+    def of(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        name, mark = self.name, self.mark
+        values = [row[name] for row in rows] if self.is_given else [self.constant] * len(rows)
+        return values if mark is None else [None if value is None else mark(value) for value in values]
 
 
 def _write(connection: Connection, writing: _Writing, rows: Sequence[Mapping[str, Any]]) -> None:
     if not writing.text:
         connection.execute(writing.statement, [dict(row) for row in rows])
         return
-    bound = [writing.bind(row) for row in rows]
-    whole = len(bound) - len(bound) % _TOGETHER if writing.together else 0
-    for start in range(0, whole, _TOGETHER):
-        values = tuple(chain.from_iterable(bound[start : start + _TOGETHER]))
-        connection.exec_driver_sql(writing.together, values)
+    columns = [place.of(rows) for place in writing.places]
+    if writing.row:
+        _insert(connection, writing, columns)
+    else:
+        connection.exec_driver_sql(writing.text, list(zip(*columns, strict=True)))
+
+
+def _insert(connection: Connection, writing: _Writing, columns: Sequence[list[Any]]) -> None:
+    """Many rows in each statement. A column without any value is said so once: the driver looks for an adapter for each None."""
+    filled = [any(value is not None for value in column) for column in columns]
+    row = f"({', '.join('?' if is_filled else 'NULL' for is_filled in filled)})"
+    bound = list(zip(*compress(columns, filled), strict=True))
+    whole = len(bound) - len(bound) % _TOGETHER
+    if whole:
+        text = writing.text.replace(writing.row, ", ".join([row] * _TOGETHER), 1)
+        for start in range(0, whole, _TOGETHER):
+            connection.exec_driver_sql(text, tuple(chain.from_iterable(bound[start : start + _TOGETHER])))
     if whole < len(bound):
-        connection.exec_driver_sql(writing.text, bound[whole:])
+        connection.exec_driver_sql(writing.text.replace(writing.row, row, 1), bound[whole:])
 
 
 @lru_cache(maxsize=256)
@@ -98,16 +127,13 @@ def _upsertion(model: type[SQLModel], names: tuple[str, ...], dialect: Dialect) 
     others = {name: statement.excluded[name] for name in names if name not in keys}
     conflict: Any = {"index_elements": keys}
     final = statement.on_conflict_do_update(**conflict, set_=others) if others else statement.on_conflict_do_nothing(**conflict)
-    compiled = final.compile(dialect=dialect, column_keys=list(names))
-    return _together(_writing(final, compiled, names, _defaults(table), dialect), compiled)
+    return _inserting(final, names, table, dialect)
 
 
 @lru_cache(maxsize=256)
 def _insertion(model: type[SQLModel], names: tuple[str, ...], dialect: Dialect) -> _Writing:
     table = table_of(model)
-    statement = table.insert()
-    compiled = statement.compile(dialect=dialect, column_keys=list(names))
-    return _together(_writing(statement, compiled, names, _defaults(table), dialect), compiled)
+    return _inserting(table.insert(), names, table, dialect)
 
 
 @lru_cache(maxsize=256)
@@ -124,42 +150,32 @@ def _defaults(table: Table) -> dict[str, Any]:
     }
 
 
+def _inserting(statement: Executable, names: tuple[str, ...], table: Table, dialect: Dialect) -> _Writing:
+    compiled = statement.compile(dialect=dialect, column_keys=list(names))  # type: ignore[attr-defined]  # it has one
+    writing = _writing(statement, compiled, names, _defaults(table), dialect)
+    return replace(writing, row=f"({', '.join('?' * len(writing.places))})") if writing.text else writing
+
+
 def _writing(
     statement: Executable, compiled: Any, names: tuple[str, ...], defaults: Mapping[str, Any], dialect: Dialect
 ) -> _Writing:
-    places = tuple(compiled.positiontup or ())
-    others = {name: defaults[name] for name in places if name not in names and name in defaults}
-    if not places or not set(names) <= set(places) or not set(places) <= {*names, *others}:
+    marks = tuple(compiled.positiontup or ())
+    others = {name: defaults[name] for name in marks if name not in names and name in defaults}
+    if not marks or not set(names) <= set(marks) or not set(marks) <= {*names, *others}:
         return _Writing(statement)  # by name, or with values of its own: leave it to SQLAlchemy
-    take = itemgetter(*places, places[0])  # once more than needed: one alone would come without its tuple
-    marks = [(place, _marker(compiled.binds[name].type, dialect)) for place, name in enumerate(places)]
-    special = [(place, mark) for place, mark in marks if mark is not None]
-
-    def bind(row: Mapping[str, Any]) -> Sequence[Any]:
-        values = list(take({**others, **row} if others else row))
-        for place, mark in special:
-            if values[place] is not None:
-                values[place] = mark(values[place])
-        return tuple(values[:-1])
-
-    return _Writing(statement, str(compiled), bind)
+    places = (_Place(name, name in names, others.get(name), _marker(compiled.binds[name].type, dialect)) for name in marks)
+    return _Writing(statement, str(compiled), tuple(places))
 
 
-def _together(writing: _Writing, compiled: Any) -> _Writing:
-    """An insertion, made ready for many rows in one statement."""
-    if not writing.text:
-        return writing
-    row = f"({', '.join('?' * len(compiled.positiontup))})"
-    return replace(writing, together=writing.text.replace(row, ", ".join([row] * _TOGETHER), 1))
-
-
-def _marker(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
+def _marker(kind: Any, dialect: Dialect) -> Mark | None:
     """How a value of this type is handed to the driver; None where it goes as it is."""
     if isinstance(kind, Instant):
         return to_micros
-    if isinstance(kind, Boolean | LargeBinary):
+    if isinstance(kind, Boolean):
+        return int  # as it is stored: for a bool the driver looks for an adapter first
+    if isinstance(kind, LargeBinary):
         return None
-    found: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    found: Mark | None = kind.dialect_impl(dialect).bind_processor(dialect)
     return found
 
 

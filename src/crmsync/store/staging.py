@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,8 +27,9 @@ _STAGED = tuple(
     _VERSIONS.c[name]
     for name in ("seq", "connection", "object", "record_id", "modified_at", "learnt_at", "is_deleted", "replaced_by", "payload")
 )
-
-
+_NEWEST = select(
+    _VERSIONS.c.record_id, _VERSIONS.c.payload, _LATEST.c.modified_at, _VERSIONS.c.is_deleted, _VERSIONS.c.replaced_by
+).join(_LATEST, _LATEST.c.seq == _VERSIONS.c.seq)
 _RESTAMP = (
     _LATEST.update()
     .where(
@@ -44,12 +45,19 @@ LATE_BY = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class StagedRecord:
-    """One stored version, in the order in which versions were learnt."""
+    """One stored version, in the order in which versions were learnt. `is_first` is known where the version has just been stored:
+    nothing was known of the record before."""
 
     seq: int
     connection: str
     record: RawRecord
     learnt_at: datetime
+    is_first: bool = False
+
+    @property
+    def key(self) -> str:
+        """The ref as text."""
+        return f"{self.connection}/{self.record.object}/{self.record.id}"
 
     @property
     def ref(self) -> RecordRef:
@@ -221,17 +229,12 @@ class Staging:
 
     def latest(self, connection: str, object_: str, ids: Iterable[str]) -> dict[str, RawRecord]:
         """The newest stored version of each of these records, under the newest stamp that its content was seen with."""
-        found: dict[str, RawRecord] = {}
         with self._engine.connect() as db:
-            query = (
-                select(*_STAGED, _LATEST.c.modified_at.label("stamp"))
-                .join(_LATEST, _LATEST.c.seq == _VERSIONS.c.seq)
-                .where(_LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, ids))
-            )
-            for *version, stamp in db.execute(query):
-                record = _staged(*version).record
-                found[record.id] = replace(record, modified_at=stamp)
-        return found
+            mine = (_LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, ids))
+            return {
+                id_: RawRecord(object_, id_, orjson.loads(payload), stamp, is_deleted, replaced_by)
+                for id_, payload, stamp, is_deleted, replaced_by in db.execute(_NEWEST.where(*mine))
+            }
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +259,6 @@ def _store_versions(db: Connection, connection: str, records: Sequence[RawRecord
     for identity, record in folded.items():
         payload = orjson.dumps(record.fields, option=orjson.OPT_SORT_KEYS)
         content, before = content_hash(payload, record.is_deleted, record.replaced_by), known.get(identity)
-        row = {"connection": connection, "object": record.object, "record_id": record.id}
         if before is not None and _is_late(record.modified_at, before.modified_at):
             continue
         if before is not None and before.content == content:
@@ -264,11 +266,17 @@ def _store_versions(db: Connection, connection: str, records: Sequence[RawRecord
                 stamped.append({"of_object": record.object, "of_record": record.id, "stamp": record.modified_at})
             continue
         seq += 1
-        stamp = {"seq": seq, "modified_at": record.modified_at, "is_deleted": record.is_deleted}
-        origin = {"learnt_at": learnt_at, "replaced_by": record.replaced_by, "is_ours": is_ours, "payload": payload}
-        versions.append({**row, **stamp, **origin})
-        latest.append({**row, **stamp, "content_hash": content})
-        staged.append(StagedRecord(seq, connection, record, learnt_at))
+        row = {
+            "connection": connection,
+            "object": record.object,
+            "record_id": record.id,
+            "seq": seq,
+            "modified_at": record.modified_at,
+            "is_deleted": record.is_deleted,
+        }
+        latest.append({**row, "content_hash": content})
+        versions.append({**row, "learnt_at": learnt_at, "replaced_by": record.replaced_by, "is_ours": is_ours, "payload": payload})
+        staged.append(StagedRecord(seq, connection, record, learnt_at, is_first=before is None))
     insert_all(db, RawVersion, versions)
     upsert(db, RawLatest, latest)
     _restamp(db, connection, stamped)
@@ -323,10 +331,8 @@ def _known_versions(db: Connection, connection: str, records: Mapping[tuple[str,
 
 def content_hash(payload: bytes, is_deleted: bool, replaced_by: str | None) -> str:
     """By what two versions of a record are told to say the same."""
-    digest = hashlib.blake2b(payload, digest_size=16)
-    digest.update(b"\x01" if is_deleted else b"\x00")
-    digest.update((replaced_by or "").encode())
-    return digest.hexdigest()
+    state = b"\x01" if is_deleted else b"\x00"
+    return hashlib.blake2b(payload + state + (replaced_by or "").encode(), digest_size=16).hexdigest()
 
 
 def _staged(

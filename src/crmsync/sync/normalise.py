@@ -85,7 +85,8 @@ def _page(
     """Read these versions and keep what they mean, together with how far the reading has come."""
     store = workspace.store
     people = connection.connector.capabilities.person_objects
-    known = store.entities.people([str(v.ref) for v in versions if v.record.object in people])
+    # of what is new nothing has been read before: there is nothing to look for, nor to take back
+    known = store.entities.people([v.key for v in versions if v.record.object in people and not v.is_first])
     read = _Reading(known)
     for version in versions:
         reader = readers.get(version.record.object)
@@ -93,10 +94,10 @@ def _page(
             read.add(version, reader)
     learnt_at = versions[-1].learnt_at
     with store.transaction() as db:
-        store.entities.forget_events(db, read.fitted)
+        store.entities.forget_events(db, read.fitted & read.again)
         store.entities.save(db, read.shown())
         store.entities.mark_deleted(db, read.deleted, learnt_at)
-        store.entities.quarantine(db, read.refs, (r for found in read.rejected.values() for r in found), learnt_at)
+        store.entities.quarantine(db, read.again, (r for found in read.rejected.values() for r in found), learnt_at)
         store.staging.remember_again(db, read.later)
         store.staging.move_watermark(db, connection.name, through, connection.mapping_digest)
     return len(read.rejected)
@@ -113,11 +114,11 @@ def _peers(workspace: Workspace, connection: Connection) -> dict[str, str]:
 
 class _Reading:
     """One page being read, versions in the order in which they were learnt; later ones replace earlier ones. Everything is kept
-    by the text of a record's ref."""
+    by the text of a record's ref; `again` are those that were read before."""
 
     def __init__(self, known: Mapping[str, Mapping[str, Any]]) -> None:
         self.before: dict[str, Mapping[str, Any]] = dict(known)
-        self.refs: set[str] = set()
+        self.again: set[str] = set()
         self.rows: dict[str, dict[tuple[type, str], Row]] = {}
         self.rejected: dict[str, list[Rejected]] = {}
         self.deleted: set[str] = set()
@@ -127,10 +128,12 @@ class _Reading:
     def add(self, version: StagedRecord, reader: Reader) -> None:
         """What this version shows stands for the record from now on. Where part of it does not fit, what an earlier version
         showed in that place stays."""
-        ref = version.ref
-        key = str(ref)
-        self.refs.add(key)
-        self.later[ref] = (version.seq, reader.again_at(version.record, version.learnt_at))
+        key = version.key
+        later = reader.again_at(version.record, version.learnt_at)
+        if later is not None or not version.is_first:
+            self.later[version.ref] = (version.seq, later)
+        if not version.is_first:
+            self.again.add(key)
         self.rejected.pop(key, None)
         if version.record.is_deleted:
             self.deleted.add(key)
