@@ -39,11 +39,29 @@ def asked(description: str, parts: tuple[str, ...] = ()) -> Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
-    """Seconds of the floor and of us, turn by turn."""
+class Took:
+    """Seconds by the wall's clock, and of this process on a processor."""
 
-    floor: tuple[float, ...]
-    ours: tuple[float, ...]
+    wall: float
+    processor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What the floor and we took, turn by turn."""
+
+    floors: tuple[Took, ...]
+    mine: tuple[Took, ...]
+
+    @property
+    def floor(self) -> tuple[float, ...]:
+        """Seconds of the floor by the wall's clock."""
+        return tuple(took.wall for took in self.floors)
+
+    @property
+    def ours(self) -> tuple[float, ...]:
+        """Ours likewise."""
+        return tuple(took.wall for took in self.mine)
 
     @property
     def times_the_floor(self) -> float:
@@ -51,15 +69,28 @@ class Turns:
         return median(mine / theirs for mine, theirs in zip(self.ours, self.floor, strict=True))
 
     @property
+    def share_of_a_core(self) -> float:
+        """How much of our time we were on a processor: far less than one, and somebody else had the machine."""
+        return median(took.processor / took.wall for took in self.mine)
+
+    @property
     def share_of_the_floor(self) -> float:
         """Our throughput in parts of the floor's."""
         return 1.0 / self.times_the_floor
 
     def shown(self, units: int = 0, unit: str = "") -> str:
-        """Both medians in seconds, and as a rate where `units` says how many were done."""
+        """Both medians in seconds, and as a rate where `units` says how many were done. Beside the wall's clock stands what our own
+        processor time was (the server's is in neither): it hardly moves with what else the machine does."""
         mine, theirs = median(self.ours), median(self.floor)
         rate = f"; {units / mine:,.0f} against {units / theirs:,.0f} {unit}/s" if units else ""
-        return f"{mine:.3f} s against {theirs:.3f} s{rate}"
+        worked, floor_worked = (median(took.processor for took in side) for side in (self.mine, self.floors))
+        busy = f"; processor {worked:.3f} s against {floor_worked:.3f} s"
+        crowded = f"; only {self.share_of_a_core:.0%} of a core: others were at work here" if self.share_of_a_core < _ALONE else ""
+        return f"{mine:.3f} s against {theirs:.3f} s{rate}{busy}{crowded}"
+
+
+_ALONE = 0.5
+"""A run that had less of a core than this did not have the machine for itself: its ratio says little."""
 
 
 def take_turns(
@@ -69,15 +100,15 @@ def take_turns(
     timed = []
     for _ in range(turns):
         before()
-        timed.append((_seconds(floor), _seconds(ours)))
+        timed.append((_took(floor), _took(ours)))
     return Turns(tuple(theirs for theirs, _ in timed), tuple(mine for _, mine in timed))
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def _took(work: Callable[[], object]) -> Took:
     gc.collect()
-    begun = time.perf_counter()
+    begun, worked = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - begun
+    return Took(time.perf_counter() - begun, time.process_time() - worked)
 
 
 Sense = Literal["at least", "at most"]
