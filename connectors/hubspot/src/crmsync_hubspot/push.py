@@ -214,4 +214,4 @@ def _is_kept(name: str, text: str, before: Row, now: Row, *, is_read: bool) -> b
 
 
 def live(row: Row, name: str) -> str:
-    return str((row.get("properties") or {}).get(name) or "")
+    return wire_text((row.get("properties") or {}).get(name))

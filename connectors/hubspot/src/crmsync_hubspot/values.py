@@ -102,5 +102,8 @@ def _same_number(one: str, other: str) -> bool:
 
 
 def cleaned(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties as a RawRecord holds them: a cleared one comes back as null or as `""`, both are None."""
-    return {name: (None if value == "" else value) for name, value in properties.items()}
+    """Properties as a RawRecord holds them: a cleared one comes back as null or as `""`, both are None; all else is text, also
+    where an answer has a bare number or truth value."""
+    return {
+        name: value or None if value is None or isinstance(value, str) else wire_text(value) for name, value in properties.items()
+    }
