@@ -302,6 +302,9 @@ def test_a_vanished_property_is_told_once_and_is_not_read_as_cleared(rig_of: Mak
     assert [one for page in second.pages for one in page.notices] == [Notice("connect.fields_vanished", params)]
     third = rig.pull("contacts", second.cursor, fields=FIELDS)
     assert [one for page in third.pages for one in page.notices] == []
+    for _ in range(2):
+        rig.advance(hours=3)
+        third = rig.pull("contacts", third.cursor, fields=FIELDS)
     rig.portal.restore_property("contacts", "crmsync_phase")
     rig.hub.describe(["contacts"])
     back = rig.pull("contacts", third.cursor, fields=FIELDS)
