@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +25,9 @@ from crmsync.config.vocabulary import load_vocabulary
 from crmsync.connect.build import Transport, open_client
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import BudgetRule, ConnectionSettings, Connector, ConnectorPlugin
+from crmsync.connect.hints import Broadcasting, EventSource, HookSettings
 from crmsync.connect.registry import load_plugin, plugin_names
+from crmsync.connect.retry import RetryPolicy
 from crmsync.connect.stopped import StoppedConnector
 from crmsync.decisions.calendar import Calendars
 from crmsync.decisions.definitions import Definitions
@@ -34,9 +37,11 @@ from crmsync.identity.vocabulary import Vocabulary
 from crmsync.mapping import ObjectMapping
 from crmsync.messages import catalogue
 from crmsync.store import Store
-from crmsync.sync.workspace import Connection, Workspace
+from crmsync.sync.workspace import Connection, Ears, Workspace
 
 Read = TypeVar("Read")
+# A server that has nothing to say holds a request for up to 110 s (Salesforce's socket timeout for long polling).
+EVENT_SECONDS = 130.0
 
 
 def wall_clock() -> datetime:
@@ -152,6 +157,7 @@ def open_workspace(directory: Path) -> Workspace:
         team=read.team,
         vocabulary=read.vocabulary,
         language=read.settings.language,
+        intake=read.settings.intake,
     )
 
 
@@ -162,11 +168,14 @@ def _plugin(config: ConnectionConfig) -> ConnectorPlugin:
     except CrmsyncError as error:
         raise FixConfig([Problem(FILE, line, column, error.code, error.params)]) from error
     unknown = sorted(set(config.options) - set(plugin.options))
-    if unknown:
-        known = ", ".join(sorted(plugin.options))
-        raise FixConfig(
-            [Problem(FILE, line, column, "config.unknown_option", {"option": name, "known": known}) for name in unknown]
-        )
+    known = ", ".join(sorted(plugin.options))
+    problems = [Problem(FILE, line, column, "config.unknown_option", {"option": name, "known": known}) for name in unknown]
+    if config.webhooks is not None and plugin.hooks is None:
+        problems.append(Problem(FILE, line, column, "config.no_webhooks", {"connector": config.connector}))
+    if config.change_events is not None and not plugin.broadcasts:
+        problems.append(Problem(FILE, line, column, "config.no_change_events", {"connector": config.connector}))
+    if problems:
+        raise FixConfig(problems)
     return plugin
 
 
@@ -195,7 +204,29 @@ def _connection(config: ConnectionConfig, read: Configuration) -> Connection:
         objects=tuple(name for name in wanted if name in mappings),
         every_minutes=config.every_minutes,
         jitter_seconds=config.jitter_seconds,
+        ears=_ears(config, plugin, connector, transport, urls),
     )
+
+
+def _ears(
+    config: ConnectionConfig, plugin: ConnectorPlugin, connector: Connector, transport: Transport, urls: Mapping[str, str]
+) -> Ears:
+    """What is configured to be heard. Opened later: what fails then is no trouble of polling."""
+    webhooks, changes = config.webhooks, config.change_events
+    hooks = events = None
+    if webhooks is not None and plugin.hooks is not None:
+        heard = HookSettings(config.name, webhooks.public_url, webhooks.account, config.secret)
+        hooks = partial(plugin.hooks, heard)
+    if changes is not None and isinstance(connector, Broadcasting):
+        # A client of its own: it waits for minutes, and its breaker must not stop polling.
+        patient = replace(transport, read_seconds=EVENT_SECONDS, connections=2, retry=RetryPolicy(attempts=1))
+        events = partial(_events, connector, partial(open_client, config.name, base_urls=urls, transport=patient), changes.objects)
+    wakes = [heard.wake_seconds for heard in (webhooks, changes) if heard is not None and heard.wake_seconds]
+    return Ears(hooks, events, max(wakes, default=0))
+
+
+def _events(connector: Broadcasting, client: Callable[[], ApiClient], objects: Sequence[str]) -> EventSource:
+    return connector.events(client(), objects)
 
 
 def _connector(plugin: ConnectorPlugin, settings: ConnectionSettings, client: ApiClient) -> Connector:

@@ -129,3 +129,35 @@ def test_the_rest_is_found_although_the_file_is_wrong(tmp_path: Path) -> None:
     assert read_places(tmp_path).team == tmp_path / "crew.yaml"
     (tmp_path / "crmsync.yaml").write_text("team: [", encoding="utf-8")
     assert read_places(tmp_path).rules == tmp_path / "rules"
+
+
+def test_webhooks_and_change_events_are_off_unless_asked_for(tmp_path: Path) -> None:
+    settings = load(tmp_path, CONNECTION)
+    assert (settings.connections[0].webhooks, settings.connections[0].change_events) == (None, None)
+    assert (settings.intake.host, settings.intake.port, settings.intake.most_bytes) == ("127.0.0.1", 8813, 1024 * 1024)
+
+
+@pytest.mark.parametrize("url", ["https://hooks.example.com/crm/hooks/sales?a=%2Fb", "http://localhost:8813/hooks/sales"])
+def test_webhooks_come_over_https_or_from_this_machine(tmp_path: Path, url: str) -> None:
+    (connection,) = load(tmp_path, f"{CONNECTION}    webhooks: {{public_url: '{url}', account: '4711'}}\n").connections
+    assert connection.webhooks is not None
+    assert (connection.webhooks.public_url, connection.webhooks.account, connection.webhooks.wake_seconds) == (url, "4711", 60)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example.com/hooks/sales",
+        "https://hooks.example.com/hooks/other",
+        "https:///hooks/sales",
+        "ftp://localhost/hooks/sales",
+        "https://[::1/hooks/sales",
+        "hooks/sales",
+        "",
+    ],
+)
+def test_a_public_url_that_cannot_be_is_pointed_at(tmp_path: Path, url: str) -> None:
+    text = f"{CONNECTION}    webhooks: {{public_url: '{url}', account: '4711'}}\n"
+    assert problems(tmp_path, text) == [(5, 16, "config.bad_public_url")]
+    for language in ("ja", "en"):
+        assert "/hooks/sales" in say("config.bad_public_url", language, value=url, name="sales")

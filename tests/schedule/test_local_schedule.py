@@ -5,19 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 import structlog
 
 from crmsync.model.changes import Plan
-from crmsync.schedule.local import Schedule
+from crmsync.schedule.local import Schedule, Waker
 from crmsync.sync.apply import Applied
 from crmsync.sync.pipeline import Cycle
 from crmsync.sync.plan import Prepared
 from crmsync.sync.pull import Pulled
-from crmsync.sync.workspace import Connection
+from crmsync.sync.workspace import Connection, Ears
 
 SOON = 20.0
 
@@ -27,9 +27,11 @@ def _logs_at_every_level() -> None:
     structlog.reset_defaults()
 
 
-def connection(name: str, *, every_minutes: int = 15, jitter_seconds: int = 0) -> Connection:
-    fake = cast(Any, None)
-    return Connection(name, "toy", "both", fake, fake, {}, "", (), every_minutes=every_minutes, jitter_seconds=jitter_seconds)
+def connection(name: str, *, every_minutes: int = 15, jitter_seconds: int = 0, wake_seconds: int = 0) -> Connection:
+    fake, ears = cast(Any, None), Ears(wake_seconds=wake_seconds)
+    return Connection(
+        name, "toy", "both", fake, fake, {}, "", (), every_minutes=every_minutes, jitter_seconds=jitter_seconds, ears=ears
+    )
 
 
 def cycle(_connection: Connection) -> Cycle:
@@ -174,3 +176,55 @@ def test_a_waiting_cycle_is_dropped_after_the_stop() -> None:
     schedule = Schedule((), lambda _connection: pytest.fail("no cycle begins after the stop"), clock)
     schedule.stopping.set()
     schedule.cycle(connection("ma"))
+
+
+class Noted:
+    """A scheduler that is asked and runs nothing."""
+
+    def __init__(self) -> None:
+        self.jobs: list[datetime] = []
+
+    def add_job(self, _work: object, _kind: str, *, run_date: datetime, **_more: object) -> None:
+        self.jobs.append(run_date)
+
+
+def test_a_connection_is_woken_at_most_once_in_its_time_however_much_it_says() -> None:
+    now, noted = [datetime(2026, 6, 1, tzinfo=UTC)], Noted()
+    schedule = Schedule((connection("ma", wake_seconds=60),), cycle, lambda: now[0])
+    waker = Waker(schedule, cast(Any, noted))
+    begin = now[0]
+    for second in range(200):
+        now[0] = begin + timedelta(seconds=second)
+        waker.wake("ma")
+        waker.wake("ma")
+    assert [(job - begin).total_seconds() for job in noted.jobs] == [1, 61, 121, 181, 241]
+
+
+def test_a_connection_that_is_not_to_be_woken_or_not_there_is_not() -> None:
+    noted = Noted()
+    schedule = Schedule((connection("ma"), connection("sfa", wake_seconds=60)), cycle, clock)
+    waker = Waker(schedule, cast(Any, noted))
+    waker.wake("ma")
+    waker.wake("another")
+    schedule.stopping.set()
+    waker.wake("sfa")
+    assert noted.jobs == []
+
+
+def test_a_hint_starts_a_cycle_that_reads_only_what_was_hinted_at() -> None:
+    usual, hinted = Gate(), Gate()
+    usual.may_end.set()
+    hinted.may_end.set()
+    schedule = Schedule((connection("ma", wake_seconds=60),), usual, clock, run_hinted=hinted)
+
+    @contextmanager
+    def beside(wake: Callable[[str], None]) -> Iterator[None]:
+        wake("ma")
+        yield
+
+    serving = threading.Thread(target=schedule.serve, args=(beside,))
+    serving.start()
+    assert hinted.has_begun.wait(SOON)
+    schedule.stopping.set()
+    serving.join(SOON)
+    assert (usual.began, hinted.began) == (["ma"], ["ma"])

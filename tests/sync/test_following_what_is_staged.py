@@ -11,8 +11,9 @@ from fake_house import House, mappings, without
 
 from crmsync.model.entities import Approach, PersonSeen, Touch
 from crmsync.store.staging import Staging
+from crmsync.sync.follower import NoFollower
 from crmsync.sync.normalise import Following, normalise
-from crmsync.sync.pull import NoFollower, pull
+from crmsync.sync.pull import pull
 from crmsync.sync.workspace import Silent
 
 

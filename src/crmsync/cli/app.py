@@ -24,6 +24,10 @@ sandbox = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Both CRMs as local HTTP servers, with people who live in them."
 )
 app.add_typer(sandbox, name="sandbox")
+intake = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="What the CRMs say on their own: webhooks and change events."
+)
+app.add_typer(intake, name="intake")
 
 Config = Annotated[
     Path, typer.Option("--config", "-c", envvar="CRMSYNC_CONFIG", help="The configuration directory.", show_default="here")
@@ -275,6 +279,14 @@ def demo(
     from crmsync.cli.commands.demo import execute
 
     raise typer.Exit(execute(Asked(as_json=json, language=language), days, people, seed, directory))
+
+
+@intake.command("serve")
+def intake_serve(config: Config = Path(), language: Language = None) -> None:
+    """Listen until told to stop, without running cycles: `start` does both in one process."""
+    from crmsync.cli.commands.intake import execute
+
+    raise typer.Exit(execute(Asked(config, language=language)))
 
 
 @sandbox.command()

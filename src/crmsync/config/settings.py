@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +29,7 @@ from crmsync.messages import Language
 Role = Literal["ma", "sfa", "both"]
 FILE = "crmsync.yaml"
 PREFIX = "CRMSYNC_CONNECTIONS__"
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class SecretRef(FileModel):
@@ -54,6 +56,23 @@ class BudgetFile(FileModel):
     seconds: float = Field(gt=0)
 
 
+class WebhooksFile(FileModel):
+    public_url: str
+    account: str = Field(min_length=1)
+    wake_seconds: int = Field(default=60, ge=0, le=24 * 3600)
+
+
+class ChangeEventsFile(FileModel):
+    objects: list[str] = Field(min_length=1, max_length=20)
+    wake_seconds: int = Field(default=60, ge=0, le=24 * 3600)
+
+
+class IntakeFile(FileModel):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8813, ge=0, le=65_535)
+    most_kib: int = Field(default=1024, ge=1, le=64 * 1024)
+
+
 class ConnectionFile(FileModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
     connector: str
@@ -64,6 +83,8 @@ class ConnectionFile(FileModel):
     objects: list[str] | None = None
     budget: list[BudgetFile] | None = None
     schedule: ScheduleFile = ScheduleFile()
+    webhooks: WebhooksFile | None = None
+    change_events: ChangeEventsFile | None = None
     country: str = Field(default="JP", pattern="^[A-Z]{2}$")
 
 
@@ -80,6 +101,7 @@ class SettingsFile(FileModel):
     language: Language = "ja"
     store: StoreFile = StoreFile()
     network: NetworkFile = NetworkFile()
+    intake: IntakeFile = IntakeFile()
     connections: list[ConnectionFile] = Field(min_length=1)
     team: str = "team.yaml"
     rules: str = "rules"
@@ -102,6 +124,33 @@ class Environment(BaseSettings):
 
 
 @dataclass(frozen=True, slots=True)
+class WebhooksConfig:
+    """Webhooks that a CRM sends to `public_url`, for the CRM's own `account`. A delivery starts a cycle early, at most once in
+    `wake_seconds` (0: never)."""
+
+    public_url: str
+    account: str
+    wake_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeEventsConfig:
+    """The objects whose stream of events is followed; `wake_seconds` as for webhooks."""
+
+    objects: tuple[str, ...]
+    wake_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeConfig:
+    """Where webhooks come in on this machine, and how large one delivery may be."""
+
+    host: str = "127.0.0.1"
+    port: int = 8813
+    most_bytes: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionConfig:
     """One connection as the rest of the program sees it. `secret(name)` reads `auth.<name>` when it is needed."""
 
@@ -116,6 +165,8 @@ class ConnectionConfig:
     jitter_seconds: int
     country: str
     secret: Callable[[str], str] = field(repr=False)
+    webhooks: WebhooksConfig | None = None
+    change_events: ChangeEventsConfig | None = None
     position: tuple[int, int] = (1, 1)
 
 
@@ -138,6 +189,7 @@ class Settings:
     store_url: str
     ca_file: Path | None
     proxy: str | None
+    intake: IntakeConfig
     connections: tuple[ConnectionConfig, ...]
 
 
@@ -152,6 +204,7 @@ def load_settings(directory: Path) -> Settings:
     problems = [*_duplicates(document, file), *_strangers(file, environment)]
     connections = tuple(_connection(document, index, entry, environment, directory) for index, entry in enumerate(file.connections))
     problems += [p for index, c in enumerate(connections) for p in _bad_urls(document, index, c)]
+    problems += [p for index, c in enumerate(connections) for p in _open_to_eavesdroppers(document, index, c)]
     if problems:
         raise FixConfig(problems)
     return Settings(
@@ -161,6 +214,7 @@ def load_settings(directory: Path) -> Settings:
         store_url=_store_url(environment.store_url or file.store.url, directory),
         ca_file=_ca_file(environment, file, directory),
         proxy=environment.proxy or file.network.proxy,
+        intake=IntakeConfig(file.intake.host, file.intake.port, file.intake.most_kib * 1024),
         connections=connections,
     )
 
@@ -226,8 +280,18 @@ def _connection(
         jitter_seconds=entry.schedule.jitter_seconds,
         country=entry.country,
         secret=_secret_reader(entry, directory),
+        webhooks=_webhooks(entry.webhooks),
+        change_events=_change_events(entry.change_events),
         position=document.position("connections", index, "name"),
     )
+
+
+def _webhooks(file: WebhooksFile | None) -> WebhooksConfig | None:
+    return None if file is None else WebhooksConfig(file.public_url, file.account, file.wake_seconds)
+
+
+def _change_events(file: ChangeEventsFile | None) -> ChangeEventsConfig | None:
+    return None if file is None else ChangeEventsConfig(tuple(dict.fromkeys(file.objects)), file.wake_seconds)
 
 
 def _secret_reader(entry: ConnectionFile, directory: Path) -> Callable[[str], str]:
@@ -298,3 +362,22 @@ def _bad_urls(document: Document, index: int, connection: ConnectionConfig) -> l
             path = ("connections", index, "base_urls", key)
             problems.append(document.problem(path, "config.bad_url", key=key, value=url))
     return problems
+
+
+def _open_to_eavesdroppers(document: Document, index: int, connection: ConnectionConfig) -> list[Problem]:
+    """Webhooks name records and carry values of theirs: over a network only encrypted. This machine may be spoken to as it is."""
+    if connection.webhooks is None:
+        return []
+    if _is_safe(connection.webhooks.public_url, f"/hooks/{connection.name}"):
+        return []
+    path = ("connections", index, "webhooks", "public_url")
+    return [document.problem(path, "config.bad_public_url", value=connection.webhooks.public_url, name=connection.name)]
+
+
+def _is_safe(public_url: str, end: str) -> bool:
+    try:
+        url = urlsplit(public_url)
+    except ValueError:  # a bracket without its other half
+        return False
+    is_secret = url.scheme == "https" or (url.scheme == "http" and url.hostname in _THIS_MACHINE)
+    return is_secret and bool(url.hostname) and url.path.endswith(end)

@@ -19,6 +19,7 @@ from crmsync.model.records import ObjectSchema, RawRecord
 
 if TYPE_CHECKING:
     from crmsync.connect.client import ApiClient
+    from crmsync.connect.hints import HookReader, HookSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,9 @@ class ConnectorPlugin:
     """What the entry point names: facts of the CRM, the way to make a connector, and where its default mappings are.
 
     `base_urls` are the vendor's own hosts by name ("api", "login"), the defaults that configuration may replace.
-    `budget` are the vendor's limits with our reserve already taken off. `mappings` is None where they are shipped with crmsync."""
+    `budget` are the vendor's limits with our reserve already taken off. `mappings` is None where they are shipped with crmsync.
+    `hooks` makes the reader of the vendor's webhooks, None where it has none that we know; it raises StopConnector where a secret
+    is missing. `broadcasts` says that its connectors can follow a stream of events (`connect.hints.Broadcasting`)."""
 
     name: str
     make: Callable[[ConnectionSettings, ApiClient], Connector]
@@ -175,3 +178,5 @@ class ConnectorPlugin:
     auth_secrets: Mapping[str, tuple[str, ...]]
     options: Mapping[str, type] = field(default_factory=dict)
     mappings: Path | None = None
+    hooks: Callable[[HookSettings], HookReader] | None = None
+    broadcasts: bool = False

@@ -6,7 +6,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import FrameType
@@ -16,22 +16,32 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from crmsync.errors import StopConnector
+from crmsync.intake.listening import listening
 from crmsync.sync.pipeline import Cycle, run_cycle
 from crmsync.sync.workspace import Connection, Moment, Workspace
 
 _log = structlog.get_logger("crmsync.schedule")
 
 Run = Callable[[Connection], Cycle]
+Wake = Callable[[str], None]
+# What goes on beside the schedule and may wake it.
+Beside = Callable[[Wake], AbstractContextManager[object]]
+
+# One person's click makes several hints: they are read together.
+_GATHER = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What runs when. `run` does one cycle for a connection; `clock` gives aware UTC; nothing begins once `stopping` is set."""
+    """What runs when. `run` does one cycle for a connection, `run_hinted` one that reads only what its CRM hinted at; `clock`
+    gives aware UTC; nothing begins once `stopping` is set."""
 
     connections: tuple[Connection, ...]
     run: Run
     clock: Callable[[], datetime]
     stopping: threading.Event = field(default_factory=threading.Event)
+    run_hinted: Run | None = None
 
     def scheduler(self) -> BackgroundScheduler:
         """One job per connection, not started yet.
@@ -59,11 +69,18 @@ class Schedule:
 
     def cycle(self, connection: Connection) -> None:
         """One cycle, with a line in the log; none where the stop has been asked for while this one waited."""
+        self._cycle(connection, self.run, "cycle_finished")
+
+    def hinted_cycle(self, connection: Connection) -> None:
+        """As `cycle`, reading only what was hinted at."""
+        self._cycle(connection, self.run_hinted or self.run, "hinted_cycle_finished")
+
+    def _cycle(self, connection: Connection, run: Run, event: str) -> None:
         if self.stopping.is_set():
             return
-        cycle = self.run(connection)
+        cycle = run(connection)
         _log.info(
-            "cycle_finished",
+            event,
             run=cycle.run_id,
             connection=connection.name,
             complete=cycle.is_complete,
@@ -71,10 +88,11 @@ class Schedule:
             rejected=cycle.applied.outcomes.get("rejected", 0),
         )
 
-    def serve(self) -> None:
-        """Run until `stopping` is set or SIGTERM/SIGINT arrives; the cycle at hand is finished first."""
+    def serve(self, beside: Beside = lambda _wake: nullcontext()) -> None:
+        """Run until `stopping` is set or SIGTERM/SIGINT arrives; the cycle at hand is finished first. `beside` is open as
+        long."""
         scheduler = self.scheduler()
-        with _stopped_by_signals(self.stopping):
+        with _stopped_by_signals(self.stopping), beside(Waker(self, scheduler).wake):
             scheduler.start()
             try:
                 self.stopping.wait()
@@ -83,13 +101,55 @@ class Schedule:
                 scheduler.shutdown(wait=True)
 
 
+class Waker:
+    """Starts a connection's cycle early, at most once in its `wake_seconds`; a connection that is to be woken is woken once."""
+
+    def __init__(self, schedule: Schedule, scheduler: BackgroundScheduler) -> None:
+        self._schedule = schedule
+        self._scheduler = scheduler
+        self._lock = threading.Lock()
+        self._woken: dict[str, datetime] = {}
+
+    def wake(self, name: str) -> None:
+        """Something was hinted at. Safe from any thread, and quick."""
+        connection = next((c for c in self._schedule.connections if c.name == name), None)
+        if connection is None or not connection.ears.wake_seconds or self._schedule.stopping.is_set():
+            return
+        with self._lock:
+            now, last = self._schedule.clock(), self._woken.get(name)
+            if last is not None and last > now:
+                return  # it will be woken already
+            at = now + _GATHER
+            if last is not None:
+                at = max(at, last + timedelta(seconds=connection.ears.wake_seconds))
+            self._woken[name] = at
+            job = {"id": f"{name} hinted", "args": (connection,), "replace_existing": True}
+            self._scheduler.add_job(self._schedule.hinted_cycle, "date", run_date=at, **job)
+
+
 def serve(workspace: Workspace, clock: Callable[[], datetime], stopping: threading.Event | None = None) -> None:
-    """Cycles for every connection of a workspace, each decided at the instant at which it begins."""
+    """Cycles for every connection of a workspace, each decided at the instant at which it begins; what their CRMs say meanwhile
+    is heard, and starts cycles early."""
 
     def run(connection: Connection) -> Cycle:
         return run_cycle(workspace, Moment(clock()), only=connection.name)
 
-    Schedule(workspace.connections, run, clock, stopping or threading.Event()).serve()
+    def run_hinted(connection: Connection) -> Cycle:
+        return run_cycle(workspace, Moment(clock()), only=connection.name, hinted_only=True)
+
+    schedule = Schedule(workspace.connections, run, clock, stopping or threading.Event(), run_hinted)
+    schedule.serve(lambda wake: _listening(workspace, clock, wake))
+
+
+@contextmanager
+def _listening(workspace: Workspace, clock: Callable[[], datetime], wake: Wake) -> Iterator[None]:
+    """The ears of a workspace, as far as they can be opened: cycles run without."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(listening(workspace, clock, wake))
+        except StopConnector as error:
+            _log.warning("intake_not_served", code=error.code, **error.params)
+        yield
 
 
 def _report(event: JobExecutionEvent) -> None:

@@ -108,7 +108,11 @@ class Staging:
     def stage_read(self, connection: str, records: Sequence[RawRecord], learnt_at: datetime) -> Staged:
         """Store what is new in records that were read one by one: no cursor covers them."""
         with self._engine.begin() as db:
-            return _store_versions(db, connection, records, learnt_at, is_ours=False)
+            return self.stage_read_in(db, connection, records, learnt_at)
+
+    def stage_read_in(self, db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime) -> Staged:
+        """As `stage_read`, together with what else is done in this transaction."""
+        return _store_versions(db, connection, records, learnt_at, is_ours=False)
 
     def stage_own_writes(self, db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime) -> None:
         """Store the versions that our own confirmed writes made, so that the next plan compares with them even where the CRM's

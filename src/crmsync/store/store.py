@@ -16,6 +16,7 @@ from crmsync.store.answers import Answers
 from crmsync.store.decided import Decided
 from crmsync.store.entities import Entities
 from crmsync.store.erasing import Erasing
+from crmsync.store.hints import Hints
 from crmsync.store.holds import Holds
 from crmsync.store.identity import Identity
 from crmsync.store.outbox import Outbox
@@ -32,6 +33,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.staging = Staging(engine)
+        self.hints = Hints(engine)
         self.entities = Entities(engine)
         self.identity = Identity(engine)
         self.decided = Decided(engine)

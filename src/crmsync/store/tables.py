@@ -103,6 +103,38 @@ class Again(SQLModel, table=True):
     at: datetime = required_instant(index=True)
 
 
+class HintRow(SQLModel, table=True):
+    """A record that its CRM said to have changed: it is to be read. `number` rises with every hint of the connection."""
+
+    __tablename__ = "hint"
+    __table_args__ = (Index("hint_order", "connection", "number"),)
+    connection: str = Field(primary_key=True)
+    object: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+    number: int = Field(sa_type=BigInteger)
+    at: datetime = required_instant()
+
+
+class HeardRow(SQLModel, table=True):
+    """How much a CRM said on its own, by what became of it."""
+
+    __tablename__ = "heard"
+    connection: str = Field(primary_key=True)
+    outcome: str = Field(primary_key=True)
+    count: int = Field(default=0, sa_type=BigInteger)
+    last_at: datetime | None = instant()
+
+
+class PositionRow(SQLModel, table=True):
+    """How far a channel of a CRM's events has been heard."""
+
+    __tablename__ = "event_position"
+    connection: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    position: str
+    at: datetime = required_instant()
+
+
 class Quarantine(SQLModel, table=True):
     __tablename__ = "quarantine"
     ref: str = Field(primary_key=True)

@@ -37,11 +37,19 @@ class Cycle:
 
 
 def learn(
-    workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None, *, describing: bool = True
+    workspace: Workspace,
+    moment: Moment,
+    progress: Progress | None = None,
+    only: str | None = None,
+    *,
+    describing: bool = True,
+    hinted_only: bool = False,
 ) -> Pulled:
-    """Bring the local model up to date, from every connection or the one named. Writes to no CRM and decides nothing. Without
-    `describing`, what the objects look like is not asked again."""
-    pulled = pull(workspace, moment.now, progress or Silent(), only, Following(workspace), describing=describing)
+    """Bring the local model up to date, from every connection or the one named; with `hinted_only`, by reading nothing but what
+    a CRM said to have changed. Writes to no CRM and decides nothing. Without `describing`, what the objects look like is not
+    asked again."""
+    follower, progress = Following(workspace), progress or Silent()
+    pulled = pull(workspace, moment.now, progress, only, follower, describing=describing, hinted_only=hinted_only)
     pulled = pulled.with_failures(reconcile(workspace, moment.now, pulled.failed))
     normalise(workspace, moment.now)
     resolve(workspace, moment.now)
@@ -66,15 +74,23 @@ def send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Momen
     return cycle
 
 
-def run_cycle(workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None) -> Cycle:
+def run_cycle(
+    workspace: Workspace,
+    moment: Moment,
+    progress: Progress | None = None,
+    only: str | None = None,
+    *,
+    hinted_only: bool = False,
+) -> Cycle:
     """One whole cycle. With `only`, one connection is pulled; everyone is decided and every CRM is written to all the same.
-    Where the last cycle found nothing to do and nothing has happened since, nobody is."""
+    Where the last cycle found nothing to do and nothing has happened since, nobody is. With `hinted_only` it is a quick one:
+    nothing is read but what a CRM said to have changed, and objects look as they did when last asked."""
     rest = resting(workspace, moment)
-    pulled = learn(workspace, moment, progress, only, describing=rest is None)
+    pulled = learn(workspace, moment, progress, only, describing=rest is None, hinted_only=hinted_only)
     if rest is not None and not pulled.failures and is_undisturbed(workspace, rest):
         run_id, nothing = rested(workspace, rest, moment)
         return Cycle(run_id, pulled, nothing)
-    return send(workspace, prepare(workspace, moment, describing=rest is not None), pulled, moment, progress)
+    return send(workspace, prepare(workspace, moment, describing=rest is not None and not hinted_only), pulled, moment, progress)
 
 
 def apply_plan(workspace: Workspace, moment: Moment, digest: str, progress: Progress | None = None) -> Cycle:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 
 from crmsync.connect.contract import PullRequest, Stream
 from crmsync.errors import CrmsyncError
 from crmsync.store import Store
-from crmsync.store.staging import Staged, StagedRecord
+from crmsync.store.staging import Staged
 from crmsync.sync.ahead import one_ahead
 from crmsync.sync.carry_over import CarryOver
 from crmsync.sync.collector import collector_at_rest
+from crmsync.sync.follower import Follower, NoFollower
 from crmsync.sync.gate import Gate
+from crmsync.sync.hinted import read_hinted
 from crmsync.sync.workspace import Connection, Progress, Workspace
 
 _log = structlog.get_logger("crmsync.sync.pull")
@@ -64,23 +65,6 @@ class Pulled:
         return replace(self, failures=self.failures + more)
 
 
-class Follower(Protocol):
-    """Who wants to see what was staged while it is in hand."""
-
-    def staged(self, connection: Connection, versions: Sequence[StagedRecord]) -> None: ...
-    def end(self, connection: Connection) -> None: ...
-
-
-class NoFollower:
-    """Nobody does."""
-
-    def staged(self, connection: Connection, versions: Sequence[StagedRecord]) -> None:
-        pass
-
-    def end(self, connection: Connection) -> None:
-        pass
-
-
 def pull(
     workspace: Workspace,
     now: datetime,
@@ -89,9 +73,11 @@ def pull(
     follower: Follower | None = None,
     *,
     describing: bool = True,
+    hinted_only: bool = False,
 ) -> Pulled:
     """Pull every configured object of every connection, or of the one named. `now` becomes `learnt_at` of what is new. With
-    `describing`, each CRM is asked first what its objects look like now."""
+    `describing`, each CRM is asked first what its objects look like now. What a CRM hinted at is read before all else; with
+    `hinted_only` nothing else is, and nothing is asked that was asked before."""
     streams: list[PulledStream] = []
     failures: list[Failure] = []
     pulling = _Pulling(workspace, now, progress, follower or NoFollower(), Gate.of(workspace))
@@ -99,8 +85,10 @@ def pull(
         if only is not None and connection.name != only:
             continue
         try:
-            describe(connection, again=describing)
-            streams.extend(_pull_stream(pulling, connection, stream) for stream in _in_order(connection))
+            describe(connection, again=describing and not hinted_only)
+            read_hinted(workspace, connection, now, pulling.follower)
+            if not hinted_only:
+                streams.extend(_pull_stream(pulling, connection, stream) for stream in _in_order(connection))
         except CrmsyncError as error:
             failures.append(Failure.of(connection.name, error))
             _log.warning("connection_stopped", connection=connection.name, code=error.code)

@@ -18,8 +18,8 @@ from crmsync.planning.undo import TakenBack, Written, take_back
 from crmsync.store.holds import Hold
 from crmsync.store.outbox import Sent
 from crmsync.sync.apply import Applied, apply
+from crmsync.sync.hinted import read_present
 from crmsync.sync.pull import Failure, describe
-from crmsync.sync.reconcile import read_again
 from crmsync.sync.targets import same_in, user_ids
 from crmsync.sync.workspace import Connection, Moment, Progress, Silent, Workspace
 
@@ -127,7 +127,9 @@ def _written(workspace: Workspace, connection: Connection, undone_run: str, sent
     for one in placed:
         ids.setdefault(one.change.object, []).append(str(one.record_id))
     found = {
-        (object_, record.id): record for object_, mine in ids.items() for record in read_again(workspace, connection, object_, mine)
+        (object_, record.id): record
+        for object_, mine in ids.items()
+        for record in read_present(workspace, connection, object_, mine)
     }
     later = _later(workspace, connection, undone_run, [str(one.record_id) for one in placed])
     for one in placed:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from crmsync.config.settings import IntakeConfig
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import Connector
+from crmsync.connect.hints import EventSource, HookReader
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.team import Team
 from crmsync.identity.vocabulary import Vocabulary
@@ -21,8 +23,19 @@ Role = Literal["ma", "sfa", "both"]
 
 
 @dataclass(frozen=True, slots=True)
+class Ears:
+    """How a CRM can be heard: each is opened when listening begins (and may raise then), None where it is switched off. What is
+    heard starts a cycle early, at most once in `wake_seconds` (0: never)."""
+
+    hooks: Callable[[], HookReader] | None = None
+    events: Callable[[], EventSource] | None = None
+    wake_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
-    """One connected CRM. `mappings` are by remote object; `schemas` are what the CRM said of itself when last asked."""
+    """One connected CRM. `mappings` are by remote object; `schemas` are what the CRM said of itself when last asked; `ears` are
+    for what it says without being asked."""
 
     name: str
     crm: str
@@ -34,6 +47,7 @@ class Connection:
     objects: tuple[str, ...]
     every_minutes: int = 15
     jitter_seconds: int = 30
+    ears: Ears = field(default_factory=Ears)
     schemas: dict[str, ObjectSchema] = field(default_factory=dict)
 
 
@@ -48,6 +62,7 @@ class Workspace:
     team: Team
     vocabulary: Vocabulary
     language: Language
+    intake: IntakeConfig = field(default_factory=IntakeConfig)
 
     def connection(self, name: str) -> Connection:
         return next(c for c in self.connections if c.name == name)

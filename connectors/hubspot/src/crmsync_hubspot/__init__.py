@@ -2,6 +2,7 @@
 
 objects.py paths.py faults.py options.py     the tables
 values.py windows.py records.py receipts.py lifecycle.py schema.py     pure
+signature.py hooks.py           webhooks: whose they are, and which records they name
 portal.py vendor.py auth.py     the calls: ours, hubspot-api-client's, the token's
 catalogue.py pull_*.py push.py upsert.py linking.py sending.py provision.py     the verbs
 """
@@ -15,6 +16,7 @@ from crmsync_hubspot.options import AUTH_SECRETS, OPTION_TYPES
 
 if TYPE_CHECKING:
     from crmsync.connect.client import ApiClient
+    from crmsync.connect.hints import HookReader, HookSettings
     from crmsync_hubspot.verbs import HubSpotConnector
 
 # 80 % of what every plan allows: 100 calls in 10 s (Professional and Enterprise: 190), 5 searches a second shared by all apps
@@ -34,6 +36,12 @@ def _make(settings: ConnectionSettings, client: ApiClient) -> HubSpotConnector:
     return make(settings, client)
 
 
+def _hooks(settings: HookSettings) -> HookReader:
+    from crmsync_hubspot.hooks import reader_of
+
+    return reader_of(settings)
+
+
 connector = ConnectorPlugin(
     name="hubspot",
     make=_make,
@@ -41,4 +49,5 @@ connector = ConnectorPlugin(
     budget=BUDGET,
     auth_secrets=AUTH_SECRETS,
     options=OPTION_TYPES,
+    hooks=_hooks,
 )

@@ -222,9 +222,13 @@ def related_ids(portal: Portal, facts: ObjectFacts, ids: Sequence[str]) -> dict[
 def record_pull(portal: Portal, catalogue: Catalogue, options: Options, request: PullRequest) -> RecordPull:
     """The pull that a request asks for."""
     facts = OBJECTS[request.object]
-    own = (facts.modified, *((MERGED_IDS,) if facts.merges else ()))
-    asked = Asked(catalogue, facts.name, request.fields, own, request.cursor)
+    asked = Asked(catalogue, facts.name, request.fields, own_properties(facts), request.cursor)
     return RecordPull(facts, asked, portal, options, lambda: request.known(facts.name))
+
+
+def own_properties(facts: ObjectFacts) -> tuple[str, ...]:
+    """The properties that a pull needs itself, whatever is wanted."""
+    return (facts.modified, *((MERGED_IDS,) if facts.merges else ()))
 
 
 def _went(row: Row, known_until: Any) -> bool:

@@ -15,13 +15,14 @@ from crmsync_hubspot.objects import CAPABILITIES, OBJECTS
 from crmsync_hubspot.options import Options, read_options
 from crmsync_hubspot.portal import Portal
 from crmsync_hubspot.provision import provision
-from crmsync_hubspot.pull_records import record_pull, related_ids
+from crmsync_hubspot.pull_records import own_properties, record_pull, related_ids
 from crmsync_hubspot.pull_reference import reference_pages
 from crmsync_hubspot.pull_submissions import submission_pages
 from crmsync_hubspot.pull_views import page_view_pages
 from crmsync_hubspot.push import Pusher
-from crmsync_hubspot.records import record_of
+from crmsync_hubspot.records import record_of, with_losers
 from crmsync_hubspot.rules import NOT_HERE
+from crmsync_hubspot.sweeping import gone_records
 from crmsync_hubspot.usage import Allowance
 from crmsync_hubspot.vendor import VendorClient
 
@@ -82,6 +83,18 @@ class HubSpotConnector:
         rows = self._portal.batch_read(object, ids, properties)
         related = related_ids(self._portal, facts, tuple(rows))
         return {id_: record_of(object, row, related) for id_, row in rows.items()}
+
+    def look(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> tuple[RawRecord, ...]:
+        """See `connect.hints.Looking`: as `read`, with the fields and the losers that a pull brings too, and with what became of
+        those that are not there."""
+        facts = OBJECTS.get(object)
+        if facts is None or not facts.is_crm or not ids or not self._catalogue.readable(object):
+            return ()
+        properties = self._catalogue.fields(object, (*fields, *own_properties(facts)))
+        rows = self._portal.batch_read(object, ids, properties)
+        related = related_ids(self._portal, facts, tuple(rows))
+        live = with_losers([record_of(object, row, related) for row in rows.values()])
+        return (*live, *gone_records(self._portal, facts, [id_ for id_ in dict.fromkeys(ids) if id_ not in rows]))
 
     def provision(self, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:
         """See `Connector.provision`."""

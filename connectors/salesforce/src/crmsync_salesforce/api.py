@@ -127,6 +127,11 @@ class Api:
         whole = httpx.URL(path).raw_path.decode("ascii") if "://" in path else path
         return whole if whole.startswith("/services/") else f"{self._root}/{whole}"
 
+    @property
+    def cometd(self) -> str:
+        """Where the streaming API is."""
+        return f"{self._hosts.data}/cometd/{self.version}"
+
     def _url(self, path: str) -> str:
         return self._hosts.data + self.path(path)
 

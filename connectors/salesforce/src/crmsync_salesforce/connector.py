@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+import httpx
+
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import (
     ConnectionSettings,
@@ -16,6 +18,7 @@ from crmsync.connect.contract import (
     PullRequest,
     PushBatch,
 )
+from crmsync.connect.hints import EventSource
 from crmsync.errors import RetryLater, StopConnector
 from crmsync.model.changes import Receipt
 from crmsync.model.records import ObjectSchema, RawRecord
@@ -23,6 +26,7 @@ from crmsync_salesforce.answers import classify
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.auth import AUTH_SECRETS, LOGIN, hosts_of, make_auth
 from crmsync_salesforce.composite import Composite
+from crmsync_salesforce.events import ChangeEvents
 from crmsync_salesforce.facts import (
     API_VERSION,
     BUDGET,
@@ -63,8 +67,9 @@ class SalesforceConnector:
 
     capabilities = CAPABILITIES
 
-    def __init__(self, api: Api, margins: Margins, bulk: BulkRule, formula_refresh: timedelta | None) -> None:
+    def __init__(self, api: Api, margins: Margins, bulk: BulkRule, formula_refresh: timedelta | None, auth: httpx.Auth) -> None:
         self._api = api
+        self._auth = auth
         self._shapes = Shapes(api)
         self._reader = Reader(api, self._shapes, margins, bulk)
         self._puller = Puller(api.client, self._shapes, self._reader, formula_refresh=formula_refresh)
@@ -96,6 +101,13 @@ class SalesforceConnector:
         self._api.start()
         return self._reader.by_ids(object, ids, fields)
 
+    def events(self, client: ApiClient, objects: Sequence[str]) -> EventSource:
+        """See `connect.hints.Broadcasting`. It signs in with the token of polling: a second login would rotate the refresh token
+        away under the first."""
+        client.use_auth(self._auth)
+        client.use_classifier(classify)
+        return ChangeEvents(self._api, client, objects)
+
     def provision(self, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:
         self._api.start()
         return tuple(self._provisioner.provision(needs, apply=apply))
@@ -103,7 +115,8 @@ class SalesforceConnector:
 
 def make(settings: ConnectionSettings, client: ApiClient) -> SalesforceConnector:
     """A connector for one connection. Sends nothing. Raises StopConnector for options that cannot be."""
-    client.use_auth(make_auth(settings, client))
+    auth = make_auth(settings, client)
+    client.use_auth(auth)
     client.use_classifier(classify)
     version = str(settings.options.get("api_version", API_VERSION)).removeprefix("v")
     api = Api(client, hosts_of(settings), version=version, reserve_share=_number(settings, "reserve_share", 0.2, most=1.0))
@@ -117,7 +130,7 @@ def make(settings: ConnectionSettings, client: ApiClient) -> SalesforceConnector
         patience_seconds=_number(settings, "bulk_patience_seconds", BULK_PATIENCE_SECONDS),
     )
     hours = _number(settings, "formula_refresh_hours", FORMULA_REFRESH_HOURS)
-    return SalesforceConnector(api, margins, bulk, timedelta(hours=hours) if hours else None)
+    return SalesforceConnector(api, margins, bulk, timedelta(hours=hours) if hours else None, auth)
 
 
 def _number(settings: ConnectionSettings, option: str, default: float, most: float = 86_400) -> float:
@@ -135,4 +148,5 @@ connector = ConnectorPlugin(
     budget=BUDGET,
     auth_secrets=AUTH_SECRETS,
     options=OPTIONS,
+    broadcasts=True,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ from crmsync.sandbox.hubspot.values import Refused, canonical
 
 _ANY_OF = {"contacts": ("email", "firstname", "lastname"), "companies": ("name", "domain")}
 _MAX_MERGES = 250
+Tell = Callable[[str, ObjectType, int, Mapping[str, Any]], None]
+"""Told what happened to which record, in a webhook's words, and what its event says beside."""
 Claims = dict[tuple[str, str], str]
 """Unique values that drafts of one batch have claimed so far, with the text that names the claimant."""
 
@@ -56,6 +58,7 @@ class Objects:
         self._config = config
         self._next_id = config.first_id
         self._last_now = (clock.now(), iso(clock.now()))
+        self.tell: Tell = lambda *_: None
         self.associations = Associations()
         self.owners = Owners()
         self.pipelines = Pipelines()
@@ -237,6 +240,7 @@ class Objects:
         self.records[kind.name].add(record)
         self._settle(draft, record, {})
         self._announce(kind, record)
+        self.tell("creation", kind, record.id, {})
         for link in draft.links:
             current = self.records[link.to.name].current(link.to_id)
             self.associations.link(kind, record.id, link.to, current, link.kinds)
@@ -252,7 +256,12 @@ class Objects:
         record.write(Write(self.now(), source, values))
         self._settle(draft, record, former)
         self._announce(draft.kind, record)
+        self._tell_changes(draft.kind, record, draft.values)
         return record
+
+    def _tell_changes(self, kind: ObjectType, record: Record, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
+            self.tell("propertyChange", kind, record.id, {"propertyName": name, "propertyValue": value})
 
     def _settle(self, draft: Draft, record: Record, former: Mapping[str, str]) -> None:
         """Move the unique values over: the record's former ones are free again."""
@@ -275,6 +284,7 @@ class Objects:
             changed[kind.modified] = self.now()
         record.write(Write(self.now(), source, changed))
         self._announce(kind, record)
+        self._tell_changes(kind, record, {name: value for name, value in changed.items() if name != kind.modified})
 
     def _announce(self, kind: ObjectType, record: Record) -> None:
         now, lag = self._clock.now().timestamp(), self._config.search.lag_seconds
@@ -297,6 +307,7 @@ class Objects:
                 self.records[kind.name].release(name, value, record.id)
         self.records[kind.name].archive(record, self.now())
         self._announce(kind, record)
+        self.tell("deletion", kind, record.id, {})
         for type_name, other in self.associations.forget(kind, record.id):
             if type_name == "leads" and kind.name == "contacts":
                 self._drop_orphan_lead(other)
@@ -317,12 +328,14 @@ class Objects:
             self.records[kind.name].claim(name, value, record.id)
         self.records[kind.name].restore(record)
         self._announce(kind, record)
+        self.tell("restore", kind, record.id, {})
 
     def purge(self, kind: ObjectType, record: Record) -> None:
         """Delete for good; nothing lists the record any more."""
         if record.archived_at is None:
             self.archive(kind, record)
         self.records[kind.name].purge(record)
+        self.tell("privacyDeletion", kind, record.id, {})
 
     def merge(self, kind: ObjectType, primary: Record, other: Record, source: Source) -> Record:
         """Make one record of two. The result has a new id unless configured otherwise; both old ids lead to it.
@@ -348,6 +361,8 @@ class Objects:
                 self.associations.move(kind, record.id, result.id)
         self._claim_all(kind, result, (primary, other))
         self._announce(kind, result)
+        ids = {"primaryObjectId": primary.id, "mergedObjectIds": [other.id], "newObjectId": result.id}
+        self.tell("merge", kind, result.id, {**ids, "numberOfPropertiesMoved": len(other.values)})
         return result
 
     def _retire(self, kind: ObjectType, record: Record) -> None:

@@ -110,6 +110,8 @@ class Portal:
             number, other = self.objects.the(near, from_id).id, self.objects.the(far, to_id).id
             self.objects.associations.link(near, number, far, other)
             after_link(self.objects, near, number, far, other)
+            ends = {"fromObjectId": number, "fromObjectTypeId": near.type_id, "toObjectId": other, "toObjectTypeId": far.type_id}
+            self.objects.tell("associationChange", near, number, {**ends, "associationRemoved": False})
 
     def associated(self, from_type: str, from_id: str, to_type: str) -> list[str]:
         """Ids of the associated records, in the order they were associated."""

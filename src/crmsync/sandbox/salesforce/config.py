@@ -100,5 +100,9 @@ class OrgConfig:
     """For equal e-mail on Lead and Contact: `off`, `alert` (an API save passes with allowSave=true) or `block`."""
     misspells_duplicate_result: bool = False
     validation_rules: tuple[ValidationRule, ...] = ()
+    captured: tuple[str, ...] = ("Account", "Contact", "Lead", "Opportunity", "Task")
+    """Objects whose changes are told as events: five are free."""
+    event_hold_seconds: float = 2.0
+    """Real seconds that a request for events waits at most; the vendor's waits 110."""
     commit_skew: timedelta = timedelta(0)
     commit_skew_share: float = 0.0

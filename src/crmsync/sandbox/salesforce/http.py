@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote
 from starlette.types import Receive, Scope, Send
 
 from crmsync.sandbox.faults import HANDED_ON, FaultMiddleware, Faults, http_date
+from crmsync.sandbox.salesforce.api.cometd import Cometd
 from crmsync.sandbox.salesforce.api.service import Service
 from crmsync.sandbox.salesforce.api.wire import Answer, Request, refusal
 from crmsync.sandbox.salesforce.errors import OrgError
@@ -27,6 +28,7 @@ class Application:
 
     def __init__(self, org: Org, faults: Faults) -> None:
         self.service = Service(org)
+        self.cometd = Cometd(self.service, org.config.event_hold_seconds)
         self._clock = org.clock
         self._faulty = FaultMiddleware(self._serve, faults, dialect, org.clock.now)
         self._answers = 0
@@ -38,7 +40,10 @@ class Application:
         body = await _body(receive)
         try:
             request = _request(scope, body)
-            answer = self.service.answer(request, _base_url(scope, request))
+            if request.method == "POST" and request.segments[0] == "cometd":
+                answer = await self.cometd.answer(request)
+            else:
+                answer = self.service.answer(request, _base_url(scope, request))
             packed = answer.content_type == _CSV and "gzip" in request.headers.get("accept-encoding", "")
         except OrgError as refused:
             answer, packed = refusal(refused), False

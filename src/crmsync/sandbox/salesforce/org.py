@@ -13,6 +13,7 @@ from crmsync.sandbox.clock import VirtualClock
 from crmsync.sandbox.salesforce import custom_fields, editions, lifecycle, setup, writing
 from crmsync.sandbox.salesforce.access import ACCESS
 from crmsync.sandbox.salesforce.acting import Acting
+from crmsync.sandbox.salesforce.capture import Capture
 from crmsync.sandbox.salesforce.config import OrgConfig, Row
 from crmsync.sandbox.salesforce.errors import OrgError, not_found, not_supported
 from crmsync.sandbox.salesforce.ids import new_id, normal_id
@@ -50,6 +51,7 @@ class Org:
         self._spelling = {name.lower(): name for name in self.objects}
         self._by_prefix = {sobject.prefix: sobject.name for sobject in objects if sobject.prefix != _SHARED_PREFIX}
         self._blank = {name: _blank(sobject) for name, sobject in self.objects.items()}
+        self.capture = Capture(self.config.captured)
         self._counters: dict[str, int] = {}
         found = setup.found(self)
         self.id, self.admin_id, self.integration_id = found.org_id, found.admin_id, found.integration_id

@@ -25,6 +25,7 @@ def store(org: Org, sobject: SObject, row: Row, acting: Acting) -> None:
     table = org.tables[sobject.name]
     table.add(_sparse(row | {name: value for name, value in audit.items() if name in sobject.fields}))
     org.commit_late(table, row["Id"], None, acting)
+    org.capture.note(sobject.name, "CREATE", (row["Id"],), acting.user_id, org.clock.now())
 
 
 def change(org: Org, sobject: SObject, row: Row, acting: Acting) -> None:
@@ -35,11 +36,18 @@ def change(org: Org, sobject: SObject, row: Row, acting: Acting) -> None:
     before = table.rows[row["Id"]]
     table.replace(_sparse(row | {name: value for name, value in audit.items() if name in sobject.fields}))
     org.commit_late(table, row["Id"], before, acting)
+    org.capture.note(sobject.name, _kind(before, row), (row["Id"],), acting.user_id, org.clock.now())
 
 
 def change_silently(org: Org, sobject: SObject, row: Row) -> None:
     """Put a newer version of a row into its table without moving a stamp: as roll-ups and some re-parenting do."""
     org.tables[sobject.name].replace(_sparse(row))
+
+
+def _kind(before: Row, after: Row) -> str:
+    """How an event calls it. A save that is rolled back later has been told all the same."""
+    was, is_now = bool(before.get("IsDeleted")), bool(after.get("IsDeleted"))
+    return "UPDATE" if was == is_now else "DELETE" if is_now else "UNDELETE"
 
 
 def _sparse(row: Row) -> Row:
