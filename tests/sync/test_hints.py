@@ -18,6 +18,7 @@ from crmsync.connect.calls import CallRejected
 from crmsync.errors import RetryLater
 from crmsync.model.records import RawRecord
 from crmsync.store.hints import Hints
+from crmsync.sync.forget import forget, prepare_forgetting
 from crmsync.sync.pipeline import learn, run_cycle
 from crmsync.sync.workspace import Moment
 from crmsync.testing.fake_connector import FakeConnector
@@ -171,6 +172,19 @@ def test_what_is_gone_goes_and_what_never_was_leaves_no_trace(house: House) -> N
     assert record is not None
     assert record.is_deleted
     assert stored(house, "never") is None
+
+
+def test_a_hint_brings_nobody_back_who_was_forgotten(house: House) -> None:
+    id_ = house.contact("ma", "tanaka@acme.example")
+    house.cycle()
+    hint(house, id_)
+    house.clock.advance(timedelta(minutes=1))
+    forget(house.workspace, prepare_forgetting(house.workspace, "tanaka@acme.example", house.clock.now()), house.clock.now())
+    assert waiting(house) == set(), "the mark was theirs too"
+    hint(house, id_)
+    quick(house)
+    assert stored(house, id_) is None
+    assert waiting(house) == set()
 
 
 def test_no_more_is_read_at_once_than_a_quick_round_bears(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
