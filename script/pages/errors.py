@@ -29,6 +29,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     ),
     "auth": ("Secrets", "The connection stops, the others go on; exit code 1."),
     "connect": ("Between crmsync and a CRM", "The connection stops or waits, the others go on; exit code 1."),
+    "doctor": ("What doctor finds", "Exit code 1 where a finding is an error; warnings and what is well are told too."),
     "store": ("The database", "Exit code 1."),
     "plan": ("Applying a plan", "Nothing was written; exit code 1."),
     "cli": ("The command line", "Exit code 2 for what was typed, 1 for what was not found."),

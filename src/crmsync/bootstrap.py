@@ -190,7 +190,7 @@ def _connection(config: ConnectionConfig, read: Configuration) -> Connection:
     urls = {**plugin.base_urls, **config.base_urls}
     budget = tuple(BudgetRule(*rule) for rule in config.budget) if config.budget is not None else plugin.budget
     transport = Transport(ca_file=settings.ca_file, proxy=settings.proxy)
-    client = open_client(config.name, base_urls=urls, budget=budget, transport=transport)
+    client = open_client(config.name, base_urls=urls, budget=budget, transport=transport, reserve_share=config.reserve_share)
     connector = _connector(plugin, ConnectionSettings(config.name, urls, config.options, config.secret), client)
     wanted = config.objects or tuple(stream.object for stream in connector.capabilities.streams)
     return Connection(

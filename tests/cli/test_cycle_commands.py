@@ -23,7 +23,7 @@ def test_a_pull_brings_both_crms_and_writes_to_neither(story: Any) -> None:
 
 def test_a_pull_says_what_it_spent(story: Any) -> None:
     spent = sum(usage["calls"] for usage in story.pull.json["usage"].values())
-    assert spent == len([request for request in story.pull.requests if "/oauth" not in request.path]) > 0
+    assert spent == len(story.pull.requests) > 0, "calls for tokens are calls too"
 
 
 def test_a_plan_shows_changes_and_makes_none(story: Any) -> None:

@@ -91,6 +91,10 @@ def test_a_story_prints_what_is_documented(story: Any) -> None:
         check("explain", story.desk.here("explain", person, "--json").json)
 
 
+def test_doctor_prints_what_is_documented(desk: Any) -> None:
+    check("doctor", desk.here("doctor", "--json").json)
+
+
 def test_figures_and_gaps_print_what_is_documented(story: Any) -> None:
     check("figures", story.desk.here("figures", "--json").json)
     check("gaps", story.desk.type("gaps", "--config", str(story.desk.directory), "--json").json)

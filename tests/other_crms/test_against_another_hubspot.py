@@ -291,9 +291,8 @@ def test_a_missing_scope_costs_its_own_part_only(play: Play) -> None:
     handed_over_in(stage)
     stage.later(minutes=10)
     told = stage.says("run")
-    assert "hubspot does not show deals: " in told
-    assert "crm.objects.deals.read" in told
-    assert "hubspot does not show lists: " in told
+    assert "opportunities (deals) cannot be read (deals: MISSING_SCOPES: crm.objects.deals.read)" in told
+    assert "lists cannot be read (lists: MISSING_SCOPES: crm.lists.read)" in told
     assert "contacts" not in told
 
 

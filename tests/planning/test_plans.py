@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crmsync.model.changes import Change, FieldDiff, Refused
 from crmsync.model.records import RecordRef
-from crmsync.planning.plan import change_key, make_plan
+from crmsync.planning.plan import change_key, is_promised, make_plan
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -54,8 +54,15 @@ def test_a_plan_with_nothing_in_it_has_a_digest_as_well() -> None:
 
 def test_changes_of_one_connection_operation_and_object_stand_together() -> None:
     plan = make_plan(CHANGES, [], NOW)
-    groups = [(c.connection, c.operation, c.object) for c in plan.changes]
+    groups = [(c.connection, not is_promised(c), c.operation, c.object) for c in plan.changes]
     assert groups == sorted(groups)
+
+
+def test_what_an_sla_promises_goes_before_all_else_of_its_connection() -> None:
+    plan = make_plan(CHANGES, [], NOW)
+    for connection in {c.connection for c in plan.changes}:
+        promised = [is_promised(c) for c in plan.changes if c.connection == connection]
+        assert promised == sorted(promised, reverse=True)
 
 
 def test_a_record_is_diffed_once() -> None:

@@ -103,6 +103,9 @@ def team() -> Team:
 class _NoClient:
     """Fakes send nothing."""
 
+    def check_reserve(self, work: str) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

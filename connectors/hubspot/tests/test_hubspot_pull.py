@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from crmsync.connect.contract import Need, PullRequest
+from crmsync.connect.contract import UNREAD, Need, PullRequest
 from crmsync.errors import StopConnector
 from crmsync.sandbox.faults import FaultKind
 from crmsync.sandbox.hubspot.config import Limits, PortalConfig, Search
@@ -529,3 +529,64 @@ def test_many_threads_that_need_a_token_share_one_renewal(rig_of: Make) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda _: rig.hub.read("contacts", ["1"], ("email",)), range(6)))
     assert len(rig.calls("POST", "/token")) == 1
+
+
+def _without(*names: str) -> PortalConfig:
+    kept = tuple(s for s in PortalConfig().credentials.scopes if s not in names)
+    return replace(FREE, credentials=replace(FREE.credentials, scopes=kept))
+
+
+@pytest.mark.parametrize(
+    ("object", "scope"),
+    [
+        ("contacts", "crm.objects.contacts.read"),
+        ("companies", "crm.objects.companies.read"),
+        ("deals", "crm.objects.deals.read"),
+        ("deals", "crm.schemas.deals.read"),
+        ("tasks", "crm.objects.contacts.read"),
+        ("calls", "crm.objects.contacts.read"),
+        ("owners", "crm.objects.owners.read"),
+        ("pipelines", "crm.objects.deals.read"),
+        ("lists", "crm.lists.read"),
+        ("forms", "forms"),
+        ("form_submissions", "forms"),
+    ],
+)
+def test_a_pull_without_a_scope_says_which_stays_where_it_is_and_goes_on_when_it_is_granted(
+    rig_of: Make, object: str, scope: str
+) -> None:
+    rig = rig_of(config=_without(scope))
+    before = {"since": "2026-11-01T00:00:00.000Z"} if object == "form_submissions" else None
+    (page,) = rig.pull(object, before).pages
+    assert (page.records, page.cursor) == ((), before or {})
+    (told,) = page.notices
+    assert (told.code, told.stands, told.params["object"]) == (UNREAD, True, object)
+    assert scope in told.params["why"]
+    rig.portal.tokens.grant(rig.portal.config.credentials.private_app_token, PortalConfig().credentials.scopes)
+    assert [notice for page in rig.pull(object).pages for notice in page.notices] == []
+
+
+def test_single_views_that_a_plan_does_not_give_are_named_as_long_as_it_is_so(rig_of: Make) -> None:
+    rig = rig_of(config=FREE)
+    contact = rig.portal.create("contacts", {"email": "a@example.com"})
+    rig.portal.view_page(contact, "https://example.com/pricing")
+    rig.advance(minutes=10)
+    codes = [notice.code for page in rig.pull("page_views").pages for notice in page.notices]
+    assert codes == ["connect.views_by_analytics"]
+
+
+@pytest.mark.parametrize("object", ["contacts", "deals", "owners", "form_submissions", "page_views"])
+def test_an_address_where_nothing_is_found_is_an_error_and_no_empty_portal(rig_of: Make, object: str) -> None:
+    rig = rig_of(is_dated=False)
+    rig.client.base_urls["api"] += "/elsewhere"
+    with pytest.raises(StopConnector) as stopped:
+        rig.pull(object)
+    assert stopped.value.code == "connect.base_url_wrong"
+    with pytest.raises(StopConnector):
+        rig.hub.describe([object])
+
+
+def test_an_object_that_a_portal_does_not_have_is_no_wrong_address(rig: Any) -> None:
+    rig.fault(FaultKind.ANSWER, "/deals|/0-3", status=404, body=b'{"status":"error","message":"resource not found"}')
+    told = [notice for page in rig.pull("deals").pages for notice in page.notices]
+    assert [notice.code for notice in told] == [UNREAD]

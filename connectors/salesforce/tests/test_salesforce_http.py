@@ -33,7 +33,7 @@ from salesforce_script import (
     settings,
 )
 
-from crmsync.connect.contract import Need, Page, PullRequest, PushBatch
+from crmsync.connect.contract import UNREAD, Need, PullRequest, PushBatch
 from crmsync.errors import RetryLater, StopConnector
 from crmsync.model.changes import Change, FieldDiff, Receipt
 from crmsync_salesforce import connector as plugin
@@ -128,7 +128,7 @@ def test_a_version_that_the_org_does_not_speak_is_told_at_the_start(org: Org) ->
 
 
 def test_options_that_cannot_be_are_refused() -> None:
-    for options in ({"lag_seconds": -1}, {"overlap_seconds": "x"}, {"reserve_share": 2}, {"auth": "password"}):
+    for options in ({"lag_seconds": -1}, {"overlap_seconds": "x"}, {"bulk_query_from": -1}, {"auth": "password"}):
         with pytest.raises(StopConnector, match="option_wrong"):
             made(**options)
 
@@ -249,10 +249,9 @@ def test_a_hidden_object_is_unreadable_with_the_reason_and_pulls_nothing(org: Or
     schema = crm.describe(["Event"])["Event"]
     assert not schema.readable
     assert "NOT_FOUND" in schema.why_not
-    assert pull(crm, None, object="Event") == [Page((), {})]
-    (told,) = pull(crm, {"since": "x"}, object="Event")
-    assert [notice.code for notice in told.notices] == ["connect.object_vanished"]
-    assert pull(crm, told.cursor, object="Event") == [Page((), {"since": "x", "hidden": True})]
+    (page,) = pull(crm, {"since": "x"}, object="Event")
+    assert (page.records, page.cursor) == ((), {"since": "x"})
+    assert [(notice.code, notice.stands) for notice in page.notices] == [(UNREAD, True)]
 
 
 def test_reading_stops_below_the_reserve_and_writing_goes_on(org: Org) -> None:
@@ -263,6 +262,15 @@ def test_reading_stops_below_the_reserve_and_writing_goes_on(org: Org) -> None:
     with pytest.raises(StopConnector, match="reserve_reached"):
         pull(crm)
     assert crm.read("Lead", ["00Q1"], []) == {}
+
+
+def test_reading_goes_on_as_soon_as_the_org_has_calls_again(org: Org) -> None:
+    spent, fresh = ({"Sforce-Limit-Info": f"api-usage={n}/15000"} for n in (14_000, 100))
+    org.queries(lambda request: httpx.Response(200, json={"done": True, "records": []}, headers=spent))
+    crm = made(lag_seconds=0)
+    pull(crm)
+    org.router.get(f"{DATA}/limits/").respond(json={}, headers=fresh)
+    assert len(pull(crm)) == 1
 
 
 def test_paths_over_a_relationship_are_offered_when_both_ends_are_described(org: Org) -> None:

@@ -116,7 +116,7 @@ def test_an_object_that_is_hidden_on_the_way_costs_its_own_stream_and_goes_on_wh
     crm = made()
     pages = pull(crm)
     assert ids(pages) == [1]
-    assert [notice.code for page in pages for notice in page.notices] == ["connect.object_vanished"]
+    assert [notice.code for page in pages for notice in page.notices] == ["connect.unread"]
     org.describe("Lead", "Id", "SystemModstamp", "IsDeleted", "MasterRecordId", "Email")
     again = made()
     assert ids(pull(again, pages[-1].cursor)) == [2]

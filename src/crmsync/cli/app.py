@@ -264,6 +264,20 @@ def provision(
 
 
 @app.command()
+def doctor(
+    connection: Annotated[Optional[str], typer.Argument(help="Only this connection.", show_default="all")] = None,  # noqa: UP045
+    config: Config = Path(),
+    now: Now = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Say what each connection can do and cannot, and the remedy: credentials, permissions, limits, versions. Writes to no CRM."""
+    from crmsync.cli.commands.doctor import execute
+
+    raise typer.Exit(execute(Asked(config, now, json, language), connection))
+
+
+@app.command()
 def demo(
     days: Annotated[int, typer.Option(help="Virtual days to play.", min=1, max=120)] = 28,
     people: Annotated[int, typer.Option(help="People in the sandbox at the start.", min=20, max=5000)] = 300,

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from crmsync.messages import Language, name_of, say
+from crmsync.messages import LANGUAGES, Language, name_of, say
 from crmsync.model.changes import Change, Plan
 from crmsync.sync.facts import active_reps
+from crmsync.sync.notices import Told
 from crmsync.sync.pipeline import Cycle
 from crmsync.sync.pull import Failure, Pulled
 from crmsync.sync.workspace import Workspace
@@ -56,6 +57,7 @@ def pulled_json(pulled: Pulled, workspace: Workspace) -> dict[str, Any]:
             c.name: {"calls": c.client.usage.calls, "retries": c.client.usage.retries, "left": dict(c.client.usage.left)}
             for c in workspace.connections
         },
+        "notices": [notice_json(told) for told in pulled.notices],
         "failures": [failure_json(failure) for failure in pulled.failures],
     }
 
@@ -97,7 +99,7 @@ def plan_json_changes(plan: Plan) -> list[dict[str, Any]]:
     return [change_json(change) for change in plan.changes]
 
 
-def plan_json(plan: Plan, workspace: Workspace, stopped: Iterable[Failure] = ()) -> dict[str, Any]:
+def plan_json(plan: Plan, workspace: Workspace, pulled: Pulled) -> dict[str, Any]:
     return {
         "digest": plan.digest,
         "now": plan.now,
@@ -108,7 +110,8 @@ def plan_json(plan: Plan, workspace: Workspace, stopped: Iterable[Failure] = ())
         "missing_fields": missing_json(workspace),
         "unread": unread_json(workspace),
         "idle_reps": idle_reps(workspace),
-        "failures": [failure_json(failure) for failure in stopped],
+        "notices": [notice_json(told) for told in pulled.notices],
+        "failures": [failure_json(failure) for failure in pulled.failures],
     }
 
 
@@ -173,6 +176,27 @@ def failures(stopped: Iterable[Failure], language: Language) -> None:
         sys.stderr.write(say("cli.stopped", language, connection=failure.connection, reason=reason) + "\n")
 
 
+def notice_json(told: Told) -> dict[str, Any]:
+    return {
+        "connection": told.connection,
+        "object": told.object,
+        "code": told.code,
+        "params": told.params,
+        "is_news": told.is_news,
+        **{language: notice_text(told, language) for language in LANGUAGES},
+    }
+
+
+def notice_text(told: Told, language: Language) -> str:
+    return say(told.code, language, **{"feature": name_of("feature", told.object, language), **told.params})
+
+
+def notices(told: Iterable[Told], language: Language) -> None:
+    """What connectors told, on standard error, each once: a command that is run by hand tells what still stands, too."""
+    for one in told:
+        sys.stderr.write(notice_text(one, language) + "\n")
+
+
 def missing_json(workspace: Workspace) -> list[dict[str, Any]]:
     """What the mappings write to and the CRMs do not have, by connection and object."""
     return [
@@ -203,11 +227,9 @@ def idle_reps(workspace: Workspace) -> list[str]:
 
 
 def missing_fields(workspace: Workspace, language: Language) -> None:
-    """A CRM that was never set up for crmsync, or shows us less than all, works with less in it: one line per object, on
-    standard error; and one with the reps whom no CRM knows."""
+    """A CRM that was never set up for crmsync works with less in it: one line per object, on standard error; and one with the
+    reps whom no CRM knows."""
     for found in missing_json(workspace):
         sys.stderr.write(say("cli.missing_fields", language, **{**found, "fields": ", ".join(found["fields"])}) + "\n")
-    for found in unread_json(workspace):
-        sys.stderr.write(say("cli.unread", language, **found) + "\n")
     if idle := idle_reps(workspace):
         sys.stderr.write(say("cli.idle_reps", language, reps=", ".join(idle)) + "\n")

@@ -82,6 +82,7 @@ class ConnectionFile(FileModel):
     options: dict[str, Any] = Field(default_factory=dict)
     objects: list[str] | None = None
     budget: list[BudgetFile] | None = None
+    reserve_share: float = Field(default=0.2, ge=0, le=1)
     schedule: ScheduleFile = ScheduleFile()
     webhooks: WebhooksFile | None = None
     change_events: ChangeEventsFile | None = None
@@ -161,6 +162,7 @@ class ConnectionConfig:
     options: Mapping[str, Any]
     objects: tuple[str, ...] | None
     budget: tuple[tuple[str, int, float], ...] | None
+    reserve_share: float
     every_minutes: int
     jitter_seconds: int
     country: str
@@ -276,6 +278,7 @@ def _connection(
         options=entry.options,
         objects=tuple(entry.objects) if entry.objects is not None else None,
         budget=tuple((b.lane, b.calls, b.seconds) for b in entry.budget) if entry.budget is not None else None,
+        reserve_share=entry.reserve_share,
         every_minutes=entry.schedule.every_minutes,
         jitter_seconds=entry.schedule.jitter_seconds,
         country=entry.country,

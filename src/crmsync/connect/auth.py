@@ -18,6 +18,10 @@ from crmsync.connect.calls import Verdict, shown
 
 Flow = Generator[httpx.Request, httpx.Response, None]
 
+# Under this name a request carries the lane that it is counted in; a call for a token has one of its own.
+LANE = "crmsync.lane"
+TOKEN_LANE = "auth"  # noqa: S105 - a lane's name
+
 
 class TokenRefused(Exception):
     """The token endpoint gave no token; the request that needed one was not sent. Never leaves the kit: the client turns the
@@ -123,7 +127,8 @@ class TokenFlow(httpx.Auth):
             if self._token is not None and self._token is not dead:
                 return self._token  # another thread was faster
             ask = self._ask()
-            ask.extensions = {**request.extensions, **ask.extensions}  # carries the timeouts: without them httpx waits for ever
+            # With the request's own timeouts: without any, httpx waits for ever.
+            ask.extensions = {**request.extensions, **ask.extensions, LANE: TOKEN_LANE}
             response = yield ask
             response.read()
             token = self._token_of(response)

@@ -18,6 +18,7 @@ from crmsync.connect.breaker import Breaker, BreakerPolicy
 from crmsync.connect.budget import Budget
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import BudgetRule
+from crmsync.connect.reserve import RESERVE_SHARE
 from crmsync.connect.retry import RetryPolicy
 from crmsync.errors import FixConfig, Problem
 
@@ -47,19 +48,22 @@ def open_client(
     pause: Callable[[float], None] = time.sleep,
     draw: Callable[[float, float], float] = random.uniform,
     clock: Callable[[], float] = time.monotonic,
+    reserve_share: float = RESERVE_SHARE,
 ) -> ApiClient:
     """The client of connection `name`. Nothing is sent yet. Raises FixConfig for a CA file that cannot be used."""
-    how = transport or Transport()
+    how, rules = transport or Transport(), tuple(budget)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, whose queries may hold personal data
     return ApiClient(
         name,
         _http(how),
         base_urls=base_urls,
-        budget=Budget(name, budget, patience_seconds=how.retry.patience_seconds, pause=pause),
+        budget=Budget(name, rules, patience_seconds=how.retry.patience_seconds, pause=pause),
         breaker=Breaker(name, clock, how.breaker),
         policy=how.retry,
         pause=pause,
         draw=draw,
+        reserve_share=reserve_share,
+        budget_rules=rules,
     )
 
 

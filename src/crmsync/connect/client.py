@@ -7,7 +7,7 @@ import random
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,10 +19,11 @@ import structlog
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_never
 
 from crmsync.connect.answers import classify_answer, classify_failure, http_date, json_of
-from crmsync.connect.auth import TokenRefused
+from crmsync.connect.auth import LANE, TokenRefused
 from crmsync.connect.breaker import Breaker
 from crmsync.connect.budget import Budget
 from crmsync.connect.calls import AnswerLost, Call, CallRejected, Verdict, shown
+from crmsync.connect.reserve import RESERVE_SHARE, Allowance, ReserveReached, Work, is_reached
 from crmsync.connect.retry import GiveUp, RetryPolicy, Wait, decide_retry
 from crmsync.errors import RetryLater, StopConnector
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import requests
 
     from crmsync.connect.bridges import Pool
+    from crmsync.connect.contract import BudgetRule
 
 __all__ = ["ApiClient", "Call", "Download", "Usage", "Verdict"]
 
@@ -38,13 +40,21 @@ _log = structlog.get_logger("crmsync.connect")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a connection has spent since it was opened. `left` is what the vendor last said remains, by lane."""
+    """What a connection has spent since it was opened: every request that was sent, those for a token (lane "auth") and their
+    repetitions included. `left` is what the vendor last said remains, `limits` what it allows in all, by lane."""
 
     calls: int = 0
     retries: int = 0
     by_lane: Mapping[str, int] = field(default_factory=dict)
     left: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
     waited_seconds: float = 0.0
+
+    @property
+    def day(self) -> Allowance | None:
+        """The account's day of calls; None where the vendor has not told it."""
+        left, limit = self.left.get("daily"), self.limits.get("daily")
+        return None if left is None or limit is None else Allowance(left, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +92,15 @@ class ApiClient:
         policy: RetryPolicy | None = None,
         pause: Callable[[float], None] = time.sleep,
         draw: Callable[[float, float], float] = random.uniform,
+        reserve_share: float = RESERVE_SHARE,
+        budget_rules: Sequence[BudgetRule] = (),
     ) -> None:
+        """`reserve_share` of the account's day is left to others; `budget_rules` are those that `budget` was made of, for whoever
+        asks."""
         self.name = name
         self.base_urls = dict(base_urls)
+        self.reserve_share = reserve_share
+        self.budget_rules = tuple(budget_rules)
         self.policy = policy or RetryPolicy()
         self._http = http
         self._budget = budget
@@ -99,6 +115,7 @@ class ApiClient:
         self._seen_at = 0.0
         self._lock = threading.Lock()
         self._usage = Usage()
+        http.event_hooks["request"].append(self._sent)
         http.event_hooks["response"].append(self._seen)
 
     def use_auth(self, auth: httpx.Auth) -> None:
@@ -168,11 +185,19 @@ class ApiClient:
     def usage(self) -> Usage:
         return self._usage
 
-    def note_left(self, lane: str, left: int) -> None:
-        """Record what the vendor says remains in a lane."""
+    def note_left(self, lane: str, left: int, limit: int | None = None) -> None:
+        """Record what the vendor says remains in a lane, and what it allows in all where it says so. "daily" is the account's
+        day: the reserve is a share of it."""
         with self._lock:
             old = self._usage
-            self._usage = Usage(old.calls, old.retries, old.by_lane, {**old.left, lane: left}, old.waited_seconds)
+            limits = old.limits if limit is None else {**old.limits, lane: limit}
+            self._usage = replace(old, left={**old.left, lane: left}, limits=limits)
+
+    def check_reserve(self, work: Work) -> None:
+        """Raises ReserveReached where the account has too few calls left today for this kind of work."""
+        day = self._usage.day
+        if day is not None and is_reached(day, self.reserve_share, work):
+            raise ReserveReached("connect.reserve_reached", connection=self.name, left=day.left, limit=day.limit)
 
     def requests_session(self, shape: Callable[[Call], Call] = lambda call: call) -> requests.Session:
         """A requests session whose traffic is this client's. `shape` may change each call (host, lane, repeatable)."""
@@ -216,7 +241,9 @@ class ApiClient:
     def _attempt(self, call: Call, read: Callable[[httpx.Response], Any], number: int, *, is_streamed: bool) -> _Outcome:
         self._breaker.check()
         waited = self._budget.take(call.lane)
-        self._count(call.lane, is_retry=number > 1, waited_seconds=waited)
+        with self._lock:
+            old = self._usage
+            self._usage = replace(old, retries=old.retries + (number > 1), waited_seconds=old.waited_seconds + waited)
         met = self._exchange(self._build(call), None if call.is_anonymous else self._auth, read, is_streamed=is_streamed)
         self._tell_breaker(met.verdict, met.response)
         outcome = replace(met, next=decide_retry(met.verdict, number, call, self.policy))
@@ -258,7 +285,8 @@ class ApiClient:
             headers.setdefault("Content-Type", "application/json")
         url = call.url if "://" in call.url else self.base_urls["api"].rstrip("/") + call.url
         params: Any = call.params
-        return self._http.build_request(call.method, url, params=params, content=content, headers=headers)
+        lane = {LANE: call.lane}
+        return self._http.build_request(call.method, url, params=params, content=content, headers=headers, extensions=lane)
 
     def _tell_breaker(self, verdict: Verdict, response: httpx.Response | None) -> None:
         if verdict.kind == "auth":
@@ -301,11 +329,13 @@ class ApiClient:
             again=isinstance(outcome.next, Wait),
         )
 
-    def _count(self, lane: str, *, is_retry: bool, waited_seconds: float) -> None:
+    def _sent(self, request: httpx.Request) -> None:
+        """Count what leaves, whoever sends it: the auth flow asks for tokens, and repeats what met a dead one."""
+        lane = str(request.extensions[LANE])
         with self._lock:
             old = self._usage
             by_lane = {**old.by_lane, lane: old.by_lane.get(lane, 0) + 1}
-            self._usage = Usage(old.calls + 1, old.retries + is_retry, by_lane, old.left, old.waited_seconds + waited_seconds)
+            self._usage = replace(old, calls=old.calls + 1, by_lane=by_lane)
 
     def _seen(self, response: httpx.Response) -> None:
         stamp = http_date(response.headers.get("Date", ""))

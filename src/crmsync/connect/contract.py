@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from crmsync.model.changes import Cause, Change, Receipt
 from crmsync.model.records import ObjectSchema, RawRecord
@@ -61,20 +61,33 @@ class PullRequest:
     known: Callable[[str], Iterable[str]] = lambda _object: ()
 
 
+# The code of the notice that an object cannot be read. Where it is one of people, the run is no whole one.
+UNREAD = "connect.unread"
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that an admin should know and that stops nothing: message code and its parameters."""
+    """Something that an admin should know and that stops nothing: message code and its parameters. One that `stands` is given
+    with every pull as long as it holds, and told when it is new; any other is told each time it is given."""
 
     code: str
     params: Mapping[str, Any]
+    stands: bool = False
+
+
+def unread(object: str, why: str) -> Notice:
+    """The notice that this object cannot be read; `why` is the CRM's own reason, such as the scope that is missing. It belongs
+    on the page that leaves the cursor alone: only what this object feeds rests."""
+    return Notice(UNREAD, {"object": object, "why": why}, stands=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some records and the cursor that is true once they are stored: both are committed in one transaction.
     `expected` is the vendor's own count of the whole answer, where it gives one (for progress and reconciliation).
-    `notices` are told once: the cursor remembers them. `fields` are what was asked for of each record, where the connector can say
-    so: a field that was asked for before and could not be this time keeps its stored value, for nobody has cleared it."""
+    Of `notices`, those that do not stand are given once: the cursor remembers them. `fields` are what was asked for of each record,
+    where the connector can say so: a field that was asked for before and could not be this time keeps its stored value, for nobody
+    has cleared it."""
 
     records: tuple[RawRecord, ...]
     cursor: Mapping[str, Any]
@@ -140,6 +153,67 @@ class Connector(Protocol):
 
     def provision(self, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:
         """Compare the wanted fields with the CRM's; with `apply`, create what is missing. Never deletes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a configuration does with one object: the vendor's names of the fields it reads, and of those it writes."""
+
+    object: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...] = ()
+
+
+FindingState = Literal["ok", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a look at one side of a connection gave. `check` names the side, a word of `check` in the message catalogue
+    ("credentials", "permissions", …); the message says what is so and, where it is not ok, the remedy: the very scope,
+    permission or button to ask for. crmsync adds `connection` to the parameters."""
+
+    check: str
+    state: FindingState
+    code: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one object costs in calls, as the vendor counts them.
+
+    `each_cycle`      although nothing changed, and one more for every stored record of the object `for_each`, where that is set
+    `per_changed`     for each record that changed, its associations included
+    `per_written`     for each record that we write
+    `per_record`      for each record of a whole reading, which comes every `whole_every_days` (None: the first time only)
+    `each_day`        apart from all this"""
+
+    object: str
+    each_cycle: float = 1.0
+    for_each: str = ""
+    per_changed: float = 0.0
+    per_written: float = 0.0
+    per_record: float = 0.0
+    whole_every_days: float | None = None
+    each_day: float = 0.0
+
+
+@runtime_checkable
+class Diagnosing(Protocol):
+    """What a connector may do beside the verbs, for `crmsync doctor`; what the verbs tell of any CRM is asked without it."""
+
+    def diagnose(self, uses: Sequence[Use]) -> Iterator[Finding]:
+        """Look at credentials, permissions, limits and versions. Writes nothing. What cannot be asked is no finding; an error that
+        is raised ends the look with its own message."""
+
+
+@runtime_checkable
+class Costed(Protocol):
+    """What a connector may say of its calls, so that they can be forecast."""
+
+    def costs(self, uses: Sequence[Use]) -> Sequence[Cost]:
+        """One per object that is pulled or written. Nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,21 @@ from crmsync.model.changes import Change, Plan, Refused
 
 
 def make_plan(changes: Iterable[Change], refused: Iterable[Refused], now: datetime) -> Plan:
-    """Sort and sign. Raises ValueError for two changes of one record: it is diffed once, and a CRM refuses the same id twice."""
-    ordered = sorted(_once_each(changes), key=lambda c: (c.connection, c.operation, c.object, c.record_id or c.key_value or ""))
+    """Sort and sign; what is promised goes first, should the calls of the day run out. Raises ValueError for two changes of one
+    record: it is diffed once, and a CRM refuses the same id twice."""
+    ordered = sorted(_once_each(changes), key=_place)
     kept = sorted(set(refused), key=lambda r: (r.ref, r.field, str(r.desired)))
     return Plan(digest=digest(ordered), now=now, changes=tuple(ordered), refused=tuple(kept))
+
+
+def is_promised(change: Change) -> bool:
+    """Whether somebody waits for this change by an SLA: all that is done with its task."""
+    return change.key_value is not None
+
+
+def _place(change: Change) -> tuple[Any, ...]:
+    record = change.record_id or change.key_value or ""
+    return change.connection, not is_promised(change), change.operation, change.object, record
 
 
 def digest(changes: Iterable[Change]) -> str:

@@ -119,6 +119,12 @@ class Staging:
         search index lags behind its writes."""
         _store_versions(db, connection, records, learnt_at, is_ours=True)
 
+    def counts(self, connection: str) -> dict[str, int]:
+        """How many records are stored of each object, those included that were deleted since: they are told by the key alone."""
+        query = select(_LATEST.c.object, func.count()).where(_LATEST.c.connection == connection).group_by(_LATEST.c.object)
+        with self._engine.connect() as db:
+            return {str(object_): int(count) for object_, count in db.execute(query)}
+
     def known_ids(self, connection: str, object_: str) -> list[str]:
         """Ids of the live records of an object, in order."""
         query = (

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import SQLModel, create_engine
 
@@ -46,8 +47,16 @@ class Store:
 
     @classmethod
     def open(cls, url: str) -> Store:
-        """Open, and create the tables where there are none. Raises StopConnector when the database was made by a crmsync
-        whose tables differ."""
+        """Open, and create the tables where there are none. Raises StopConnector when the database cannot be opened or written, and
+        when it was made by a crmsync whose tables differ."""
+        try:
+            return cls._opened(url)
+        except (OSError, OperationalError) as error:
+            reason = error.orig if isinstance(error, OperationalError) else error.strerror
+            raise StopConnector("store.unreachable", where=make_url(url).render_as_string(), detail=str(reason)) from error
+
+    @classmethod
+    def _opened(cls, url: str) -> Store:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from crmsync.connect.contract import PushBatch
 from crmsync.errors import CrmsyncError
 from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import RawRecord, RecordRef
+from crmsync.planning.plan import is_promised
 from crmsync.sync.ahead import one_ahead, runs_of
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.pull import Failure
@@ -49,6 +50,7 @@ def apply(workspace: Workspace, run_id: str, now: datetime, progress: Progress, 
         sender = _Sender(workspace, workspace.connection(name), run_id, now, progress)
         try:
             for batch in _batches(mine):
+                sender.connection.client.check_reserve("promised" if is_promised(batch.changes[0]) else "writing")
                 sender.send(batch)
         except CrmsyncError as error:
             failures.append(Failure.of(name, error))
@@ -57,8 +59,8 @@ def apply(workspace: Workspace, run_id: str, now: datetime, progress: Progress, 
 
 
 def _batches(changes: Iterable[Change]) -> Iterator[PushBatch]:
-    """One object and one operation each; how many go into one call is the connector's affair."""
-    for (_, object_), mine in groupby(changes, key=lambda c: (c.operation, c.object)):
+    """One object and one operation each, what is promised apart; how many go into one call is the connector's affair."""
+    for (_, _, object_), mine in groupby(changes, key=lambda c: (is_promised(c), c.operation, c.object)):
         yield PushBatch(object_, tuple(mine))
 
 

@@ -32,8 +32,8 @@ class Cycle:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every connection took part to the end."""
-        return not (self.pulled.failures or self.applied.failures or self.prepared.unreachable)
+        """Whether every connection took part to the end, with its people."""
+        return self.pulled.is_complete and not (self.applied.failures or self.prepared.unreachable)
 
 
 def learn(
@@ -87,7 +87,7 @@ def run_cycle(
     nothing is read but what a CRM said to have changed, and objects look as they did when last asked."""
     rest = resting(workspace, moment)
     pulled = learn(workspace, moment, progress, only, describing=rest is None, hinted_only=hinted_only)
-    if rest is not None and not pulled.failures and is_undisturbed(workspace, rest):
+    if rest is not None and pulled.is_complete and is_undisturbed(workspace, rest):
         run_id, nothing = rested(workspace, rest, moment)
         return Cycle(run_id, pulled, nothing)
     return send(workspace, prepare(workspace, moment, describing=rest is not None and not hinted_only), pulled, moment, progress)

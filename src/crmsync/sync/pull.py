@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
 
-from crmsync.connect.contract import PullRequest, Stream
+from crmsync.connect.contract import Notice, PullRequest, Stream
+from crmsync.connect.reserve import ReserveReached
 from crmsync.errors import CrmsyncError
 from crmsync.store import Store
 from crmsync.store.staging import Staged
@@ -16,8 +17,10 @@ from crmsync.sync.ahead import one_ahead
 from crmsync.sync.carry_over import CarryOver
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.follower import Follower, NoFollower
+from crmsync.sync.forecasts import outlook, outlook_finding, records_of
 from crmsync.sync.gate import Gate
 from crmsync.sync.hinted import read_hinted
+from crmsync.sync.notices import Told, keep
 from crmsync.sync.workspace import Connection, Progress, Workspace
 
 _log = structlog.get_logger("crmsync.sync.pull")
@@ -39,27 +42,37 @@ class PulledStream:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A connection that stopped: message code and parameters of the error."""
+    """A connection that stopped: message code and parameters of the error. One that `rests` has reached the reserve of the
+    account's calls: what is more pressing goes on."""
 
     connection: str
     code: str
     params: dict[str, object]
+    rests: bool = False
 
     @classmethod
     def of(cls, connection: str, error: CrmsyncError) -> Failure:
-        return cls(connection, error.code, dict(error.params))
+        return cls(connection, error.code, dict(error.params), isinstance(error, ReserveReached))
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a pull brought, and which connections stopped. One stopped connection never costs the others theirs."""
+    """What a pull brought, what connectors told, and which connections stopped. One stopped connection never costs the others
+    theirs."""
 
     streams: tuple[PulledStream, ...]
     failures: tuple[Failure, ...]
+    notices: tuple[Told, ...] = ()
 
     @property
     def failed(self) -> frozenset[str]:
-        return frozenset(f.connection for f in self.failures)
+        """The connections to which nothing is sent: what they hold is not known. One that only rests is no such."""
+        return frozenset(f.connection for f in self.failures if not f.rests)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every connection was read to the end, people at least."""
+        return not self.failures and not any(told.is_grave for told in self.notices)
 
     def with_failures(self, more: tuple[Failure, ...]) -> Pulled:
         return replace(self, failures=self.failures + more)
@@ -89,16 +102,29 @@ def pull(
             read_hinted(workspace, connection, now, pulling.follower)
             if not hinted_only:
                 streams.extend(_pull_stream(pulling, connection, stream) for stream in _in_order(connection))
+                is_more = any(stream.new for stream in streams if stream.connection == connection.name)
+                pulling.told.extend(_outlook(workspace.store, connection, is_more=is_more))
         except CrmsyncError as error:
             failures.append(Failure.of(connection.name, error))
             _log.warning("connection_stopped", connection=connection.name, code=error.code)
-    return Pulled(tuple(streams), tuple(failures))
+    return Pulled(tuple(streams), tuple(failures), tuple(pulling.told))
 
 
-def describe(connection: Connection, *, again: bool = False) -> None:
+def _outlook(store: Store, connection: Connection, *, is_more: bool) -> Iterator[Told]:
+    """That our cycles need more calls than we may make, each time: it is for the schedule's sake."""
+    view = outlook(connection, lambda: records_of(store, connection.name, counted_anew=is_more))
+    if view is not None and view.is_over:
+        finding = outlook_finding(view)
+        yield Told(connection.name, "", finding.code, {**finding.params, "connection": connection.name})
+
+
+def describe(connection: Connection, *, again: bool = False, everything: bool = False) -> None:
     """Ask the CRM what the objects that we write look like now. Each cycle that decides asks `again`: a field that an admin adds
     or hides while we run is used, or rests, from then on. What we only read is asked for once, to say what the CRM does not show
-    us. What was last said stays where the CRM does not answer."""
+    us. What was last said stays where the CRM does not answer. `everything` asks for all there is."""
+    if everything:
+        connection.schemas.update(connection.connector.describe(connection.objects))
+        return
     written = {object_ for object_, mapping in connection.mappings.items() if mapping.writes}
     wanted = [o for o in connection.objects if o in written or (again and o not in connection.schemas)]
     if wanted and (again or not connection.schemas):
@@ -119,30 +145,39 @@ def _in_order(connection: Connection) -> Iterable[Stream]:
 
 @dataclass(frozen=True, slots=True)
 class _Pulling:
-    """One pull under way."""
+    """One pull under way, and what it was told so far."""
 
     workspace: Workspace
     now: datetime
     progress: Progress
     follower: Follower
     gate: Gate
+    told: list[Told] = field(default_factory=list)
 
 
 def _pull_stream(pulling: _Pulling, connection: Connection, stream: Stream) -> PulledStream:
     progress, name, object_ = pulling.progress, connection.name, stream.object
+    store, notices, is_whole = pulling.workspace.store, list[Notice](), False
     total = PulledStream(name, object_)
     progress.started("pull", name, object_, None)
-    for request in _requests(pulling.workspace.store, connection, object_):
-        total = _pull_request(pulling, connection, stream, request, total)
+    try:
+        for request in _requests(store, connection, object_):
+            total = _pull_request(pulling, connection, stream, request, total, notices)
+        is_whole = True
+    finally:
+        told = keep(store, connection, object_, notices, is_whole=is_whole)
+        for news in (one for one in told if one.is_news):
+            _log.warning("notice", connection=name, object=object_, code=news.code)
+        pulling.told.extend(told)
     pulling.follower.end(connection)
     progress.finished("pull", name, object_)
     return total
 
 
 def _pull_request(
-    pulling: _Pulling, connection: Connection, stream: Stream, request: PullRequest, total: PulledStream
+    pulling: _Pulling, connection: Connection, stream: Stream, request: PullRequest, total: PulledStream, notices: list[Notice]
 ) -> PulledStream:
-    """Stage every page of one request, and add what it brought."""
+    """Stage every page of one request, and add what it brought. After each, the account's other tools are thought of."""
     store, name, object_ = pulling.workspace.store, connection.name, stream.object
     is_from_scratch, carry_over = request.cursor is None, CarryOver(store, name, request)
     pages = connection.connector.pull(request)
@@ -157,7 +192,9 @@ def _pull_request(
             pulling.follower.staged(connection, staged.versions)
             pulling.progress.advanced("pull", name, object_, len(page.records))
             total = total.with_page(len(page.records), staged)
+            notices.extend(page.notices)
             sweep()
+            connection.client.check_reserve("reading")
     return total
 
 

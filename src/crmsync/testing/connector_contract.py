@@ -23,7 +23,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from crmsync.connect.contract import Connector, Need, Page, PullRequest, PushBatch
+from crmsync.connect.contract import UNREAD, Connector, Costed, Diagnosing, Need, Page, PullRequest, PushBatch, Use
+from crmsync.errors import StopConnector
+from crmsync.messages import LANGUAGES, catalogue, say
 from crmsync.model.changes import Change, FieldDiff, Receipt
 from crmsync.model.records import RawRecord
 
@@ -270,6 +272,43 @@ class ConnectorContract:
         shown = {record.id: record.modified_at for record in _records(rig.pull(cursor))}
         assert receipt.record_id == id_
         assert receipt.modified_at == shown[id_]
+
+    # ------------------------------------------------------------------------------------------------------- diagnosis
+
+    def test_what_a_connector_finds_can_be_told_and_changes_nothing(self, rig: ContractRig) -> None:
+        if not isinstance(rig.connector, Diagnosing):
+            return
+        id_ = rig.create("before")
+        rig.pass_time(60)
+        findings = list(rig.connector.diagnose((Use(rig.people, (rig.text,), (rig.text,)),)))
+        assert {finding.state for finding in findings} == {"ok"}, "nothing is wrong with a fresh rig"
+        for finding in findings:
+            assert f"check.{finding.check}" in catalogue(), "the side that was looked at has a name"
+            for language in LANGUAGES:
+                assert say(finding.code, language, feature="", connection="", **finding.params)
+        assert rig.text_of(id_) == "before"
+
+    def test_an_object_that_may_not_be_read_is_told_by_the_pull_and_its_cursor_stays(self, rig: ContractRig) -> None:
+        rig.create("somebody")
+        rig.pass_time(7200)
+        cursor = _cursor(rig.pull())
+        rig.hide(rig.people)
+        rig.connector.describe([rig.people])
+        try:
+            pages = list(rig.pull(cursor))
+        except StopConnector:
+            return  # a connector that knows no better stops as a whole: that is no empty CRM either
+        told = [notice for page in pages for notice in page.notices]
+        assert [(notice.code, notice.stands) for notice in told] == [(UNREAD, True)]
+        assert _records(iter(pages)) == []
+        assert pages[-1].cursor == cursor
+
+    def test_the_forecast_of_a_connector_is_about_the_objects_asked_for(self, rig: ContractRig) -> None:
+        if not isinstance(rig.connector, Costed):
+            return
+        costs = rig.connector.costs((Use(rig.people, (rig.text,), (rig.text,)),))
+        assert [cost.object for cost in costs] == [rig.people]
+        assert all(cost.each_cycle >= 1 for cost in costs), "nothing is learnt without asking"
 
     # ------------------------------------------------------------------------------------------------------- provision
 

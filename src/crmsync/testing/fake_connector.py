@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from crmsync.connect.contract import Capabilities, Need, Page, ProvisionStep, PullRequest, PushBatch
+from crmsync.connect.contract import Capabilities, Need, Page, ProvisionStep, PullRequest, PushBatch, unread
 from crmsync.errors import RetryLater, StopConnector
 from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import FieldInfo, ObjectSchema, RawRecord
@@ -146,6 +146,9 @@ class FakeConnector:
         self.crm.pulls.append(request.object)
         trouble = self.crm.trouble
         after = max(0, int((request.cursor or {}).get("number", 0)) - trouble.overlap)
+        if request.object in trouble.hidden:
+            yield Page((), dict(request.cursor or {}), notices=(unread(request.object, "hidden"),))
+            return
         through = after
         rows = self.crm._changes(request.object, after)  # noqa: SLF001 - one thing in two halves
         stale = [row for row in rows if (request.object, row.record.id) in trouble.stale and row.versions[1:]]

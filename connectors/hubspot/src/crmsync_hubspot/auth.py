@@ -15,6 +15,7 @@ import structlog
 
 from crmsync.connect.answers import json_of
 from crmsync.connect.auth import StaticBearer, Token, TokenFlow
+from crmsync.connect.calls import Call
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import ConnectionSettings
 from crmsync.connect.token_files import SavedRefresh, saved_refresh_of
@@ -38,6 +39,28 @@ def auth_of(settings: ConnectionSettings, client: ApiClient, paths: Paths) -> ht
         return StaticBearer(token)
     saved = saved_refresh_of(settings) if settings.options.get("refresh_token_file") else None
     return oauth_flow(settings.secret, client.base_urls["api"].rstrip("/") + paths.of("token"), client.time_now_or_none, saved)
+
+
+def introspection(settings: ConnectionSettings, auth: httpx.Auth, paths: Paths) -> Call:
+    """The call that asks what our token may do. It carries the token in its body, and no other credentials."""
+    if not isinstance(auth, TokenFlow):
+        body = {"tokenKey": settings.secret("token")}
+        return Call("POST", paths.of("token_info"), json=body, repeatable=True, is_lenient=True, is_anonymous=True)
+    form = {
+        "token": auth.token.value if auth.token else "",
+        "client_id": settings.secret("client_id"),
+        "client_secret": settings.secret("client_secret"),
+        "token_type_hint": "access_token",
+    }
+    return Call(
+        "POST",
+        paths.of("token") + "/introspect",
+        content=urlencode(form).encode(),
+        headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
+        repeatable=True,
+        is_lenient=True,
+        is_anonymous=True,
+    )
 
 
 def oauth_flow(secret: Secret, url: str, now: Callable[[], datetime | None], saved: SavedRefresh | None = None) -> TokenFlow:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from crmsync.connect.calls import Call, CallRejected
 from crmsync.model.records import ObjectSchema
-from crmsync_hubspot.faults import fault_of, missing_scopes
+from crmsync_hubspot.faults import fault_of
 from crmsync_hubspot.objects import OBJECTS
 from crmsync_hubspot.portal import Answer, Portal
 from crmsync_hubspot.rules import NOT_HERE
@@ -65,11 +65,15 @@ class Catalogue:
         except CallRejected as error:
             if error.status not in NOT_HERE:
                 raise
-            return unreadable(object, error.message or error.vendor_code)
+            if error.status == 404:
+                self._portal.check_address()
+            return unreadable(object, f"{error.vendor_code}: {error.message}")
 
     def _refusal(self, object: str) -> str | None:
         """Why the object cannot be read; None where it can."""
         answer = self._portal.probe(self._probe(object))
+        if answer.status == 404:
+            self._portal.check_address()
         return _why(answer) if answer.status in NOT_HERE else None
 
     def _probe(self, object: str) -> Call:
@@ -92,8 +96,7 @@ _NO_LISTS = {"listIds": [], "processingTypes": [], "offset": 0, "count": 1}
 
 def _why(answer: Answer) -> str:
     fault = fault_of(answer.status, answer.body, answer.text)
-    scopes = missing_scopes(answer.body)
-    return f"{fault.code}: {', '.join(scopes)}" if scopes else f"{fault.code}: {fault.message}"
+    return f"{fault.code}: {fault.message}"
 
 
 def fits_query(properties: Iterable[str]) -> bool:

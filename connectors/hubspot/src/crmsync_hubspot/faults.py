@@ -60,7 +60,8 @@ class Fault:
 
 
 def fault_of(status: int, body: Any, text: str = "") -> Fault:
-    """Read an error body, or one row of the `errors` of a 207. `text` is the raw answer, for bodies that are no JSON."""
+    """Read an error body, or one row of the `errors` of a 207. `text` is the raw answer, for bodies that are no JSON. Where scopes
+    are missing, the message is which."""
     if not isinstance(body, Mapping):
         return Fault(status, str(status), shown(text), names=frozenset(_policies(status, {}, text)), is_page=True)
     bad = _bad_values(str(body.get("message") or ""))
@@ -74,7 +75,7 @@ def fault_of(status: int, body: Any, text: str = "") -> Fault:
     return Fault(
         status,
         code,
-        shown(str(told or "")),
+        shown(", ".join(missing_scopes(body)) or str(told or "")),
         frozenset(_named(contexts, "objectWriteTraceId")),
         frozenset(_named(contexts, "ids", "id")),
         tuple(dict.fromkeys(_named(contexts, "propertyName", "properties"))),

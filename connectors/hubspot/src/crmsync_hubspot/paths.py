@@ -11,11 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from crmsync_hubspot.objects import OBJECTS
 
 VERSIONS = ("2026-03", "2026-09", "v3")
 DEFAULT_VERSION = "2026-03"
+# A dated version is supported for 18 months, the numbered ones until September 2027 (changelog, date-based versioning).
+VERSION_ENDS: Mapping[str, date] = {"2026-03": date(2027, 9, 30), "2026-09": date(2028, 3, 8), "v3": date(2027, 9, 1)}
 
 _DATED: Mapping[str, str] = {
     "objects": "/crm/objects/{version}/{object}",
@@ -43,9 +46,10 @@ _NUMBERED: Mapping[str, str] = {
     "token": "/oauth/v3/token",
 }
 
-# No dated form exists of these (2026-09 has a beta of forms only).
+# No dated form exists of these (2026-09 has a beta of forms only; what a private app's token or a service key may do is told here).
 _UNDATED: Mapping[str, str] = {
     "forms": "/marketing/v3/forms/",
+    "token_info": "/oauth/v2/private-apps/get/access-token-info",
     "submissions": "/form-integrations/v1/submissions/forms/{object}",
 }
 

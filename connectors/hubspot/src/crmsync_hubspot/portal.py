@@ -15,7 +15,7 @@ from crmsync.connect.answers import json_or_none
 from crmsync.connect.calls import Call, CallRejected
 from crmsync.connect.client import ApiClient
 from crmsync.connect.paging import LoopGuard, walk
-from crmsync.errors import RetryLater
+from crmsync.errors import RetryLater, StopConnector
 from crmsync_hubspot.faults import TOO_MUCH_WORK, fault_of, row_faults
 from crmsync_hubspot.objects import ASSOCIATION_TYPES
 from crmsync_hubspot.paths import Paths
@@ -61,6 +61,7 @@ class Portal:
         self.client = client
         self.paths = paths
         self._allowance = allowance
+        self._is_there = False
 
     def now(self) -> datetime:
         """HubSpot's clock, from the Date of a fresh, tiny answer: a window frozen on an old one would end too early. The answer
@@ -73,6 +74,18 @@ class Portal:
         """Learn the account's time zone, once: its midnight ends the daily limit, and must be known before that is reached."""
         if not self._allowance.is_known:
             self.now()
+
+    def check_address(self) -> None:
+        """After a 404 for a whole object: every account has contacts and details of its own. Where neither is found, this is not
+        HubSpot, or not at this version: raises StopConnector."""
+        if self._is_there:
+            return
+        one = Call("GET", self.paths.records("contacts"), params={"limit": "1"}, is_lenient=True)
+        details = Call("GET", self.paths.of("account"), is_lenient=True)
+        if all(self._answer(call).status == 404 for call in (one, details)):
+            url, version = self.client.base_urls["api"], self.paths.version
+            raise StopConnector("connect.base_url_wrong", connection=self.client.name, url=url, version=version)
+        self._is_there = True
 
     def list_page(self, object: str, properties: Sequence[str], after: str | None, *, archived: bool = False) -> Mapping[str, Any]:
         """One page of everything (or of the recycle bin), by id."""

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from crmsync.connect.calls import CallRejected
-from crmsync.connect.contract import Page, PullRequest
+from crmsync.connect.contract import Notice, Page, PullRequest, unread
 from crmsync.model.records import RawRecord
 from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.options import Options
@@ -52,7 +52,7 @@ def page_view_pages(portal: Portal, catalogue: Catalogue, options: Options, requ
     properties = catalogue.fields("contacts", (LAST_SEEN, LAST_VISIT, LAST_URL, VIEWS, MERGED_IDS))
     moved = next((name for name in (LAST_SEEN, LAST_VISIT) if name in properties), None)
     if moved is None:
-        yield Page((), dict(request.cursor or {}))
+        yield Page((), dict(request.cursor or {}), notices=(unread(STREAM, "hs_analytics_last_timestamp"),))
         return
     yield from ViewPull(portal, properties, moved, options, lambda: request.known(STREAM)).pages(request.cursor)
 
@@ -80,7 +80,12 @@ class ViewPull:
             if len(rows) < SEARCH_LIMIT:
                 break
             rows = self._visitors(window.since, window.after)
-        yield Page((), dump_views(window.then))
+        yield Page((), dump_views(window.then), notices=self._notices(window))
+
+    @staticmethod
+    def _notices(window: ViewWindow) -> tuple[Notice, ...]:
+        """That single views cannot be read here, as long as it is so."""
+        return (Notice("connect.views_by_analytics", {}, stands=True),) if window.then.refused_at else ()
 
     def _opened(self, cursor: Mapping[str, Any] | None) -> tuple[ViewWindow, list[Row]]:
         """The window, and the first visitors in it; their answer tells HubSpot's clock."""

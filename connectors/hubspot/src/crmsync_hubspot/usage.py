@@ -18,8 +18,11 @@ from crmsync.connect.client import ApiClient
 from crmsync_hubspot.faults import classify
 from crmsync_hubspot.rules import DAILY, SECONDLY, TEN_SECONDLY
 
-# header → the lane whose remainder it tells
-LEFT = {"X-HubSpot-RateLimit-Daily-Remaining": "daily", "X-HubSpot-RateLimit-Remaining": "burst"}
+# lane → the headers that tell what remains in it and what it allows
+LEFT = {
+    "daily": ("X-HubSpot-RateLimit-Daily-Remaining", "X-HubSpot-RateLimit-Daily"),
+    "burst": ("X-HubSpot-RateLimit-Remaining", "X-HubSpot-RateLimit-Max"),
+}
 # policy of a 429 → the lane that has nothing left
 SPENT: Mapping[str, str] = {DAILY: "daily", TEN_SECONDLY: "burst", SECONDLY: "search"}
 _HOUR = timedelta(hours=1)
@@ -44,10 +47,10 @@ class Allowance:
 
     def observe(self, response: httpx.Response) -> None:
         """Record what remains."""
-        for header, lane in LEFT.items():
-            text = response.headers.get(header, "")
-            if text.isdecimal():
-                self._client.note_left(lane, int(text))
+        for lane, headers in LEFT.items():
+            left, limit = (_number(response.headers.get(header, "")) for header in headers)
+            if left is not None:
+                self._client.note_left(lane, left, limit)
 
     def judge(self, response: httpx.Response) -> Verdict:
         """What an answer means; a refusal for its limit says that the lane is spent, and a daily one until when."""
@@ -58,6 +61,10 @@ class Allowance:
             return verdict
         now = http_date(response.headers.get("Date", ""))
         return replace(verdict, wait_seconds=seconds_to_reset(now, self._zone))
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
 
 
 def seconds_to_reset(now: datetime | None, zone: ZoneInfo | None) -> float:

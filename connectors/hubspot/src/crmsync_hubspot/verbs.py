@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from crmsync.connect.calls import CallRejected
+from crmsync.connect.calls import Call, CallRejected
 from crmsync.connect.client import ApiClient
-from crmsync.connect.contract import Capabilities, ConnectionSettings, Need, Page, ProvisionStep, PullRequest, PushBatch
+from crmsync.connect.contract import (
+    Capabilities,
+    ConnectionSettings,
+    Cost,
+    Finding,
+    Need,
+    Page,
+    ProvisionStep,
+    PullRequest,
+    PushBatch,
+    Use,
+    unread,
+)
 from crmsync.model.changes import Receipt
 from crmsync.model.records import ObjectSchema, RawRecord
-from crmsync_hubspot.auth import auth_of
+from crmsync_hubspot.auth import auth_of, introspection
 from crmsync_hubspot.catalogue import Catalogue
+from crmsync_hubspot.costs import costs
+from crmsync_hubspot.diagnosis import Diagnosis
 from crmsync_hubspot.objects import CAPABILITIES, OBJECTS
 from crmsync_hubspot.options import Options, read_options
 from crmsync_hubspot.portal import Portal
@@ -32,7 +46,8 @@ class HubSpotConnector:
 
     capabilities: Capabilities = CAPABILITIES
 
-    def __init__(self, client: ApiClient, options: Options) -> None:
+    def __init__(self, client: ApiClient, options: Options, introspection: Callable[[], Call]) -> None:
+        """`introspection` makes the call that asks what our token may do."""
         paths, allowance = options.paths, Allowance(client)
         client.use_classifier(allowance.judge)
         client.use_observer(allowance.observe)
@@ -41,6 +56,7 @@ class HubSpotConnector:
         self._vendor = VendorClient(client, paths)
         self._catalogue = Catalogue(self._portal, self._vendor)
         self._pusher = Pusher(self._portal, self._catalogue)
+        self._diagnosis = Diagnosis(self._portal, introspection)
 
     def describe(self, objects: Sequence[str]) -> Mapping[str, ObjectSchema]:
         """See `Connector.describe`. An object that HubSpot does not have here (or that is no name of ours) is unreadable."""
@@ -54,18 +70,23 @@ class HubSpotConnector:
 
     def pull(self, request: PullRequest) -> Iterator[Page]:
         """See `Connector.pull`. What the credentials or the plan do not let us read (or what is not there: leads, some forms) has
-        nothing to give and stays where it is."""
-        last: Page | None = None
+        nothing to give, says so and stays where it is."""
+        cursor, why = dict(request.cursor or {}), ""
         try:
             if self._catalogue.readable(request.object):
-                for last in self._pages(request):
-                    yield last
+                for page in self._pages(request):
+                    cursor = dict(page.cursor)
+                    yield page
+            else:
+                why = self._catalogue.schema(request.object).why_not
         except CallRejected as error:
             if error.status not in NOT_HERE:
                 raise
-            self._catalogue.refuse(request.object, f"{error.vendor_code}: {error.message}")
-        if last is None:
-            yield Page((), dict(request.cursor or {}))
+            if error.status == 404:
+                self._portal.check_address()
+            why = self._catalogue.refuse(request.object, f"{error.vendor_code}: {error.message}").why_not
+        if why:
+            yield Page((), cursor, notices=(unread(request.object, why),))
 
     def push(self, batch: PushBatch) -> Iterator[Receipt]:
         """See `Connector.push`."""
@@ -100,6 +121,14 @@ class HubSpotConnector:
         """See `Connector.provision`."""
         return provision(self._vendor, needs, apply=apply)
 
+    def diagnose(self, uses: Sequence[Use]) -> Iterator[Finding]:
+        """See `Diagnosing.diagnose`."""
+        return self._diagnosis.findings(uses)
+
+    def costs(self, uses: Sequence[Use]) -> Sequence[Cost]:
+        """See `Costed.costs`."""
+        return costs(uses, self._options)
+
     def _pages(self, request: PullRequest) -> Iterator[Page]:
         kind = OBJECTS[request.object].kind
         if kind == "reference":
@@ -114,5 +143,6 @@ class HubSpotConnector:
 def make(settings: ConnectionSettings, client: ApiClient) -> HubSpotConnector:
     """The connector of one connection. Nothing is sent yet. Raises StopConnector for options or secrets that cannot be."""
     options = read_options(settings)
-    client.use_auth(auth_of(settings, client, options.paths))
-    return HubSpotConnector(client, options)
+    auth = auth_of(settings, client, options.paths)
+    client.use_auth(auth)
+    return HubSpotConnector(client, options, lambda: introspection(settings, auth, options.paths))

@@ -17,6 +17,7 @@ from simple_salesforce.exceptions import SalesforceError
 from crmsync.connect.calls import Call, CallRejected
 from crmsync.connect.client import ApiClient, Download
 from crmsync.connect.paging import LoopGuard
+from crmsync.connect.reserve import ReserveReached
 from crmsync.errors import RetryLater, StopConnector
 from crmsync_salesforce.auth import Hosts
 
@@ -35,16 +36,13 @@ def api_usage(header: str) -> tuple[int, int] | None:
 class Api:
     """One org at one API version. Nothing is sent before the first call."""
 
-    def __init__(self, client: ApiClient, hosts: Hosts, *, version: str, reserve_share: float) -> None:
-        """`reserve_share` of the org's daily calls is kept for others: below it reading stops, writing goes on."""
+    def __init__(self, client: ApiClient, hosts: Hosts, *, version: str) -> None:
         self.client = client
         self.version = version
         self._hosts = hosts
-        self._reserve_share = reserve_share
         self._root = f"/services/data/v{version}"
         self._lock = threading.Lock()
         self._is_started = False
-        self._left: tuple[int, int] | None = None
         self._counts: tuple[Mapping[str, int], datetime] | None = None
         self.simple = SimpleSalesforce(
             session_id="set by our client",
@@ -65,7 +63,7 @@ class Api:
 
     def get(self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON of a read. `path` starts after the version, or is a whole path that the server named."""
-        return self.client.send_json(Call("GET", self._url(path), params=params, headers=headers or {}))
+        return self.client.send_json(Call("GET", self.url(path), params=params, headers=headers or {}))
 
     def rows(self, soql: str, path: str = "query") -> list[Mapping[str, Any]]:
         """All rows of a query of few rows, however they are paged."""
@@ -80,16 +78,16 @@ class Api:
 
     def write(self, method: str, path: str, body: Any, headers: Mapping[str, str], *, repeatable: bool = True) -> Any:
         """Send a write and give its JSON; `repeatable` where it does no harm when it is repeated."""
-        return self.client.send_json(Call(method, self._url(path), json=body, headers=headers, repeatable=repeatable))
+        return self.client.send_json(Call(method, self.url(path), json=body, headers=headers, repeatable=repeatable))
 
     def upload(self, path: str, content: bytes) -> None:
         """Send CSV."""
         headers = {"Content-Type": "text/csv"}
-        self.client.send(Call("PUT", self._url(path), content=content, headers=headers, repeatable=True))
+        self.client.send(Call("PUT", self.url(path), content=content, headers=headers, repeatable=True))
 
     def download(self, path: str, params: Mapping[str, str]) -> AbstractContextManager[Download]:
         """A CSV answer in a file."""
-        return self.client.download(Call("GET", self._url(path), params=params, headers={"Accept": "text/csv"}))
+        return self.client.download(Call("GET", self.url(path), params=params, headers={"Accept": "text/csv"}))
 
     def unanswered(self, path: str, code: str) -> RetryLater:
         """The error for an answer that is none, though its status says so: it tells nothing, least of all that there is nothing."""
@@ -115,12 +113,13 @@ class Api:
         return self._counts[0]
 
     def check_reserve(self) -> None:
-        """Raises StopConnector where the org has fewer calls left today than the reserve."""
-        if self._left is None:
-            return
-        left, limit = self._left
-        if left < limit * self._reserve_share:
-            raise StopConnector("connect.reserve_reached", connection=self.client.name, left=left, limit=limit)
+        """Raises ReserveReached where the org has too few calls left today for reading, by the header of a fresh answer: the count
+        at hand may be yesterday's, and who does not ask is never told better."""
+        try:
+            self.client.check_reserve("reading")
+        except ReserveReached:
+            self.client.send(Call("GET", self.url("limits/"), is_lenient=True))
+            self.client.check_reserve("reading")
 
     def path(self, path: str) -> str:
         """A path from the root. `path` starts after the version, or is a whole one that the server named."""
@@ -132,37 +131,39 @@ class Api:
         """Where the streaming API is."""
         return f"{self._hosts.data}/cometd/{self.version}"
 
-    def _url(self, path: str) -> str:
+    def offered(self) -> tuple[str, ...]:
+        """The versions that the org offers, as it lists them. Needs no token, and is not counted."""
+        listed = self.client.send_json(self._versions())
+        return tuple(str(item.get("version")) for item in listed if isinstance(item, dict)) if isinstance(listed, list) else ()
+
+    def url(self, path: str) -> str:
+        """The whole address of a path, which is as in `path`."""
         return self._hosts.data + self.path(path)
 
     def _versions(self) -> Call:
         return Call("GET", self._hosts.known + "/services/data", lane="free", is_anonymous=True)
 
     def _check_version(self) -> None:
-        listed = self.client.send_json(self._versions())
-        offered = [str(item.get("version")) for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        offered = self.offered()
         if self.version not in offered:
             span = f"{offered[0]} – {offered[-1]}" if offered else "-"
             raise StopConnector("connect.version_missing", connection=self.client.name, version=self.version, offered=span)
 
     def _read_limits(self) -> None:
-        """The day's calls. Users without "View Setup and Configuration" may not ask; the header of each answer tells too."""
+        """The day's calls. Users without "View Setup and Configuration" may not ask. The header of each answer tells too, and
+        sooner: what this one says lags some minutes behind."""
         try:
             limits = self.simple.limits()
         except SalesforceError:
             return
         daily = limits.get("DailyApiRequests") if isinstance(limits, dict) else None
-        if isinstance(daily, dict) and "Max" in daily and "Remaining" in daily:
-            self._note(int(daily["Remaining"]), int(daily["Max"]))
+        if self.client.usage.day is None and isinstance(daily, dict) and "Max" in daily and "Remaining" in daily:
+            self.client.note_left("daily", int(daily["Remaining"]), int(daily["Max"]))
 
     def _observe(self, response: httpx.Response) -> None:
         usage = api_usage(response.headers.get("Sforce-Limit-Info", ""))
         if usage is not None:
-            self._note(max(0, usage[1] - usage[0]), usage[1])
-
-    def _note(self, left: int, limit: int) -> None:
-        self._left = (left, limit)
-        self.client.note_left("daily", left)
+            self.client.note_left("daily", max(0, usage[1] - usage[0]), usage[1])
 
     def _shaped(self, call: Call) -> Call:
         """simple-salesforce insists on https and a host: our client decides where a call goes."""

@@ -12,11 +12,14 @@ from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import (
     ConnectionSettings,
     ConnectorPlugin,
+    Cost,
+    Finding,
     Need,
     Page,
     ProvisionStep,
     PullRequest,
     PushBatch,
+    Use,
 )
 from crmsync.connect.hints import EventSource
 from crmsync.errors import RetryLater, StopConnector
@@ -26,6 +29,8 @@ from crmsync_salesforce.answers import classify
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.auth import AUTH_SECRETS, LOGIN, hosts_of, make_auth
 from crmsync_salesforce.composite import Composite
+from crmsync_salesforce.costs import costs
+from crmsync_salesforce.diagnosis import Diagnosis
 from crmsync_salesforce.events import ChangeEvents
 from crmsync_salesforce.facts import (
     API_VERSION,
@@ -52,7 +57,6 @@ OPTIONS: Mapping[str, type] = {
     "audience": str,
     "lag_seconds": float,
     "overlap_seconds": float,
-    "reserve_share": float,
     "bulk_query_from": int,
     "bulk_write_from": int,
     "bulk_patience_seconds": float,
@@ -72,6 +76,7 @@ class SalesforceConnector:
         self._auth = auth
         self._shapes = Shapes(api)
         self._reader = Reader(api, self._shapes, margins, bulk)
+        self._formula_refresh = formula_refresh
         self._puller = Puller(api.client, self._shapes, self._reader, formula_refresh=formula_refresh)
         composite = Composite(api)
         self._writer = Writer(api, self._shapes, self._reader, composite)
@@ -112,6 +117,13 @@ class SalesforceConnector:
         self._api.start()
         return tuple(self._provisioner.provision(needs, apply=apply))
 
+    def diagnose(self, uses: Sequence[Use]) -> Iterator[Finding]:
+        return Diagnosis(self._api).findings(uses)
+
+    def costs(self, uses: Sequence[Use]) -> Sequence[Cost]:
+        calculated = frozenset(use.object for use in uses if self._shapes.calculated(use.object) & set(use.reads))
+        return costs(uses, calculated, self._formula_refresh)
+
 
 def make(settings: ConnectionSettings, client: ApiClient) -> SalesforceConnector:
     """A connector for one connection. Sends nothing. Raises StopConnector for options that cannot be."""
@@ -119,7 +131,7 @@ def make(settings: ConnectionSettings, client: ApiClient) -> SalesforceConnector
     client.use_auth(auth)
     client.use_classifier(classify)
     version = str(settings.options.get("api_version", API_VERSION)).removeprefix("v")
-    api = Api(client, hosts_of(settings), version=version, reserve_share=_number(settings, "reserve_share", 0.2, most=1.0))
+    api = Api(client, hosts_of(settings), version=version)
     margins = Margins(
         lag=timedelta(seconds=_number(settings, "lag_seconds", 300)),
         overlap=timedelta(seconds=_number(settings, "overlap_seconds", 300)),

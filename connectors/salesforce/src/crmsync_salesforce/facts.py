@@ -9,6 +9,8 @@ from crmsync.connect.contract import BudgetRule, Capabilities, Stream
 from crmsync.model.changes import Cause
 
 API_VERSION = "66.0"
+# v31 to v40 are unsupported from Summer '27 and retired with Summer '28. (H 005321531)
+OLDEST_LASTING_VERSION = 41.0
 
 HISTORY = frozenset({"LeadHistory", "OpportunityHistory", "ContactHistory", "AccountHistory", "OpportunityFieldHistory"})
 
@@ -83,6 +85,8 @@ CAPABILITIES = Capabilities(
 RECYCLE_BIN = timedelta(days=14)
 FORMULA_REFRESH_HOURS = 24
 NEVER_DELETED = frozenset({"User"})
+# Objects without IsDeleted: their ids are compared with those that are stored once a day.
+NEVER_TRACED = frozenset({"Group"})
 
 # A Group is also every role and public group; only queues own records.
 FILTERS = {"Group": "Type = 'Queue'"}
@@ -113,6 +117,8 @@ BULK_QUERY_FROM = 10_000
 BULK_RESULTS = 50_000
 # Rows that are handed on together, as many as on a page of REST.
 BULK_PART = 2_000
+# Rows on a page of REST, where they are not wide.
+REST_PAGE = 2_000
 BULK_PATIENCE_SECONDS = 1_800
 # The fact sheet's advice is Collections for what is written back; jobs are for masses, where an org prefers them.
 BULK_WRITE_FROM = 0

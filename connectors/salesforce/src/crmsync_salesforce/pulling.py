@@ -20,7 +20,7 @@ import structlog
 
 from crmsync.connect.calls import CallRejected
 from crmsync.connect.client import ApiClient
-from crmsync.connect.contract import Notice, Page, PullRequest
+from crmsync.connect.contract import Notice, Page, PullRequest, unread
 from crmsync_salesforce.facts import COLLECTION_SIZE, HISTORY, NEVER_DELETED, RECYCLE_BIN
 from crmsync_salesforce.reading import Reader
 from crmsync_salesforce.rows import tombstone
@@ -71,8 +71,10 @@ class Puller:
 
     def pull(self, request: PullRequest) -> Iterator[Page]:
         """The pages of one window, then those of a sweep where one is due. An object that is hidden from us yields one empty
-        page that leaves the cursor alone."""
+        page that leaves the cursor alone and says so; it is asked for anew each time."""
         shape = self._shapes.get(request.object)
+        if not shape.readable:
+            shape = self._shapes.again(request.object)
         if not shape.readable:
             yield self._hidden(shape, request.cursor)
             return
@@ -104,13 +106,10 @@ class Puller:
                 raise
             yield self._hidden(shape, {**(request.cursor or {}), **(cursor or {})}), None
 
-    def _hidden(self, shape: Shape, cursor: Mapping[str, Any] | None) -> Page:
-        """What is left to say of an object that we may not read: once, where we could before."""
-        if not cursor or cursor.get("hidden"):
-            return Page((), dict(cursor or {}))
-        params = {"connection": self._client.name, "object": shape.object, "message": shape.why_not}
-        _log.warning("object_vanished", connection=self._client.name, object=shape.object)
-        return Page((), {**cursor, "hidden": True}, notices=(Notice("connect.object_vanished", params),))
+    @staticmethod
+    def _hidden(shape: Shape, cursor: Mapping[str, Any] | None) -> Page:
+        """What is left to say of an object that we may not read."""
+        return Page((), dict(cursor or {}), notices=(unread(shape.object, shape.why_not),))
 
     def _moved(self, kept: Kept, walk: Walk, cursor: Mapping[str, Any] | None) -> Kept:
         """What the cursor keeps after an answer: only an answer tells the time after a long pause."""

@@ -33,6 +33,11 @@ class Shapes:
             return self.again(object)
         return known[0]
 
+    def calculated(self, object: str) -> frozenset[str]:
+        """The formulas of an object, as far as it has been described; nothing is asked."""
+        known = self._known.get(object)
+        return known[0].calculated if known else frozenset()
+
     def again(self, object: str) -> Shape:
         """Describe one object now. Raises RetryLater for a refusal that is not Salesforce's own: it says nothing of the object."""
         try:

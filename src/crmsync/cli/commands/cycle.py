@@ -6,7 +6,17 @@ from datetime import datetime
 
 from crmsync.cli.asked import Asked
 from crmsync.cli.frame import FAILED, FINE, Session, answers, print_json, session, terminal
-from crmsync.cli.shown import cycle_json, cycle_table, failures, missing_fields, plan_json, plan_table, pulled_json, pulled_table
+from crmsync.cli.shown import (
+    cycle_json,
+    cycle_table,
+    failures,
+    missing_fields,
+    notices,
+    plan_json,
+    plan_table,
+    pulled_json,
+    pulled_table,
+)
 from crmsync.cli.watch import watching
 from crmsync.errors import StopConnector
 from crmsync.messages import say
@@ -27,8 +37,9 @@ def pull(asked: Asked) -> int:
         else:
             _say_rehearsal(moment, at_work)
             terminal().print(pulled_table(pulled, at_work.workspace, at_work.words))
+            notices(pulled.notices, at_work.words)
             failures(pulled.failures, at_work.words)
-        return FAILED if pulled.failures else FINE
+        return FINE if pulled.is_complete else FAILED
 
 
 @answers
@@ -41,13 +52,14 @@ def plan(asked: Asked) -> int:
             prepared = pipeline.prepare(workspace, moment)
         _remember(at_work, prepared.plan.digest, moment)
         if asked.as_json:
-            print_json(plan_json(prepared.plan, workspace, pulled.failures))
+            print_json(plan_json(prepared.plan, workspace, pulled))
         else:
             _say_rehearsal(moment, at_work)
             plan_table(terminal(), prepared.plan, at_work.words)
             missing_fields(workspace, at_work.words)
+            notices(pulled.notices, at_work.words)
             failures(pulled.failures, at_work.words)
-        return FAILED if pulled.failures else FINE
+        return FINE if pulled.is_complete else FAILED
 
 
 @answers
@@ -94,6 +106,7 @@ def _finish(cycle: pipeline.Cycle, at_work: Session, moment: Moment, *, as_json:
         _say_rehearsal(moment, at_work)
         terminal().print(cycle_table(cycle, at_work.workspace, at_work.words))
         missing_fields(at_work.workspace, at_work.words)
+        notices(cycle.pulled.notices, at_work.words)
         failures((*cycle.pulled.failures, *cycle.applied.failures), at_work.words)
     return FINE if cycle.is_complete and not cycle.applied.outcomes.get("rejected") else FAILED
 

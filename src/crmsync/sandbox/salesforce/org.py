@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from crmsync.sandbox.clock import VirtualClock
 from crmsync.sandbox.salesforce import custom_fields, editions, lifecycle, setup, writing
@@ -24,6 +23,8 @@ from crmsync.sandbox.salesforce.times import stamp
 from crmsync.sandbox.salesforce.transactions import Transaction
 
 __all__ = ["Conversion", "Org", "OrgConfig", "OrgError"]
+
+Right = Literal["read", "create", "edit"]
 
 _SHARED_PREFIX = "017"
 """Every history object has this key prefix, so it names no object."""
@@ -43,6 +44,9 @@ class Org:
         self.hidden_fields: set[tuple[str, str]] = set(self.config.hidden_fields)
         self.created_fields: set[tuple[str, str]] = set()
         self.grants: dict[tuple[str, str], bool] = {}
+        self.denied: set[tuple[str, Right]] = set()
+        self.locked_fields: set[tuple[str, str]] = set()
+        self.may_read_limits = True
         self.schema_changed_at = clock.now()
         objects = [*editions.objects_of(self.config), *ACCESS]
         self.formulas = {(formula.object, formula.name): formula.value for formula in self.config.formulas}
@@ -135,6 +139,18 @@ class Org:
             self._blank[object] = _blank(self.objects[object])
             self.schema_changed_at = self.clock.now()
 
+    def deny(self, object: str, *rights: Right) -> None:
+        """Take rights on an object away from the integration user. Without "read" it is not there at all."""
+        with self.lock:
+            self.denied |= {(object, right) for right in rights}
+            self.schema_changed_at = self.clock.now()
+
+    def lock_field(self, object: str, field: str) -> None:
+        """Leave the integration user a field to read, and no more."""
+        with self.lock:
+            self.locked_fields.add((object, field))
+            self.schema_changed_at = self.clock.now()
+
     def sobject(self, name: str) -> SObject:
         """An object by its name in any spelling, or `INVALID_TYPE`."""
         spelt = self._spelling.get(name.lower())
@@ -143,16 +159,21 @@ class Org:
         return self.objects[spelt]
 
     def readable(self, name: str) -> SObject:
-        """The object as the integration user sees it: without the fields that field-level security hides, and with those that it
-        may only read as such."""
+        """The object as the integration user sees it: without the fields that field-level security hides, with those that it may
+        only read as such, and with its own rights. `INVALID_TYPE` where it may not be read."""
         sobject = self.sobject(name)
+        denied = {right for owner, right in self.denied if owner == sobject.name}
+        if "read" in denied:
+            raise not_supported(name)
         made = {field for owner, field in self.created_fields if owner == sobject.name}
         hidden = {field for owner, field in self.hidden_fields if owner == sobject.name}
         hidden |= {field for field in made if (sobject.name, field) not in self.grants}
-        fixed = {field for field in made - hidden if not self.grants[(sobject.name, field)]}
+        locked = {field for field in made - hidden if not self.grants[(sobject.name, field)]}
+        locked |= {field for owner, field in self.locked_fields if owner == sobject.name}
         seen = sobject.without_fields(frozenset(hidden)) if hidden else sobject
-        read_only = {name: replace(seen.fields[name], createable=False, updateable=False) for name in fixed}
-        return seen.with_fields(read_only) if fixed else seen
+        if not denied and not locked:
+            return seen
+        return seen.with_rights(create="create" not in denied, edit="edit" not in denied, locked=frozenset(locked))
 
     def object_of(self, id: str) -> str | None:
         """The object whose key prefix an id bears."""

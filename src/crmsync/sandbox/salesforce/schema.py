@@ -83,6 +83,11 @@ class SObject:
     def with_fields(self, more: Mapping[str, Field]) -> SObject:
         return replace(self, fields={**self.fields, **more})
 
+    def with_rights(self, *, create: bool, edit: bool, locked: frozenset[str]) -> SObject:
+        """As somebody sees it who may create or edit it, or not, and may only read the locked fields."""
+        fields = {key: replace(f, createable=False, updateable=False) if key in locked else f for key, f in self.fields.items()}
+        return replace(self, createable=self.createable and create, updateable=self.updateable and edit, fields=fields)
+
     def without_fields(self, names: frozenset[str]) -> SObject:
         return replace(self, fields={key: field for key, field in self.fields.items() if key not in names})
 

@@ -59,6 +59,8 @@ def update(org: Org, sobject: SObject, id: str, fields: Mapping[str, Any], actin
 def _accept_all(org: Org, sobject: SObject, fields: Mapping[str, Any], acting: Acting, *, creating: bool) -> Row:
     """Every given field in its stored form; a parent named by an external id becomes its id."""
     shape = org.readable(sobject.name) if acting.through_api else sobject
+    if not (shape.createable if creating else shape.updateable):
+        raise OrgError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", status=403)
     given: Row = {}
     refused: list[str] = []
     for name, value in fields.items():

@@ -52,6 +52,8 @@ def limits(call: Call) -> Answer:
     """`/limits` and `/limits/recordCount`."""
     if call.rest[1:] == ("recordCount",):
         return _record_count(call)
+    if not call.org.may_read_limits:
+        raise OrgError("INSUFFICIENT_ACCESS", "View Setup and Configuration is needed", status=403)
     allowed = call.org.config.daily_api_requests
     spent, jobs = call.service.usage.spent(), call.service.jobs.count_of_today()
     figures = {
