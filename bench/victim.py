@@ -36,7 +36,7 @@ from crmsync.store import Store  # noqa: E402
 from crmsync.sync import pipeline  # noqa: E402
 from crmsync.sync.workspace import Moment  # noqa: E402
 
-STEPS = ("pull", "reconcile", "normalise", "resolve", "decide", "plan", "keep", "apply")
+STEPS = ("pull", "reconcile", "normalise", "resolve", "decide", "plan", "keep", "apply", "rest_after", "rested")
 
 
 faulthandler.register(signal.SIGUSR1, all_threads=True)
