@@ -63,6 +63,32 @@ def test_an_incomplete_spec_says_what_it_lacks() -> None:
     ]
 
 
+def _one_write(policy: str, crm: str, wish: str = "phase") -> tuple[str, str]:
+    text = f'object: Lead\nwrites:\n  X: {{from: {wish}, policy: "{policy}"}}\n'
+    (write,) = read_mapping(parse_document(text, "Lead.yaml"), crm).writes
+    return write.policy, write.when_none
+
+
+def test_a_policy_may_be_named_as_in_hubspots_salesforce_connector() -> None:
+    rule = "Prefer Salesforce unless blank"
+    assert _one_write(rule, "salesforce") == ("fill_if_blank", "leave")
+    assert _one_write(rule, "hubspot") == ("crmsync_owns", "leave")
+    assert _one_write("Two-way", "salesforce", "owner") == ("newest_wins", "leave")
+
+
+def test_a_policy_that_is_not_there_is_named_with_its_nearest() -> None:
+    text = 'object: Lead\nwrites:\n  X: {from: phase, policy: "Prefer Salesforce"}\n'
+    assert problems(text) == [(3, "mapping.unknown_policy")]
+    with pytest.raises(FixConfig) as error:
+        read_mapping(parse_document(text, "Lead.yaml"), "salesforce")
+    assert error.value.problems[0].params["nearest"] == "Prefer Salesforce unless blank"
+
+
+@pytest.mark.parametrize("rule", ["Always use Salesforce", "prefer_salesforce_unless_blank"])
+def test_an_owner_is_two_way_or_left_alone(rule: str) -> None:
+    assert problems(f"object: Lead\nwrites:\n  OwnerId: {{from: owner, policy: {rule}}}\n") == [(3, "mapping.owner_two_way")]
+
+
 def test_a_wish_that_nobody_makes_is_named() -> None:
     assert problems("object: Lead\nwrites:\n  Stage__c: {from: fase, policy: crmsync_owns}\n") == [(3, "mapping.unknown_wish")]
 

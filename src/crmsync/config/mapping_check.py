@@ -13,6 +13,7 @@ from crmsync.config.document import Document, Path_
 from crmsync.errors import Problem
 from crmsync.mapping.codecs import WHOLE
 from crmsync.mapping.normalise import KINDS, mappable, required
+from crmsync.mapping.sync_rules import WORDS, is_one_sided, write_policy
 
 # The names under which decisions hand over their wishes (DOMAIN.md §2 to §7; `decisions/frames.py` DESIRED and TASKS).
 PERSON_WISHES = frozenset(
@@ -36,11 +37,12 @@ _NEEDS_REF = frozenset({"ref", "refs"})
 
 
 class Checker:
-    """Looks through one file. `data` is the validated file as plain data, under the names that the YAML uses."""
+    """Looks through one file of a CRM. `data` is the validated file as plain data, under the names that the YAML uses."""
 
-    def __init__(self, document: Document, data: Mapping[str, Any]) -> None:
+    def __init__(self, document: Document, data: Mapping[str, Any], crm: str) -> None:
         self._document = document
         self._data = data
+        self._crm = crm
 
     def problems(self) -> Iterator[Problem]:
         for index, entity in enumerate(self._data["entities"]):
@@ -106,9 +108,19 @@ class Checker:
             yield self._problem(path, "mapping.spec_incomplete", field=path[-1], codec=write["as"], key="from")
         elif write["from"] and write["from"] not in wishes:
             yield self._unknown((*path, "from"), "mapping.unknown_wish", write["from"], wishes)
+        yield from self._policy(path, write)
         for index, case in enumerate(write["cases"]):
             for name in sorted(set(case["when"]) - wishes):
                 yield self._unknown((*path, "cases", index, "when", name), "mapping.unknown_wish", name, wishes)
+
+    def _policy(self, path: Path_, write: Mapping[str, Any]) -> Iterator[Problem]:
+        """A policy by one of its words. HubSpot's connector takes the owner two-way only; under a rule of one side two people
+        would answer for one person."""
+        here, given = (*path, "policy"), write["policy"]
+        if write_policy(given, self._crm) is None:
+            yield self._unknown(here, "mapping.unknown_policy", given, WORDS)
+        elif write["from"] == "owner" and is_one_sided(given):
+            yield self._problem(here, "mapping.owner_two_way", name=given)
 
     def _tasks(self) -> Iterator[Problem]:
         tasks = self._data["tasks"]

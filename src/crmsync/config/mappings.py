@@ -29,6 +29,7 @@ from crmsync.config.mapping_check import Checker
 from crmsync.errors import FixConfig, Problem
 from crmsync.mapping.codecs import LENIENT
 from crmsync.mapping.conditions import glob, word
+from crmsync.mapping.sync_rules import write_policy
 from crmsync.mapping.values import (
     ALWAYS,
     Case,
@@ -42,7 +43,6 @@ from crmsync.mapping.values import (
     TaskMapping,
     WriteField,
 )
-from crmsync.model.changes import Policy
 
 
 def _listed(value: Any) -> Any:
@@ -114,7 +114,7 @@ class CaseFile(FileModel):
 class WriteFile(FileModel):
     from_: str = Field("", alias="from")
     as_: Literal["text", "number", "integer", "boolean", "instant", "date", "user", "ref"] = Field("text", alias="as")
-    policy: Policy
+    policy: str
     values: Table = Field(default_factory=dict)
     cases: list[CaseFile] = Field(default_factory=list)
     none: Literal["clear", "leave"] | None = None
@@ -175,14 +175,14 @@ def load_mappings(directories: Sequence[Path], crm: str, *, country: str = "JP")
 def read_mapping(document: Document, crm: str, *, country: str = "JP") -> ObjectMapping:
     """One file as a mapping. Raises FixConfig with everything that is wrong with it."""
     file = validate(document, MappingFile)
-    problems = list(Checker(document, file.model_dump(by_alias=True)).problems())
+    problems = list(Checker(document, file.model_dump(by_alias=True), crm).problems())
     if problems:
         raise FixConfig(problems)
     return ObjectMapping(
         crm=crm,
         object=file.object,
         entities=tuple(_entity(entity, country) for entity in file.entities),
-        writes=tuple(_write(name, write) for name, write in file.writes.items()),
+        writes=tuple(_write(name, write, crm) for name, write in file.writes.items()),
         tasks=TaskMapping(file.tasks.upsert_by, file.tasks.person_field, tuple(file.tasks.person_associations), file.tasks.key_in)
         if file.tasks
         else None,
@@ -254,15 +254,18 @@ def _questions(field: str, asked: QuestionFile) -> Iterator[Question]:
         yield Question(field, "like", patterns=tuple(map(glob, asked.like)))
 
 
-def _write(name: str, spec: WriteFile) -> WriteField:
+def _write(name: str, spec: WriteFile, crm: str) -> WriteField:
+    meant = write_policy(spec.policy, crm)
+    if meant is None:
+        raise ValueError(f"a policy that the check let through: {spec.policy}")
     return WriteField(
         field=name,
         source=spec.from_,
         codec=spec.as_,
-        policy=spec.policy,
+        policy=meant.policy,
         values=dict(spec.values),
         cases=tuple(Case(_condition(case.when), case.value) for case in spec.cases),
-        when_none=spec.none or ("clear" if spec.policy == "crmsync_owns" else "leave"),
+        when_none=spec.none or meant.when_none,
         constant=spec.constant,
         prefixes=tuple(spec.prefixes),
         decimals=spec.decimals,
