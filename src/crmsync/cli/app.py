@@ -166,6 +166,20 @@ def gaps(config: Config = Path(), json: Json = False, language: Language = None)
 
 
 @app.command()
+def agreement(
+    config: Config = Path(),
+    as_page: Annotated[bool, typer.Option("--html", help="One HTML page that prints well; else Markdown.")] = False,
+    out: Annotated[Optional[Path], typer.Option("--out", help="Write it to this file; else to standard output.")] = None,  # noqa: UP045
+    now: Now = None,
+    language: Language = None,
+) -> None:
+    """The agreement between marketing and sales, as the running configuration has it, with the configuration's digest on it."""
+    from crmsync.cli.commands.agreement import execute
+
+    raise typer.Exit(execute(Asked(config, now, language=language), as_page, out))
+
+
+@app.command()
 def undo(
     run: Annotated[Optional[str], typer.Argument(help="The run to take back; without one the latest runs are listed.")] = None,  # noqa: UP045
     config: Config = Path(),

@@ -38,6 +38,11 @@ class Decided:
                 valve=_valve(db),
             )
 
+    def valve(self) -> ValvePosition | None:
+        """Where the valve stands; None before it was first looked at."""
+        with self._engine.connect() as db:
+            return _valve(db)
+
     def save(
         self, db: Connection, run_id: str, now: datetime, before: Before, decisions: Decisions, desired: pl.DataFrame
     ) -> pl.DataFrame:
