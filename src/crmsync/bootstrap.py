@@ -205,6 +205,7 @@ def _connection(config: ConnectionConfig, read: Configuration) -> Connection:
         every_minutes=config.every_minutes,
         jitter_seconds=config.jitter_seconds,
         ears=_ears(config, plugin, connector, transport, urls),
+        writing=config.writing,
     )
 
 

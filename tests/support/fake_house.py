@@ -27,6 +27,7 @@ from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.team import Rep, Team
 from crmsync.identity.vocabulary import Vocabulary
 from crmsync.mapping import ObjectMapping
+from crmsync.planning.writing import Writing
 from crmsync.sandbox.clock import VirtualClock
 from crmsync.store import Store
 from crmsync.sync.pipeline import Cycle, run_cycle
@@ -123,6 +124,7 @@ class House:
         self.crms = {name: FakeCrm(name, self.clock.now, FIELDS, CAPABILITIES) for name in self.roles}
         self.mapping_digest = "1"
         self.definitions_digest = "rules-1"
+        self.writing: dict[str, Writing] = {}
         self.users: dict[str, dict[str, str]] = {name: {} for name in self.roles}
         for name, crm in self.crms.items():
             for reps in REPS.values():
@@ -141,6 +143,7 @@ class House:
                 mappings=mapped,
                 mapping_digest=self.mapping_digest,
                 objects=self.objects,
+                writing=self.writing.get(name, Writing()),
             )
             for name, role in self.roles.items()
         )
@@ -153,6 +156,11 @@ class House:
         if mapped is not None:
             self.mapping_digest += "+"
         self.workspace = self._open(mapped or mappings())
+
+    def write_under(self, crm: str, writing: Writing) -> None:
+        """Start anew with another policy, roll-out or other limits for one CRM."""
+        self.writing[crm] = writing
+        self.reopen()
 
     @property
     def store(self) -> Store:

@@ -13,7 +13,9 @@ from fake_house import House
 
 from crmsync.store.decided import Decided
 from crmsync.store.entities import Entities
+from crmsync.store.guards import Guards
 from crmsync.store.identity import Identity
+from crmsync.store.leases import Leases
 from crmsync.store.outbox import Outbox
 from crmsync.store.runs import Runs
 from crmsync.store.staging import Staging
@@ -37,6 +39,9 @@ BOUNDARIES = [
     (Decided, "save"),
     (Decided, "save_gaps"),
     (Decided, "mark_planned"),
+    (Leases, "acquire"),
+    (Guards, "note_halts"),
+    (Guards, "note_written"),
     (Outbox, "plan"),
     (Outbox, "open_changes"),
     (Outbox, "mark_sending"),

@@ -81,29 +81,66 @@ def pull(config: Config = Path(), now: Now = None, json: Json = False, language:
     raise typer.Exit(execute(Asked(config, now, json, language)))
 
 
-@app.command()
-def plan(config: Config = Path(), now: Now = None, json: Json = False, language: Language = None) -> None:
-    """Pull, decide, and show every change that `apply` would make. Writes to no CRM."""
-    from crmsync.cli.commands.cycle import plan as execute
-
-    raise typer.Exit(execute(Asked(config, now, json, language)))
+By = Annotated[Optional[str], typer.Option("--by", metavar="NAME", help="Who releases; kept for good.")]  # noqa: UP045
+Because = Annotated[Optional[str], typer.Option("--because", metavar="TEXT", help="Why; kept for good.")]  # noqa: UP045
 
 
 @app.command()
-def apply(
+def plan(
     config: Config = Path(),
-    digest: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--digest", help="The plan to apply; else the last one shown."),
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", metavar="FILE", help="Keep the plan whole in this file, for `apply FILE`."),
     ] = None,
     now: Now = None,
     json: Json = False,
     language: Language = None,
 ) -> None:
+    """Pull, decide, and show every change that `apply` would make. Writes to no CRM."""
+    from crmsync.cli.commands.cycle import plan as execute
+
+    raise typer.Exit(execute(Asked(config, now, json, language), out))
+
+
+@app.command()
+def apply(
+    file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(metavar="[FILE]", help="A plan kept with `plan --out`; else the last one shown.", show_default=False),
+    ] = None,
+    config: Config = Path(),
+    digest: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--digest", help="The plan to apply; else the last one shown."),
+    ] = None,
+    release: Annotated[bool, typer.Option("--release", help="Release what guards halt of it; needs --by and --because.")] = False,
+    by: By = None,
+    because: Because = None,
+    now: Now = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
     """Write exactly what the last plan showed; refuse if what is known has changed since."""
+    from crmsync.cli.commands.cycle import Wanted
     from crmsync.cli.commands.cycle import apply as execute
 
-    raise typer.Exit(execute(Asked(config, now, json, language), digest))
+    raise typer.Exit(execute(Asked(config, now, json, language), Wanted(file, digest, release, by, because)))
+
+
+@app.command()
+def release(
+    digest: Annotated[str, typer.Argument(help="The digest of a plan that a guard halted.")],
+    config: Config = Path(),
+    by: By = None,
+    because: Because = None,
+    now: Now = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Let the changes of one halted plan go: the next cycle writes them. Who, when and why are kept."""
+    from crmsync.cli.commands.release import execute
+
+    raise typer.Exit(execute(Asked(config, now, json, language), digest, by, because))
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from crmsync.cli.halted import alarms_json, withheld_json
 from crmsync.messages import LANGUAGES, Language, name_of, say
-from crmsync.model.changes import Change, Plan
+from crmsync.model.changes import Change, Plan, Withheld
 from crmsync.sync.facts import active_reps
 from crmsync.sync.notices import Told
 from crmsync.sync.pipeline import Cycle
@@ -67,8 +68,9 @@ def plan_table(console: Console, plan: Plan, language: Language) -> None:
     if plan.changes:
         changes_table(console, plan, say("title.plan", language), language)
         console.print(say("cli.plan_summary", language, changes=len(plan.changes), refused=len(plan.refused), digest=plan.digest))
-    else:
+    elif not plan.withheld:
         console.print(say("cli.plan_none", language))
+    withheld_table(console, plan.withheld, language)
     for why, count in sorted(Counter(refused.why for refused in plan.refused).items()):
         console.print(say("cli.left_alone", language, count=count, why=name_of("refused", why, language)))
 
@@ -83,11 +85,28 @@ def changes_table(console: Console, plan: Plan, title: str, language: Language) 
         console.print(say("cli.plan_more", language, count=len(plan.changes) - MOST_CHANGES_SHOWN))
 
 
-def _add_change(shown: Table, change: Change) -> None:
+def withheld_table(console: Console, withheld: Sequence[Withheld], language: Language) -> None:
+    """What a policy or the roll-out leaves out: as a diff, and counted by connection and reason."""
+    if not withheld:
+        return
+    columns = ("connection", "record", "field", "current", "desired", "because")
+    shown = table(say("title.withheld", language), *columns, language=language)
+    for one in withheld[:MOST_CHANGES_SHOWN]:
+        _add_change(shown, one.change, name_of("withheld", one.why, language))
+    console.print(shown)
+    if len(withheld) > MOST_CHANGES_SHOWN:
+        console.print(say("cli.plan_more", language, count=len(withheld) - MOST_CHANGES_SHOWN))
+    for (connection, why), count in sorted(Counter((one.change.connection, one.why) for one in withheld).items()):
+        reason = name_of("withheld", why, language)
+        console.print(say("cli.withheld", language, connection=connection, count=count, why=reason))
+
+
+def _add_change(shown: Table, change: Change, *more: str) -> None:
     record = f"{change.object} {change.record_id or '+ ' + str(change.key_value)}"
     for index, diff in enumerate(change.fields):
-        first = (change.connection, record) if index == 0 else ("", "")
-        shown.add_row(*first, diff.field, Text(_value(diff.current), style="red"), Text(_value(diff.desired), style="green"))
+        first, last = ((change.connection, record), more) if index == 0 else (("", ""), ("",) * len(more))
+        values = (Text(_value(diff.current), style="red"), Text(_value(diff.desired), style="green"))
+        shown.add_row(*first, diff.field, *values, *last)
 
 
 def _value(value: Any) -> str:
@@ -107,6 +126,8 @@ def plan_json(plan: Plan, workspace: Workspace, pulled: Pulled) -> dict[str, Any
         "refused": [
             {"record": str(r.ref), "field": r.field, "current": r.current, "desired": r.desired, "why": r.why} for r in plan.refused
         ],
+        "withheld": [{**change_json(one.change), "why": one.why} for one in plan.withheld],
+        "alarms": alarms_json(plan),
         "missing_fields": missing_json(workspace),
         "unread": unread_json(workspace),
         "idle_reps": idle_reps(workspace),
@@ -157,6 +178,8 @@ def cycle_json(cycle: Cycle, workspace: Workspace) -> dict[str, Any]:
         "persons": workspace.store.decided.count(),
         "moves": moves.group_by("source", "target").len("count").sort("source", "target").to_dicts(),
         "outcomes": cycle.applied.outcomes,
+        "alarms": alarms_json(cycle.prepared.plan),
+        "withheld": withheld_json(cycle.prepared.plan),
         "gaps": workspace.store.decided.gaps().height,
         "missing_fields": missing_json(workspace),
         "unread": unread_json(workspace),

@@ -25,6 +25,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from crmsync.config.document import Document, FileModel, read_document, validate
 from crmsync.errors import FixConfig, Problem, StopConnector
 from crmsync.messages import Language
+from crmsync.model.changes import WritingPolicy
+from crmsync.planning.guard import Limits
+from crmsync.planning.writing import Rollout, Writing
 
 Role = Literal["ma", "sfa", "both"]
 FILE = "crmsync.yaml"
@@ -73,6 +76,38 @@ class IntakeFile(FileModel):
     most_kib: int = Field(default=1024, ge=1, le=64 * 1024)
 
 
+class LimitFile(FileModel):
+    share: float | None = Field(default=None, ge=0, le=1)
+    at_least: int | None = Field(default=None, ge=1)
+
+
+class LimitsFile(FileModel):
+    records: LimitFile = LimitFile()
+    phases: LimitFile = LimitFile()
+    owners: LimitFile = LimitFile()
+    reassigned: LimitFile = LimitFile()
+    clears: LimitFile = LimitFile()
+    source: LimitFile = LimitFile()
+
+
+class RolloutFile(FileModel):
+    percent: float = Field(default=100, ge=0, le=100)
+    first: list[str] = Field(default_factory=list)
+
+
+class WritingFile(FileModel):
+    policy: WritingPolicy = "full"
+    rollout: RolloutFile = RolloutFile()
+    guards: LimitsFile = LimitsFile()
+
+    def value(self) -> Writing:
+        """What it means; a limit says nothing of what stays as it is."""
+        usual, said = Limits(), self.guards.model_dump(exclude_none=True)
+        limits = {name: replace(getattr(usual, name), **said[name]) for name in LimitsFile.model_fields}
+        first = frozenset(name.strip().lower() if "@" in name else name.strip() for name in self.rollout.first)
+        return Writing(self.policy, Rollout(self.rollout.percent, first), replace(usual, **limits))
+
+
 class ConnectionFile(FileModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
     connector: str
@@ -86,6 +121,7 @@ class ConnectionFile(FileModel):
     schedule: ScheduleFile = ScheduleFile()
     webhooks: WebhooksFile | None = None
     change_events: ChangeEventsFile | None = None
+    writing: WritingFile = WritingFile()
     country: str = Field(default="JP", pattern="^[A-Z]{2}$")
 
 
@@ -166,6 +202,7 @@ class ConnectionConfig:
     every_minutes: int
     jitter_seconds: int
     country: str
+    writing: Writing
     secret: Callable[[str], str] = field(repr=False)
     webhooks: WebhooksConfig | None = None
     change_events: ChangeEventsConfig | None = None
@@ -282,6 +319,7 @@ def _connection(
         every_minutes=entry.schedule.every_minutes,
         jitter_seconds=entry.schedule.jitter_seconds,
         country=entry.country,
+        writing=entry.writing.value(),
         secret=_secret_reader(entry, directory),
         webhooks=_webhooks(entry.webhooks),
         change_events=_change_events(entry.change_events),

@@ -42,7 +42,9 @@ def _secrets(directory: Path) -> None:
 
 
 def _settings(language: Language, urls: Mapping[str, str]) -> str:
-    notes = {name: say(f"init.{name}", language) for name in ("head", "store", "urls", "auth", "lag", "budget", "schedule")}
+    notes = {
+        name: say(f"init.{name}", language) for name in ("head", "store", "urls", "auth", "lag", "budget", "schedule", "writing")
+    }
     return f"""\
 # {notes["head"]}
 language: {language}
@@ -66,6 +68,8 @@ connections:
       - {{lane: search, calls: 10000, seconds: 1}}
     # {notes["schedule"]}
     schedule: {{every_minutes: 15, jitter_seconds: 30}}
+    # {notes["writing"]}
+    writing: {{policy: full, rollout: {{percent: 100}}}}
 
   - name: salesforce
     connector: salesforce
@@ -79,6 +83,7 @@ connections:
     budget:
       - {{lane: burst, calls: 10000, seconds: 1}}
     schedule: {{every_minutes: 15, jitter_seconds: 30}}
+    writing: {{policy: full, rollout: {{percent: 100}}}}
 
 team: team.yaml
 rules: rules

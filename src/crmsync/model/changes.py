@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from crmsync.model.records import RecordRef
 
 Policy = Literal["crmsync_owns", "source_wins", "newest_wins", "fill_if_blank"]
+WritingPolicy = Literal["observe", "create-only", "no-clear", "full"]
 Operation = Literal["update", "upsert", "create"]
 Outcome = Literal["written", "unchanged", "conflict", "rejected", "retry", "unknown"]
 # Why a CRM refuses a change, in words that say who can mend it; each stands in the catalogue with its remedy.
@@ -37,12 +38,14 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 @dataclass(frozen=True, slots=True)
 class FieldDiff:
-    """One field's new value beside the two it was compared with. Values are canonical JSON scalars of the vendor's field."""
+    """One field's new value beside the two it was compared with. Values are canonical JSON scalars of the vendor's field. `alone`:
+    it is a reason to write by itself, and does not just go along with one."""
 
     field: str
     base: Any
     current: Any
     desired: Any
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +102,43 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """A change, or a part of one, that is not made for now, with why: the policy of its connection (the policy's name), or
+    "rollout"."""
+
+    change: Change
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A guard that tripped: of `population`, `counted` are concerned, and no more than the share `limit` may be. `about` says of
+    what more exactly: an object of the CRM, the user whose records would be taken away."""
+
+    connection: str
+    guard: str
+    population: int
+    counted: int
+    limit: float
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything one cycle would change. `digest` identifies exactly this list; `apply` refuses any other."""
+    """Everything one cycle would change. `digest` identifies exactly this list; `apply` refuses any other. What is `withheld` is
+    no part of it. To a connection with an alarm nothing of it is sent before a person has released it."""
 
     digest: str
     now: datetime
     changes: tuple[Change, ...]
     refused: tuple[Refused, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+
+    @property
+    def halted(self) -> frozenset[str]:
+        """The connections to which nothing is sent."""
+        return frozenset(alarm.connection for alarm in self.alarms)
 
 
 @dataclass(frozen=True, slots=True)

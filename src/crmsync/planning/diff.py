@@ -78,7 +78,6 @@ def diff_record(
     diffs: list[FieldDiff] = []
     refused = [Refused(target.ref, name, target.current.get(name), None, why) for name, why in unwritable]
     accounted: dict[str, Any] = {}
-    is_due = False
     for name, rule in rules.items():
         current = target.current.get(name)
         base = target.bases.get(name)
@@ -88,10 +87,11 @@ def diff_record(
             continue
         verdict = _verdict(name, rule.policy, target, same)
         if verdict == "write":
-            is_due = is_due or (rule.alone and not is_within(rule.tolerance, current, desired[name]))
-            diffs.append(FieldDiff(name, base, current, desired[name]))
+            alone = rule.alone and not is_within(rule.tolerance, current, desired[name])
+            diffs.append(FieldDiff(name, base, current, desired[name], alone))
         elif verdict:
             refused.append(Refused(target.ref, name, current, desired[name], verdict))
+    is_due = any(diff.alone for diff in diffs)
     return RecordDiff(target.ref, _change(target, tuple(diffs) if is_due else (), because), tuple(refused), accounted)
 
 

@@ -8,15 +8,16 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from crmsync.model.changes import Change, Plan, Refused
+from crmsync.model.changes import Change, Plan, Refused, Withheld
 
 
-def make_plan(changes: Iterable[Change], refused: Iterable[Refused], now: datetime) -> Plan:
+def make_plan(changes: Iterable[Change], refused: Iterable[Refused], now: datetime, withheld: Iterable[Withheld] = ()) -> Plan:
     """Sort and sign; what is promised goes first, should the calls of the day run out. Raises ValueError for two changes of one
     record: it is diffed once, and a CRM refuses the same id twice."""
     ordered = sorted(_once_each(changes), key=_place)
     kept = sorted(set(refused), key=lambda r: (r.ref, r.field, str(r.desired)))
-    return Plan(digest=digest(ordered), now=now, changes=tuple(ordered), refused=tuple(kept))
+    left = sorted(withheld, key=lambda w: (*_place(w.change), w.why))
+    return Plan(digest=digest(ordered), now=now, changes=tuple(ordered), refused=tuple(kept), withheld=tuple(left))
 
 
 def is_promised(change: Change) -> bool:

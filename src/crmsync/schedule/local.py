@@ -16,7 +16,7 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from crmsync.errors import StopConnector
+from crmsync.errors import CrmsyncError, StopConnector
 from crmsync.intake.listening import listening
 from crmsync.sync.pipeline import Cycle, run_cycle
 from crmsync.sync.workspace import Connection, Moment, Workspace
@@ -68,7 +68,8 @@ class Schedule:
         return scheduler
 
     def cycle(self, connection: Connection) -> None:
-        """One cycle, with a line in the log; none where the stop has been asked for while this one waited."""
+        """One cycle, with a line in the log; none where the stop has been asked for while this one waited, or where another process
+        is at work on the same database."""
         self._cycle(connection, self.run, "cycle_finished")
 
     def hinted_cycle(self, connection: Connection) -> None:
@@ -78,7 +79,11 @@ class Schedule:
     def _cycle(self, connection: Connection, run: Run, event: str) -> None:
         if self.stopping.is_set():
             return
-        cycle = run(connection)
+        try:
+            cycle = run(connection)
+        except CrmsyncError as error:
+            _log.warning("cycle_not_run", connection=connection.name, code=error.code, holder=error.params.get("holder"))
+            return
         _log.info(
             event,
             run=cycle.run_id,

@@ -11,8 +11,9 @@ import orjson
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Text, and_, bindparam, func, select
 
-from crmsync.model.changes import Association, Change, FieldDiff, Receipt
+from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import RecordRef
+from crmsync.planning.document import change_of
 from crmsync.store import tables
 from crmsync.store.sql import chunks, insert_all, read_frame, run_for_all, table_of, upsert
 
@@ -371,9 +372,4 @@ def _dump(change: Change) -> bytes:
 
 
 def _load(body: bytes) -> Change:
-    raw = orjson.loads(body)
-    stamp = raw["expected_modified_at"]
-    raw["fields"] = tuple(FieldDiff(**f) for f in raw["fields"])
-    raw["associations"] = tuple(Association(**a) for a in raw["associations"])
-    raw["expected_modified_at"] = datetime.fromisoformat(stamp) if stamp else None
-    return Change(**raw)
+    return change_of(orjson.loads(body))

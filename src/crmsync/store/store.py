@@ -17,9 +17,11 @@ from crmsync.store.answers import Answers
 from crmsync.store.decided import Decided
 from crmsync.store.entities import Entities
 from crmsync.store.erasing import Erasing
+from crmsync.store.guards import Guards
 from crmsync.store.hints import Hints
 from crmsync.store.holds import Holds
 from crmsync.store.identity import Identity
+from crmsync.store.leases import Leases
 from crmsync.store.outbox import Outbox
 from crmsync.store.overrides import Overrides
 from crmsync.store.runs import Runs
@@ -43,6 +45,8 @@ class Store:
         self.answers = Answers(engine)
         self.overrides = Overrides(engine)
         self.erasing = Erasing(engine)
+        self.guards = Guards(engine)
+        self.leases = Leases(engine)
         self.runs = Runs(engine)
 
     @classmethod

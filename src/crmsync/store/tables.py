@@ -1,4 +1,4 @@
-"""Every table. Append-only: raw_version, move, decision, valve_log, outbox, run. The others hold the present."""
+"""Every table. Append-only: raw_version, move, decision, valve_log, outbox, release, run. The others hold the present."""
 
 from __future__ import annotations
 
@@ -545,6 +545,43 @@ class OutboxRow(SQLModel, table=True):
     message: str | None = text()
 
 
+class WrittenRecord(SQLModel, table=True):
+    """A record that we have written to: those of which a guard asks how many a plan would write again."""
+
+    __tablename__ = "written_record"
+    connection: str = Field(primary_key=True)
+    object: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+
+
+class HaltRow(SQLModel, table=True):
+    """A plan to which a guard said no in one connection: the alarms, the wishes of its changes (16 hexadecimal digits each, one
+    after the other), and up to which staged version was looked. Only the newest few of a connection are kept: who releases one
+    has just seen it."""
+
+    __tablename__ = "halt"
+    digest: str = Field(primary_key=True)
+    connection: str = Field(primary_key=True)
+    at: datetime = required_instant()
+    alarms: str = Field(sa_type=Text)
+    wishes: str = Field(sa_type=Text)
+    seq: int
+
+
+class ReleaseRow(SQLModel, table=True):
+    """Who let a halted plan go, in which connection, when and why. Append-only."""
+
+    __tablename__ = "release"
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str
+    connection: str = Field(index=True)
+    by: str
+    because: str = Field(sa_type=Text)
+    at: datetime = required_instant()
+    alarms: str = Field(sa_type=Text)
+    wishes: str = Field(sa_type=Text)
+
+
 class PlacedTask(SQLModel, table=True):
     """Where the task of a clock stands: the CRM chosen for it and, once created, its record. `body` is what we last wrote;
     `unanswered_since` when a plain create was sent whose answer has not come: it may stand in the CRM or not."""
@@ -604,6 +641,19 @@ class Tombstone(SQLModel, table=True):
     digest: str = Field(primary_key=True)
     erasure: str = Field(index=True)
     since: datetime = required_instant()
+
+
+class LeaseRow(SQLModel, table=True):
+    """Who works on a connection, for what and since when, and until when the lease holds: None where nobody does. `fence` only
+    rises."""
+
+    __tablename__ = "lease"
+    connection: str = Field(primary_key=True)
+    fence: int = 0
+    holder: str = ""
+    verb: str = ""
+    since: datetime | None = instant()
+    expires_at: datetime | None = instant()
 
 
 class RunRow(SQLModel, table=True):

@@ -95,6 +95,7 @@ class _Sender:
         versions = self._versions(object_, settled)
         with store.transaction() as db:
             store.outbox.confirm(db, self.run_id, [receipt for _, receipt in answered], now)
+            store.guards.note_written(db, (_ref(change, receipt) for change, receipt in settled))
             store.outbox.save_bases(db, self._shared_values(object_, settled), now)
             self._remember_tasks(db, settled)
             refused = [str(change.key_value) for change, receipt in answered if _is_refused_create(change, receipt)]

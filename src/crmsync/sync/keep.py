@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from crmsync.decisions.frames import GAPS
+from crmsync.sync.guard import note
 from crmsync.sync.overrides import find_overrides
 from crmsync.sync.plan import Prepared
 from crmsync.sync.workspace import Moment, Workspace
@@ -18,14 +19,18 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
         run_id = store.runs.begin(db, verb, moment.now, is_rehearsal=moment.is_rehearsal, definitions=workspace.definitions_digest)
         store.decided.save(db, run_id, moment.now, decided.before, decided.decisions, decided.desired)
         store.decided.save_gaps(db, moment.now, _gaps(prepared))
-        store.decided.mark_planned(db, sorted(set(prepared.persons) - prepared.waiting))
         store.overrides.note(db, overrides, moment.now)
+        again = {change.person_id for change in prepared.held_back}
+        store.decided.mark_planned(db, sorted(set(prepared.persons) - prepared.waiting - again))
+        store.decided.replan(db, sorted(again))
         store.outbox.save_bases(db, prepared.accounted, moment.now)
-        for placement in prepared.placements:
+        unsent = {change.key_value for change in prepared.held_back}
+        for placement in (placed for placed in prepared.placements if placed.clock_id not in unsent):
             store.outbox.place_task(db, placement.clock_id, placement.ref, str(placement.person_ref), {}, moment.now)
         store.outbox.settle(db, prepared.persons, sorted(prepared.looked_through), prepared.held, moment.now)
-        store.outbox.plan(db, run_id, prepared.plan.changes, moment.now)
-        store.holds.end(db, prepared.plan.changes)
+        store.outbox.plan(db, run_id, prepared.sendable, moment.now)
+        store.holds.end(db, prepared.sendable)
+        note(workspace, db, prepared.plan, prepared.seqs, moment.now)
         for connection, look in prepared.looked_through.items():
             store.runs.set_meta_in(db, f"planned_through:{connection}", str(look.seq))
             store.runs.set_meta_in(db, f"planned_with:{connection}", look.shape)

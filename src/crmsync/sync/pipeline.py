@@ -5,13 +5,15 @@ pull → stage → normalise → resolve → decide → plan → apply → recor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crmsync.errors import StopConnector
 from crmsync.sync.apply import Applied, apply
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.decide import decide
+from crmsync.sync.guard import Approval, note_halts, release
 from crmsync.sync.keep import keep
+from crmsync.sync.lease import alone
 from crmsync.sync.normalise import Following, normalise
 from crmsync.sync.plan import Prepared, plan
 from crmsync.sync.pull import Pulled, pull
@@ -32,46 +34,30 @@ class Cycle:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every connection took part to the end, with its people."""
-        return self.pulled.is_complete and not (self.applied.failures or self.prepared.unreachable)
+        """Whether every connection took part to the end, with its people, and no guard halted one."""
+        return self.pulled.is_complete and not (self.applied.failures or self.prepared.unreachable or self.prepared.plan.alarms)
 
 
-def learn(
-    workspace: Workspace,
-    moment: Moment,
-    progress: Progress | None = None,
-    only: str | None = None,
-    *,
-    describing: bool = True,
-    hinted_only: bool = False,
-) -> Pulled:
-    """Bring the local model up to date, from every connection or the one named; with `hinted_only`, by reading nothing but what
-    a CRM said to have changed. Writes to no CRM and decides nothing. Without `describing`, what the objects look like is not
-    asked again."""
-    follower, progress = Following(workspace), progress or Silent()
-    pulled = pull(workspace, moment.now, progress, only, follower, describing=describing, hinted_only=hinted_only)
-    pulled = pulled.with_failures(reconcile(workspace, moment.now, pulled.failed))
-    normalise(workspace, moment.now)
-    resolve(workspace, moment.now)
-    return pulled
+def learn(workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None) -> Pulled:
+    """Bring the local model up to date, from every connection or the one named. Writes to no CRM and decides nothing."""
+    with alone(workspace, "pull"):
+        return _learn(workspace, moment, progress, only)
+
+
+def look(workspace: Workspace, moment: Moment, progress: Progress | None = None) -> tuple[Pulled, Prepared]:
+    """Learn, decide and plan, and remember what guards would halt, so that it can be released. Writes to no CRM and keeps no
+    decision."""
+    with alone(workspace, "plan"):
+        pulled = _learn(workspace, moment, progress)
+        prepared = prepare(workspace, moment)
+        note_halts(workspace, prepared.plan, prepared.seqs, moment.now)
+    return pulled, prepared
 
 
 def prepare(workspace: Workspace, moment: Moment, *, describing: bool = False) -> Prepared:
     """Decide and plan on what is known, in memory alone. With `describing`, ask what the objects look like before."""
     with collector_at_rest():
         return plan(workspace, decide(workspace, moment.now), moment.now, describing=describing)
-
-
-def send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Moment, progress: Progress | None = None) -> Cycle:
-    """Keep the decisions and the plan in one transaction, then apply exactly that plan. A connection that stopped while it was
-    pulled is sent nothing: what it holds now is not known."""
-    with collector_at_rest():
-        run_id = keep(workspace, prepared, moment)
-    applied = apply(workspace, run_id, moment.now, progress or Silent(), pulled.failed)
-    cycle = Cycle(run_id, pulled, prepared, applied)
-    workspace.store.runs.end(run_id, "done" if cycle.is_complete else "incomplete", applied.outcomes)
-    rest_after(workspace, prepared, moment, is_complete=cycle.is_complete)
-    return cycle
 
 
 def run_cycle(
@@ -85,18 +71,59 @@ def run_cycle(
     """One whole cycle. With `only`, one connection is pulled; everyone is decided and every CRM is written to all the same.
     Where the last cycle found nothing to do and nothing has happened since, nobody is. With `hinted_only` it is a quick one:
     nothing is read but what a CRM said to have changed, and objects look as they did when last asked."""
-    rest = resting(workspace, moment)
-    pulled = learn(workspace, moment, progress, only, describing=rest is None, hinted_only=hinted_only)
-    if rest is not None and pulled.is_complete and is_undisturbed(workspace, rest):
-        run_id, nothing = rested(workspace, rest, moment)
-        return Cycle(run_id, pulled, nothing)
-    return send(workspace, prepare(workspace, moment, describing=rest is not None and not hinted_only), pulled, moment, progress)
+    with alone(workspace, "run"):
+        rest = resting(workspace, moment)
+        pulled = _learn(workspace, moment, progress, only, describing=rest is None, hinted_only=hinted_only)
+        if rest is not None and pulled.is_complete and is_undisturbed(workspace, rest):
+            run_id, nothing = rested(workspace, rest, moment)
+            return Cycle(run_id, pulled, nothing)
+        prepared = prepare(workspace, moment, describing=rest is not None and not hinted_only)
+        return _send(workspace, prepared, pulled, moment, progress)
 
 
-def apply_plan(workspace: Workspace, moment: Moment, digest: str, progress: Progress | None = None) -> Cycle:
+def apply_plan(
+    workspace: Workspace, moment: Moment, digest: str, progress: Progress | None = None, approval: Approval | None = None
+) -> Cycle:
     """Make exactly the plan with this digest from what is known, and apply it. Raises StopConnector when what is known now
-    makes another plan: nothing is written then."""
-    prepared = prepare(workspace, moment)
-    if prepared.plan.digest != digest:
-        raise StopConnector("plan.other_digest", wanted=digest, found=prepared.plan.digest)
-    return send(workspace, prepared, Pulled((), ()), moment, progress)
+    makes another plan: nothing is written then. With an `approval`, what a guard halts of this plan is released first."""
+    with alone(workspace, "apply"):
+        prepared = prepare(workspace, moment)
+        if prepared.plan.digest != digest:
+            raise StopConnector("plan.other_digest", wanted=digest, found=prepared.plan.digest)
+        if approval is not None and prepared.plan.alarms:
+            note_halts(workspace, prepared.plan, prepared.seqs, moment.now)
+            release(workspace, digest, approval, moment.now)
+            prepared = replace(prepared, plan=replace(prepared.plan, alarms=()))
+        return _send(workspace, prepared, Pulled((), ()), moment, progress)
+
+
+def _learn(
+    workspace: Workspace,
+    moment: Moment,
+    progress: Progress | None = None,
+    only: str | None = None,
+    *,
+    describing: bool = True,
+    hinted_only: bool = False,
+) -> Pulled:
+    """With `hinted_only`, nothing is read but what a CRM said to have changed. Without `describing`, what the objects look like is
+    not asked again."""
+    follower, progress = Following(workspace), progress or Silent()
+    pulled = pull(workspace, moment.now, progress, only, follower, describing=describing, hinted_only=hinted_only)
+    pulled = pulled.with_failures(reconcile(workspace, moment.now, pulled.failed))
+    normalise(workspace, moment.now)
+    resolve(workspace, moment.now)
+    return pulled
+
+
+def _send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Moment, progress: Progress | None = None) -> Cycle:
+    """Keep the decisions and the plan in one transaction, then apply exactly that plan. A connection that stopped while it was
+    pulled is sent nothing: what it holds now is not known."""
+    with collector_at_rest():
+        run_id = keep(workspace, prepared, moment)
+    applied = apply(workspace, run_id, moment.now, progress or Silent(), pulled.failed)
+    cycle = Cycle(run_id, pulled, prepared, applied)
+    halted = {"halted": sorted(prepared.plan.halted)} if prepared.plan.halted else {}
+    workspace.store.runs.end(run_id, "done" if cycle.is_complete else "incomplete", {**applied.outcomes, **halted})
+    rest_after(workspace, prepared, moment, is_complete=cycle.is_complete)
+    return cycle

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,9 @@ from crmsync.model.changes import Change, Plan
 from crmsync.model.records import ObjectSchema, RecordRef
 from crmsync.planning.diff import FieldRule, RecordDiff, Target, diff_record
 from crmsync.planning.plan import make_plan
+from crmsync.planning.writing import sift
 from crmsync.sync.decide import Decided
+from crmsync.sync.guard import guarded
 from crmsync.sync.holds import without_held
 from crmsync.sync.lapses import lapsed_overrides
 from crmsync.sync.plan_tasks import Placement, TaskDesk, clocks_without_task
@@ -32,9 +34,10 @@ class Prepared:
     """A cycle decided and planned, not yet kept.
 
     `persons` were looked at, at the connections of `looked_through`; those `waiting` have something at an `unreachable` one, which
-    did not answer, and are looked at again. `accounted` are shared fields whose present value is now taken into account. `held`
-    are the keys of wishes that a CRM refused and that nothing has changed about: they are not sent again. `homeless` are persons
-    with a running clock (and its kind) for which no task stands, and none is about to."""
+    did not answer, and are looked at again, as are those of whom something is `held_back`. `accounted` are shared fields whose
+    present value is now taken into account. `held` are the keys of wishes that a CRM refused and that nothing has changed about:
+    they are not sent again. `homeless` are persons with a running clock (and its kind) for which no task stands, and none is about
+    to."""
 
     decided: Decided
     plan: Plan
@@ -46,6 +49,22 @@ class Prepared:
     placements: tuple[Placement, ...] = ()
     held: frozenset[str] = frozenset()
     homeless: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def seqs(self) -> dict[str, int]:
+        """Connection → the newest staged version that was looked at."""
+        return {name: look.seq for name, look in self.looked_through.items()}
+
+    @property
+    def sendable(self) -> tuple[Change, ...]:
+        """What is sent: the plan but for the connections that a guard has halted."""
+        return tuple(change for change in self.plan.changes if change.connection not in self.plan.halted)
+
+    @property
+    def held_back(self) -> tuple[Change, ...]:
+        """What is not sent though it is wanted: halted by a guard, withheld by a policy or the roll-out."""
+        halted = (change for change in self.plan.changes if change.connection in self.plan.halted)
+        return (*halted, *(one.change for one in self.plan.withheld))
 
 
 def plan(workspace: Workspace, decided: Decided, now: datetime, *, describing: bool = False) -> Prepared:
@@ -61,10 +80,12 @@ def plan(workspace: Workspace, decided: Decided, now: datetime, *, describing: b
     free, undone = without_held(workspace, [*(d.change for d in diffs if d.change), *tasks.changes])
     changes, held = _without_refusals(scope, free)
     coming = {change.key_value for change in changes}
+    sifted = sift(changes, {c.name: c.writing for c in reachable}, _names(workspace, decided, records))
+    refused = [*(r for d in diffs for r in d.refused), *tasks.refused, *undone]
     kinds = dict(decided.decisions.tasks.select("clock_id", "kind").iter_rows())
     return Prepared(
         decided=decided,
-        plan=make_plan(changes, [*(r for d in diffs for r in d.refused), *tasks.refused, *undone], now),
+        plan=guarded(workspace, make_plan(sifted.changes, refused, now, sifted.withheld), now),
         persons=scope.persons,
         looked_through=scope.looks,
         unreachable=tuple(c.name for c in workspace.connections if c.name not in names),
@@ -74,6 +95,17 @@ def plan(workspace: Workspace, decided: Decided, now: datetime, *, describing: b
         held=held,
         homeless=tuple((person, kinds[clock]) for clock, person in sorted(taskless.items()) if clock not in coming),
     )
+
+
+def _names(workspace: Workspace, decided: Decided, records: Iterable[PersonRecord]) -> Callable[[str], Collection[str]]:
+    """What a person is called besides their id, where some roll-out names people: their address and their records."""
+    names: dict[str, set[str]] = {}
+    if any(connection.writing.rollout.first for connection in workspace.connections):
+        for person, email in decided.facts.persons.select("person_id", "email").iter_rows():
+            names[person] = {email.lower()} if email else set()
+        for record in records:
+            names.setdefault(record.person_id, set()).add(str(record.ref))
+    return lambda person: names.get(person, ())
 
 
 def _is_described(connection: Connection, *, again: bool) -> bool:

@@ -57,7 +57,8 @@ def is_undisturbed(workspace: Workspace, rest: Rest) -> bool:
 def rest_after(workspace: Workspace, prepared: Prepared, moment: Moment, *, is_complete: bool) -> None:
     """Keep until when the next cycles may rest: not at all where this one moved somebody, wrote or left something waiting."""
     decisions = prepared.decided.decisions
-    is_quiet = is_complete and not prepared.plan.changes and not prepared.waiting and decisions.moves.is_empty()
+    left = prepared.plan.changes or prepared.held_back or prepared.waiting
+    is_quiet = is_complete and not left and decisions.moves.is_empty()
     again = workspace.store.staging.next_again()
     wakes_at = decisions.wakes_at if again is None else min(decisions.wakes_at, again)
     _keep(workspace, moment, moment.now, wakes_at if is_quiet else moment.now)

@@ -19,6 +19,7 @@ from crmsync.store.holds import Hold
 from crmsync.store.outbox import Sent
 from crmsync.sync.apply import Applied, apply
 from crmsync.sync.hinted import read_present
+from crmsync.sync.lease import alone
 from crmsync.sync.pull import Failure, describe
 from crmsync.sync.targets import same_in, user_ids
 from crmsync.sync.workspace import Connection, Moment, Progress, Silent, Workspace
@@ -81,7 +82,18 @@ def prepare_undo(workspace: Workspace, undone_run: str, now: datetime) -> Undoin
 
 
 def send_undo(workspace: Workspace, undoing: Undoing, moment: Moment, progress: Progress | None = None) -> Undone:
-    """Keep the undo in one transaction, then apply it. Killed in between, a repetition takes back what is left."""
+    """Keep the undo in one transaction, then apply it. Killed in between, a repetition takes back what is left. Raises RetryLater
+    while a cycle is at work."""
+    with alone(workspace, "undo"):
+        run_id = _keep(workspace, undoing, moment)
+        stopped = frozenset(f.connection for f in undoing.failures)
+        applied = apply(workspace, run_id, moment.now, progress or Silent(), stopped)
+        is_complete = not (undoing.failures or applied.failures)
+        workspace.store.runs.end(run_id, "done" if is_complete else "incomplete", applied.outcomes)
+    return Undone(run_id, undoing, applied)
+
+
+def _keep(workspace: Workspace, undoing: Undoing, moment: Moment) -> str:
     store = workspace.store
     for connection, records in undoing.read.items():
         store.staging.stage_read(connection, records, moment.now)
@@ -94,10 +106,7 @@ def send_undo(workspace: Workspace, undoing: Undoing, moment: Moment, progress: 
         else:
             store.holds.place(db, undoing.holds, run_id, undoing.undone_run, moment.now)
         store.outbox.plan(db, run_id, undoing.plan.changes, moment.now)
-    applied = apply(workspace, run_id, moment.now, progress or Silent(), frozenset(f.connection for f in undoing.failures))
-    is_complete = not (undoing.failures or applied.failures)
-    store.runs.end(run_id, "done" if is_complete else "incomplete", applied.outcomes)
-    return Undone(run_id, undoing, applied)
+    return run_id
 
 
 def release(workspace: Workspace, undone_run: str) -> int:

@@ -17,6 +17,7 @@ from crmsync.identity.vocabulary import Vocabulary
 from crmsync.mapping.values import ObjectMapping
 from crmsync.messages import Language
 from crmsync.model.records import ObjectSchema
+from crmsync.planning.writing import Writing
 from crmsync.store import Store
 
 Role = Literal["ma", "sfa", "both"]
@@ -34,8 +35,8 @@ class Ears:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One connected CRM. `mappings` are by remote object; `schemas` are what the CRM said of itself when last asked; `ears` are
-    for what it says without being asked."""
+    """One connected CRM. `mappings` are by remote object; `writing` is how far we go in writing to it; `schemas` are what the CRM
+    said of itself when last asked; `ears` are for what it says without being asked."""
 
     name: str
     crm: str
@@ -48,6 +49,7 @@ class Connection:
     every_minutes: int = 15
     jitter_seconds: int = 30
     ears: Ears = field(default_factory=Ears)
+    writing: Writing = field(default_factory=Writing)
     schemas: dict[str, ObjectSchema] = field(default_factory=dict)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from crmsync.cli.asked import Asked
 from crmsync.cli.frame import FAILED, FINE, Session, answers, print_json, session, terminal
+from crmsync.cli.halted import alarms, approval_of
+from crmsync.cli.plan_file import read_plan, write_plan
 from crmsync.cli.shown import (
     cycle_json,
     cycle_table,
@@ -43,14 +47,15 @@ def pull(asked: Asked) -> int:
 
 
 @answers
-def plan(asked: Asked) -> int:
+def plan(asked: Asked, out: Path | None) -> int:
     moment = asked.moment()
     with session(asked) as at_work:
         workspace = at_work.workspace
         with watching(workspace, at_work.words, quiet=asked.as_json) as progress:
-            pulled = pipeline.learn(workspace, moment, progress)
-            prepared = pipeline.prepare(workspace, moment)
+            pulled, prepared = pipeline.look(workspace, moment, progress)
         _remember(at_work, prepared.plan.digest, moment)
+        if out is not None:
+            write_plan(out, prepared.plan, workspace, moment)
         if asked.as_json:
             print_json(plan_json(prepared.plan, workspace, pulled))
         else:
@@ -59,22 +64,45 @@ def plan(asked: Asked) -> int:
             missing_fields(workspace, at_work.words)
             notices(pulled.notices, at_work.words)
             failures(pulled.failures, at_work.words)
-        return FINE if pulled.is_complete else FAILED
+        alarms(prepared.plan, at_work.words)
+        return FINE if pulled.is_complete and not prepared.plan.alarms else FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which plan to apply, and who releases what guards halt of it."""
+
+    file: Path | None = None
+    digest: str | None = None
+    release: bool = False
+    by: str | None = None
+    because: str | None = None
 
 
 @answers
-def apply(asked: Asked, digest: str | None) -> int:
+def apply(asked: Asked, wanted: Wanted) -> int:
+    approval = approval_of(wanted.by, wanted.because) if wanted.release else None
     with session(asked) as at_work:
-        shown_digest, shown_moment = _remembered(at_work)
-        wanted = digest or shown_digest
-        if wanted is None:
-            raise StopConnector("cli.no_plan")
-        # The plan that was shown is made again at its own instant: another one would be another plan.
-        is_shown = asked.now is None and wanted == shown_digest and shown_moment is not None
-        moment = shown_moment if is_shown and shown_moment else asked.moment()
+        digest, moment = _plan_of(wanted, asked, at_work)
         with watching(at_work.workspace, at_work.words, quiet=asked.as_json) as progress:
-            cycle = pipeline.apply_plan(at_work.workspace, moment, wanted, progress)
+            cycle = pipeline.apply_plan(at_work.workspace, moment, digest, progress, approval)
         return _finish(cycle, at_work, moment, as_json=asked.as_json)
+
+
+def _plan_of(wanted: Wanted, asked: Asked, at_work: Session) -> tuple[str, Moment]:
+    """The digest of the plan to apply and the instant to make it at: its own, because at another one it would be another plan.
+    Raises StopConnector where there is none."""
+    if wanted.file is not None:
+        kept = read_plan(wanted.file, at_work.workspace)
+        if wanted.digest not in (None, kept.digest):
+            raise StopConnector("plan.other_digest", wanted=wanted.digest, found=kept.digest)
+        return kept.digest, asked.moment() if asked.now else Moment(kept.now, kept.made_with.is_rehearsal)
+    shown_digest, shown_moment = _remembered(at_work)
+    digest = wanted.digest or shown_digest
+    if digest is None:
+        raise StopConnector("cli.no_plan")
+    is_shown = asked.now is None and digest == shown_digest and shown_moment is not None
+    return digest, shown_moment if is_shown and shown_moment else asked.moment()
 
 
 @answers
@@ -108,6 +136,7 @@ def _finish(cycle: pipeline.Cycle, at_work: Session, moment: Moment, *, as_json:
         missing_fields(at_work.workspace, at_work.words)
         notices(cycle.pulled.notices, at_work.words)
         failures((*cycle.pulled.failures, *cycle.applied.failures), at_work.words)
+    alarms(cycle.prepared.plan, at_work.words)
     return FINE if cycle.is_complete and not cycle.applied.outcomes.get("rejected") else FAILED
 
 
