@@ -38,10 +38,13 @@ class Cycle:
         return self.pulled.is_complete and not (self.applied.failures or self.prepared.unreachable or self.prepared.plan.alarms)
 
 
-def learn(workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None) -> Pulled:
-    """Bring the local model up to date, from every connection or the one named. Writes to no CRM and decides nothing."""
+def learn(
+    workspace: Workspace, moment: Moment, progress: Progress | None = None, only: str | None = None, *, hinted_only: bool = False
+) -> Pulled:
+    """Bring the local model up to date, from every connection or the one named; with `hinted_only`, by reading nothing but what
+    a CRM said to have changed. Writes to no CRM and decides nothing."""
     with alone(workspace, "pull"):
-        return _learn(workspace, moment, progress, only)
+        return _learn(workspace, moment, progress, only, hinted_only=hinted_only)
 
 
 def look(workspace: Workspace, moment: Moment, progress: Progress | None = None) -> tuple[Pulled, Prepared]:
@@ -106,8 +109,7 @@ def _learn(
     describing: bool = True,
     hinted_only: bool = False,
 ) -> Pulled:
-    """With `hinted_only`, nothing is read but what a CRM said to have changed. Without `describing`, what the objects look like is
-    not asked again."""
+    """Without `describing`, what the objects look like is not asked again."""
     follower, progress = Following(workspace), progress or Silent()
     pulled = pull(workspace, moment.now, progress, only, follower, describing=describing, hinted_only=hinted_only)
     pulled = pulled.with_failures(reconcile(workspace, moment.now, pulled.failed))
