@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crmsync.identity.known import Known
 from crmsync.identity.records import Evidence, Link, RecordKeys, clearly_different
-from crmsync.identity.resolve import Known, Resolution, resolve
+from crmsync.identity.resolve import Ambiguous, Resolution, resolve
 
 START = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -32,10 +33,14 @@ class Registry:
 
     def __init__(self) -> None:
         self.known = Known()
+        self.reviews: dict[str, Ambiguous] = {}
 
     def learn(self, *changed: RecordKeys, merged: Iterable[tuple[str, str]] = ()) -> Resolution:
         found = resolve(changed, self.known, merged)
-        self.known.learn(changed, found)
+        self.known.learn(changed, found.links, found.aliases)
+        for key in found.examined:
+            self.reviews.pop(key, None)
+        self.reviews |= {asked.record: asked for asked in found.ambiguous}
         return found
 
     def person(self, name: str) -> str | None:
@@ -43,7 +48,7 @@ class Registry:
 
     def revoke(self, name: str) -> None:
         key = _key(name)
-        self.known._link(replace(self.known.links[key], is_revoked=True))
+        self.known.link(replace(self.known.links[key], is_revoked=True))
 
     def partition(self) -> frozenset[frozenset[str]]:
         return frozenset(frozenset(members) for members in self.known.records_of.values() if members)
@@ -204,7 +209,7 @@ def test_a_link_made_by_hand_stays_whatever_the_keys_say() -> None:
     registry.learn(record("hs/1", "a@x.jp"), record("sf/1", "b@x.jp", day=1))
     person = registry.person("hs/1")
     assert person is not None
-    registry.known._link(Link("sf/Lead/1", person, "manual", Evidence(via="desk", emails=("b@x.jp",))))
+    registry.known.link(Link("sf/Lead/1", person, "manual", Evidence(via="desk", emails=("b@x.jp",))))
     found = registry.learn(record("sf/1", "b@x.jp", day=1), record("hs/1", "a@x.jp"))
     assert registry.person("sf/1") == person
     assert all(link.record != "sf/Lead/1" or link.rule == "manual" for link in found.links)

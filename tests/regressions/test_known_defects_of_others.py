@@ -21,8 +21,9 @@ from crmsync.decisions.frames import DRAWS, INSTANT, REPS, conform, empty
 from crmsync.decisions.routing import Request, Routing, draw
 from crmsync.decisions.worktime import due_column
 from crmsync.identity.folding import fold
+from crmsync.identity.known import Known
 from crmsync.identity.records import RecordKeys
-from crmsync.identity.resolve import Known, resolve
+from crmsync.identity.resolve import resolve
 from crmsync.mapping import ReadField, same
 from crmsync.mapping.codecs import Reading, decode
 from crmsync.mapping.conditions import lookup_in
@@ -41,7 +42,8 @@ def keys(name: str, email: str | None, family: str = "") -> RecordKeys:
 
 
 def learn(known: Known, *records: RecordKeys) -> None:
-    known.learn(records, resolve(records, known, ()))
+    found = resolve(records, known, ())
+    known.learn(records, found.links, found.aliases)
 
 
 def test_an_address_edited_in_the_crm_makes_no_second_contact_who_is_mailed_after_all(house: House) -> None:

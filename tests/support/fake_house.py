@@ -41,11 +41,13 @@ MONDAY = datetime(2026, 6, 1, 1, tzinfo=UTC)
 _PERSON = (
     *("made_at", "email", "family", "given", "company", "title", "employees", "owner", "status", "reason", "opted_out"),
     *("converted", "need", "budget", "authority", "contact", "phase", "score", "because", "sla_due", "note"),
+    *("account", "number", "zip", "phone"),
 )
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "users": ("name", "email", "active"),
     "leads": _PERSON,
     "contacts": _PERSON,
+    "companies": ("made_at", "name", "domain", "number", "owner"),
     "visits": ("contact", "at", "what", "gone"),
     "calls": ("contact", "lead", "at", "by", "done"),
     "deals": ("contact", "made_at", "status", "closed_at", "owner"),
@@ -57,8 +59,9 @@ CAPABILITIES = Capabilities(
         Stream("visits", is_event=True, after=("contacts",)),
         Stream("calls", is_event=True),
         Stream("deals"),
+        Stream("companies", after=("users",)),
         Stream("leads", after=("users",)),
-        Stream("contacts", after=("users", "leads")),
+        Stream("contacts", after=("users", "leads", "companies")),
         Stream("users"),
     ),
     writable=("leads", "contacts", "tasks"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
-from crmsync.identity.keys import company_domain, corporate_number, website_domain
+from crmsync.identity.keys import company_domain, corporate_number, domain_of, website_domain
 from crmsync.identity.vocabulary import Vocabulary
 
 # What a company is known by where the CRMs hold a record of it: a row per record.
@@ -49,6 +51,11 @@ def companies_frame(companies: pl.DataFrame, users: pl.DataFrame, vocabulary: Vo
     )
 
 
+def number_company(number: str) -> str:
+    """The id of a company that is known by its corporate number."""
+    return f"number:{number}"
+
+
 def domain_company(domain: str) -> str:
     """The id of a company that is known by its domain alone."""
     return f"domain:{domain}"
@@ -72,9 +79,9 @@ def _identified(live: pl.DataFrame) -> pl.DataFrame:
         .then("ref")
         .otherwise(
             pl.coalesce(
-                pl.format("number:{}", number),
-                pl.format("number:{}", pl.col("domain_number")),
-                pl.format("domain:{}", pl.col("domain")),
+                pl.format(number_company("{}"), number),
+                pl.format(number_company("{}"), pl.col("domain_number")),
+                pl.format(domain_company("{}"), pl.col("domain")),
                 pl.col("ref"),
             )
         )
@@ -92,7 +99,59 @@ def _mapped(column: str, function: Callable[[str], str | None]) -> pl.Expr:
     return pl.col(column).map_elements(function, return_dtype=pl.String)
 
 
+def numbers_of(texts: pl.Series, companies: pl.DataFrame) -> pl.DataFrame:
+    """corporate_number as it stands in `texts` → company_id; without what is no such number, or one that is disputed among the
+    `companies` of `companies_frame`."""
+    disputed = companies.filter(pl.col("company_id") != number_company("") + pl.col("corporate_number"))
+    named = pl.DataFrame({"corporate_number": texts.drop_nulls().unique().sort()}, schema={"corporate_number": pl.String})
+    return (
+        named.with_columns(_mapped("corporate_number", corporate_number).alias("_number"))
+        .drop_nulls()
+        .filter(~pl.col("_number").is_in(disputed["corporate_number"].implode()))
+        .select("corporate_number", pl.format(number_company("{}"), "_number").alias("company_id"))
+    )
+
+
 def domains_of(companies: pl.DataFrame) -> pl.DataFrame:
     """domain → company_id, where a domain stands for one company only."""
     pairs = companies.select("domain", "company_id").drop_nulls().unique()
     return pairs.filter(pl.len().over("domain") == 1).sort("domain")
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyKeys:
+    """What companies are known by, for resolving people: texts "number:…" and "domain:…". `of_record` by the ref of a company's
+    record, deleted ones too: who worked there is still the same person. `disputed` are a number under several names and a domain
+    of several numbers: neither stands for one company, and nobody is linked by them."""
+
+    of_record: Mapping[str, tuple[str, ...]]
+    disputed: frozenset[str]
+    shared_domains: frozenset[str]
+
+    @classmethod
+    def of(cls, companies: Iterable[Mapping[str, Any]], vocabulary: Vocabulary) -> CompanyKeys:
+        """From rows with the columns ref, name, domain, corporate_number of CompanySeen."""
+        of_record: dict[str, tuple[str, ...]] = {}
+        meant: dict[str, set[str]] = {}
+        for row in companies:
+            number = corporate_number(row["corporate_number"])
+            domain = company_domain(website_domain(row["domain"]), vocabulary.shared_domains)
+            of_record[row["ref"]] = _keys(number, domain)
+            if number and row["name"]:
+                meant.setdefault(f"number:{number}", set()).add(vocabulary.company_key(row["name"]))
+            if number and domain:
+                meant.setdefault(f"domain:{domain}", set()).add(number)
+        disputed = frozenset(key for key, different in meant.items() if len(different) > 1)
+        return cls(of_record, disputed, vocabulary.shared_domains)
+
+    def of_person(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """What the company of a person's record is known by: the record's own number, the domain of its address, and what the
+        company's record says. `row` has email, company, corporate_number of PersonSeen."""
+        domain = company_domain(domain_of(row["email"]), self.shared_domains)
+        own = _keys(corporate_number(row["corporate_number"]), domain)
+        return tuple(sorted({*own, *self.of_record.get(row["company"] or "", ())}))
+
+
+def _keys(number: str | None, domain: str | None) -> tuple[str, ...]:
+    known = (("number", number), ("domain", domain))
+    return tuple(f"{kind}:{value}" for kind, value in known if value)

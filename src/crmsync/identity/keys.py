@@ -25,6 +25,12 @@ def phone_key(text: str | None) -> str | None:
     return number if re.fullmatch(r"\+\d{6,15}", number) else None
 
 
+def postal_key(text: str | None) -> str | None:
+    """The letters and digits of a postal code, at least four of them, whatever stands between; a leading 〒 is none."""
+    code = re.sub(r"[^0-9a-z]", "", unicodedata.normalize("NFKC", text or "").casefold())
+    return code if len(code) >= 4 else None
+
+
 def corporate_number(text: str | None) -> str | None:
     """The 13 digits of a 法人番号 whose check digit is right; the T of an invoice registration number is taken off.
 

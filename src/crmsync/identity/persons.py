@@ -19,7 +19,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from crmsync.identity.companies import domain_company, domains_of
+from crmsync.identity.companies import domain_company, domains_of, numbers_of
 from crmsync.identity.folding import is_japanese
 from crmsync.identity.keys import company_domain, domain_of, is_shared
 from crmsync.identity.vocabulary import Vocabulary
@@ -31,6 +31,7 @@ CHOICES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "phone": ("freshest", ("phone",)),
     "company_name": ("freshest", ("company_name",)),
     "company": ("freshest", ("company",)),
+    "corporate_number": ("freshest", ("corporate_number",)),
     "title": ("freshest", ("title",)),
     "industry": ("freshest", ("industry",)),
     "employees": ("freshest", ("employees",)),
@@ -127,7 +128,8 @@ def _by_status(name: str, says: pl.Expr) -> pl.Expr:
 
 
 def _with_company(persons: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
-    """Add `company_id`, and what the company's record says where the person's do not: name, industry, size, territory."""
+    """Add `company_id`, by the company's record, the number that the person's records say, or their domain; and what the company's
+    record says where the person's do not: name, industry, size, territory."""
     shared = vocabulary.shared_domains
     domains = (
         persons.select("email")
@@ -139,6 +141,7 @@ def _with_company(persons: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vo
         pl.col("email_domain").map_elements(lambda d: company_domain(d, shared), return_dtype=pl.String).alias("_own_domain"),
     )
     by_ref = companies.select(pl.col("ref").alias("company"), pl.col("company_id").alias("_by_ref")).unique("company", keep="first")
+    by_number = numbers_of(persons["corporate_number"], companies)
     by_domain = domains_of(companies).rename({"domain": "_own_domain", "company_id": "_by_domain"})
     about = companies.unique("company_id", keep="first", maintain_order=True).select(
         "company_id", *(pl.col(name).alias(f"_{name}") for name in ("name", "industry", "employees", "territory"))
@@ -146,8 +149,11 @@ def _with_company(persons: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vo
     return (
         persons.join(domains.drop_nulls("email"), on="email", how="left")
         .join(by_ref, on="company", how="left")
+        .join(by_number.rename({"company_id": "_by_number"}), on="corporate_number", how="left")
         .join(by_domain, on="_own_domain", how="left")
-        .with_columns(pl.coalesce("_by_ref", "_by_domain", pl.format(domain_company("{}"), "_own_domain")).alias("company_id"))
+        .with_columns(
+            pl.coalesce("_by_ref", "_by_number", "_by_domain", pl.format(domain_company("{}"), "_own_domain")).alias("company_id")
+        )
         .join(about, on="company_id", how="left")
         .with_columns(
             pl.coalesce("company_name", "_name").alias("company_name"),
@@ -172,7 +178,7 @@ def _finished(persons: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
         pl.coalesce(
             "language", pl.struct("name", "company_name", "title", "email_domain").map_elements(_language, return_dtype=pl.String)
         ).alias("language"),
-    ).drop("family_name", "given_name", "company", "^_.*$")
+    ).drop("family_name", "given_name", "company", "corporate_number", "^_.*$")
 
 
 def _with_ranks(persons: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from crmsync.identity.folding import fold, script
-from crmsync.identity.keys import email_key
+from crmsync.identity.keys import email_key, phone_key, postal_key
 
 # The connection part of a ref into another CRM (see `crmsync.mapping.codecs`): any connection but the record's own.
 ANY_CONNECTION = "*"
+_LISTS = ("emails", "same_as", "parted", "named")
 
 
 @dataclass(frozen=True, slots=True)
 class RecordKeys:
     """One record of a person as identity sees it. `key` is "connection/object/id"; `same_as` are the keys of records that the
-    CRM itself says are the same person, with "*" for a connection that it cannot know."""
+    CRM itself says are the same person, with "*" for a connection that it cannot know; `companies` is what its company is known
+    by ("number:7010705000725", "domain:acme.example")."""
 
     key: str
     created_at: datetime
@@ -27,11 +29,14 @@ class RecordKeys:
     family: str = ""
     given: str = ""
     same_as: tuple[str, ...] = ()
+    companies: tuple[str, ...] = ()
+    phone: str | None = None
+    postal_code: str | None = None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> RecordKeys:
+    def of(cls, row: Mapping[str, Any], companies: Iterable[str] = ()) -> RecordKeys:
         """From a stored person row, or any mapping with PersonSeen's field names: `ref` as text, `links` as texts or as the JSON
-        text of a list of them."""
+        text of a list of them. `companies` are those of `CompanyKeys.of_person`."""
         links = row.get("links") or ()
         names = json.loads(links) if isinstance(links, str) else [str(link) for link in links]
         return cls(
@@ -41,6 +46,9 @@ class RecordKeys:
             family=fold(row.get("family_name") or ""),
             given=fold(row.get("given_name") or ""),
             same_as=tuple(dict.fromkeys(names)),
+            companies=tuple(companies),
+            phone=phone_key(row.get("phone")),
+            postal_code=postal_key(row.get("postal_code")),
         )
 
     @property
@@ -48,21 +56,36 @@ class RecordKeys:
         """Which record was there first: the one order of identity, whatever came in when."""
         return (self.created_at, self.key)
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Company and complete name, as one text for each thing that the company is known by. Folded names hold no blanks."""
+        return tuple(self._with_name(company) for company in self.companies if self.family and self.given)
+
+    @property
+    def alike(self) -> tuple[str, ...]:
+        """Complete name with phone and with postal code: too little to link by, enough to ask."""
+        known = (("phone", self.phone), ("postal", self.postal_code))
+        return tuple(self._with_name(f"{kind}:{value}") for kind, value in known if value and self.family and self.given)
+
+    def _with_name(self, what: str) -> str:
+        return f"{what} {self.family} {self.given}"
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Why a link stands, and what keeps it standing: `via` is the address or the record that led to the person; `emails` every
     address under which the record was known while it was theirs; `same_as` the records that its CRM named; `parted` the persons
-    that somebody said it is not."""
+    that somebody said it is not; `named` every company and name under which it was known (`RecordKeys.named`)."""
 
     via: str = ""
     emails: tuple[str, ...] = ()
     same_as: tuple[str, ...] = ()
     parted: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     def text(self) -> str:
         """As stored; equal evidence is equal text."""
-        said = {name: getattr(self, name) for name in ("via", "emails", "same_as", "parted") if getattr(self, name)}
+        said = {name: getattr(self, name) for name in ("via", *_LISTS) if getattr(self, name)}
         return json.dumps(said, ensure_ascii=False)
 
     @classmethod
@@ -71,13 +94,14 @@ class Evidence:
         if not text.startswith("{"):
             return cls(via=text)
         said = json.loads(text)
-        return cls(said.get("via", ""), *(tuple(said.get(name, ())) for name in ("emails", "same_as", "parted")))
+        return cls(said.get("via", ""), *(tuple(said.get(name, ())) for name in _LISTS))
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One record is one person's. `rule` is "new" (the record that the person was first known by), "vendor_link", "email" or
-    "manual" (somebody said so; never undone here). A revoked link is never made again by itself."""
+    """One record is one person's. `rule` is "new" (the record that the person was first known by), "vendor_link",
+    "corporate_number", "company_domain", "email" or "manual" (somebody said so; never undone here). A revoked link is never made
+    again by itself."""
 
     record: str
     person_id: str

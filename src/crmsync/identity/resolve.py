@@ -1,15 +1,21 @@
 """Which records are one person. The rules, in order:
 
-    vendor link    the CRM says so itself: converted lead, merge winner, the id fields of a CRM-to-CRM sync
-    e-mail         the same normalised address, unless it is shared by clearly different people
-    new            otherwise the record is a person of its own
+    vendor link       the CRM says so itself: converted lead, merge winner, the id fields of a CRM-to-CRM sync
+    corporate number  the same complete folded name at companies of one corporate number (法人番号)
+    company domain    the same complete folded name at companies, or with addresses, of one domain that is no mail service
+    e-mail            the same normalised address, unless it is shared by clearly different people
+    new               otherwise the record is a person of its own
 
-An address shared by clearly different people, or one that fits several persons, goes to the review queue; the record stands as
-a person of its own meanwhile. An edited address never makes a second person. A revoked link is never made again.
+The strongest reason there is for a link is the one it shows. What does not link goes to the review queue, and the record stands
+as a person of its own meanwhile: an address shared by clearly different people or one that fits several persons; namesakes at
+one company of whom two have mailboxes there, or who fit several; one complete name with one phone or one postal code. An edited
+address never makes a second person, a company or a name that a record no longer shows takes no link back, and a revoked link is
+never made again.
 
-Only what the changed records touch is looked at: records with one of their addresses, records named by them or naming them,
-and the other records of these persons, until nothing is added. Within that the persons are worked out from nothing, in the one
-order (created_at, key), so that the order of arrival cannot matter; existing ids are then given to the groups they belong to.
+Only what the changed records touch is looked at: records with one of their addresses, with their name at their company, with
+their name and their phone or postal code, records named by them or naming them, and the other records of these persons, until
+nothing is added. Within that the persons are worked out from nothing, in the one order (created_at, key), so that the order of
+arrival cannot matter; existing ids are then given to the groups they belong to.
 """
 
 from __future__ import annotations
@@ -20,14 +26,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from crmsync.identity.grouping import Groups
+from crmsync.identity.grouping import Groups, overlapping
+from crmsync.identity.known import Known
 from crmsync.identity.records import ANY_CONNECTION, Evidence, Link, RecordKeys, merged_same_as, suffix
+
+# Why a record's person may not be clear, what weighs most first. Of several questions about one record that one is asked.
+WHYS = (
+    *("address_of_another", "link_to_several", "shared_email", "several_candidates"),
+    *("namesakes", "same_phone", "same_postal_code"),
+)
+_BY_COMPANY = {"number": "corporate_number", "domain": "company_domain"}
 
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """A record whose person is not clear. `why` is a word of the message catalogue: "shared_email", "several_candidates",
-    "address_of_another", "link_to_several"."""
+    """A record whose person is not clear. `why` is a word of the message catalogue, one of `WHYS`."""
 
     record: str
     candidates: tuple[str, ...]
@@ -48,70 +61,6 @@ class Resolution:
     aliases: Mapping[str, str] = field(default_factory=dict)
     ambiguous: tuple[Ambiguous, ...] = ()
     examined: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Known:
-    """What earlier resolutions left, as indexes. Build it once with `of`, or fill the dicts with just the neighbourhood of a
-    batch; `learn` keeps it current. `former` are person ids that are aliases now and not to be used again."""
-
-    records: dict[str, RecordKeys] = field(default_factory=dict)
-    links: dict[str, Link] = field(default_factory=dict)
-    records_of: dict[str, set[str]] = field(default_factory=dict)
-    by_email: dict[str, set[str]] = field(default_factory=dict)
-    by_suffix: dict[str, set[str]] = field(default_factory=dict)
-    naming: dict[str, set[str]] = field(default_factory=dict)
-    former: set[str] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, records: Iterable[RecordKeys], links: Iterable[Link], former: Iterable[str] = ()) -> Known:
-        """From all records of people and all links, revoked ones too."""
-        known = cls(former=set(former))
-        by_record = {link.record: link for link in links}
-        for record in records:
-            known._see(record)
-            if record.key in by_record:
-                known._link(by_record[record.key])
-        return known
-
-    def learn(self, changed: Sequence[RecordKeys], resolution: Resolution) -> None:
-        """Take in a batch and what became of it."""
-        for record in changed:
-            self._see(record)
-        for link in resolution.links:
-            self._link(link)
-        self.former |= set(resolution.aliases)
-
-    def _see(self, record: RecordKeys) -> None:
-        self.records[record.key] = record
-        self.by_suffix.setdefault(suffix(record.key), set()).add(record.key)
-        for name in record.same_as:
-            self.naming.setdefault(suffix(name), set()).add(record.key)
-
-    def _link(self, link: Link) -> None:
-        before = self.person_of(link.record)
-        if before:
-            self.records_of[before].discard(link.record)
-        self.links[link.record] = link
-        if not link.is_revoked:
-            self.records_of.setdefault(link.person_id, set()).add(link.record)
-        for email in link.evidence.emails:
-            self.by_email.setdefault(email, set()).add(link.record)
-        for name in link.evidence.same_as:
-            self.naming.setdefault(suffix(name), set()).add(link.record)
-
-    def person_of(self, record: str) -> str | None:
-        """The person a record is linked to now."""
-        link = self.links.get(record)
-        return link.person_id if link and not link.is_revoked else None
-
-    def evidence_of(self, record: str) -> Evidence:
-        """What its link rests on, with the person of a revoked link among those it is not."""
-        link = self.links.get(record)
-        if link is None:
-            return Evidence()
-        parted = (link.person_id,) if link.is_revoked else ()
-        return replace(link.evidence, parted=tuple(dict.fromkeys(link.evidence.parted + parted)))
 
 
 def resolve(changed: Iterable[RecordKeys], known: Known, merged: Iterable[tuple[str, str]] = ()) -> Resolution:
@@ -136,7 +85,7 @@ def _with_merges(changed: Iterable[RecordKeys], known: Known, merged: Iterable[t
 
 
 class _Work:
-    """One resolution on its way. `records`, `emails` and `same_as` cover the neighbourhood of the batch and nothing else."""
+    """One resolution on its way. `records`, `emails`, `named` and `same_as` cover the neighbourhood of the batch, nothing else."""
 
     def __init__(self, batch: Mapping[str, RecordKeys], known: Known) -> None:
         self.batch = batch
@@ -147,6 +96,9 @@ class _Work:
         self.ambiguous: list[Ambiguous] = []
         self.emails = self._addresses()
         self.addressed = _index(batch, lambda record: self.emails[record.key])
+        self.named = {key: tuple(sorted({*known.evidence_of(key).named, *record.named})) for key, record in batch.items()}
+        self.calling = _index(batch, lambda record: self.named[record.key])
+        self.resembling = _index(batch, lambda record: record.alike)
         self.records = self._neighbourhood()
 
     def resolution(self) -> Resolution:
@@ -161,7 +113,7 @@ class _Work:
             links=tuple(sorted(links, key=lambda link: link.record)),
             new_persons=tuple(sorted(new)),
             aliases=self._aliases(members, ids),
-            ambiguous=tuple(sorted(set(self.ambiguous), key=lambda a: (a.record, a.why))),
+            ambiguous=_one_each(self.ambiguous),
             examined=frozenset(self.records),
         )
 
@@ -214,12 +166,16 @@ class _Work:
     def _take_in(self, key: str) -> None:
         evidence = self.known.evidence_of(key)
         self.emails.setdefault(key, evidence.emails)
+        self.named.setdefault(key, evidence.named)
         if key not in self.same_as:
             self.same_as[key] = merged_same_as(evidence.same_as, self.known.records[key].same_as)
 
     def _terms(self, key: str) -> Iterable[tuple[str, str]]:
-        """What leads from a record to others: its addresses, its person, and its id where others name it."""
+        """What leads from a record to others: its addresses, its name at its company, its phone and postal code, its person, and
+        its id where others name it."""
         yield from (("email", email) for email in self.emails[key])
+        yield from (("company", term) for term in self._standing(key))
+        yield from (("alike", term) for term in (self.batch.get(key) or self.known.records[key]).alike)
         yield ("named", suffix(key))
         person = self.known.person_of(key)
         if person:
@@ -228,9 +184,18 @@ class _Work:
     def _behind(self, kind: str, term: str) -> Iterable[str]:
         if kind == "email":
             return self.known.by_email.get(term, set()) | self.addressed.get(term, set())
+        if kind == "company":
+            return self.known.by_named.get(term, set()) | self.calling.get(term, set())
+        if kind == "alike":
+            kept = self.known.by_alike.get(term, set()) - self.batch.keys()
+            return kept | self.resembling.get(term, set())
         if kind == "named":
             return self.known.naming.get(term, set()) | self.namers.get(term, set())
         return self.known.records_of[term]
+
+    def _standing(self, key: str) -> list[str]:
+        """Every company and name under which the record is known, without companies that are known by the same as another."""
+        return [term for term in self.named[key] if _company(term) not in self.known.disputed]
 
     def _named(self, key: str, name: str) -> list[str]:
         """The records that a name may mean: it itself, or where the connection is open, that id in any other connection."""
@@ -245,7 +210,19 @@ class _Work:
 
     def _groups(self) -> Groups:
         parted = {key: frozenset(self.known.evidence_of(key).parted) for key in self.records}
-        groups = Groups(self.records, parted, {key: self.known.person_of(key) for key in self.records})
+        persons = {key: self.known.person_of(key) for key in self.records}
+        groups = Groups(self.records, parted, persons, self.emails, {key: self._numbers(key) for key in self.records})
+        self._tie_all(groups)
+        for _, holders in self._sharing(lambda key: self.emails[key]):
+            groups.share(holders)
+        for namesakes in overlapping(holders for _, holders in self._sharing(self._standing)):
+            groups.namesakes(namesakes)
+        for term, holders in self._sharing(lambda key: self.records[key].alike):
+            groups.ask(holders, "same_phone" if term.startswith("phone:") else "same_postal_code")
+        return groups
+
+    def _tie_all(self, groups: Groups) -> None:
+        """What the CRMs say, and what people said."""
         for key in sorted(self.records, key=lambda k: self.records[k].order):
             for name in sorted(self.same_as[key]):
                 self._tie(groups, key, name)
@@ -254,13 +231,17 @@ class _Work:
             if any(self.known.links[key].rule == "manual" for key in mine):
                 for one, other in pairwise(mine):
                     groups.tie(one, other)
+
+    def _sharing(self, terms: Callable[[str], Iterable[str]]) -> list[tuple[str, set[str]]]:
+        """Every term of the neighbourhood with the records that have it, in order."""
         holders: dict[str, set[str]] = {}
         for key in self.records:
-            for email in self.emails[key]:
-                holders.setdefault(email, set()).add(key)
-        for email in sorted(holders):
-            groups.share(holders[email])
-        return groups
+            for term in terms(key):
+                holders.setdefault(term, set()).add(key)
+        return sorted(holders.items())
+
+    def _numbers(self, key: str) -> set[str]:
+        return {company for term in self._standing(key) if (company := _company(term)).startswith("number:")}
 
     def _tie(self, groups: Groups, key: str, name: str) -> None:
         targets = [target for target in self._named(key, name) if target in self.records and target != key]
@@ -308,6 +289,7 @@ class _Work:
         founder = next((key for key in group if person_id_from(key) == person), group[0])
         tied = self._tied(group)
         shared = Counter(email for key in group for email in self.emails[key])
+        companies = Counter(term for key in group for term in self._standing(key))
         for key in group:
             before, evidence = self.known.links.get(key), self.known.evidence_of(key)
             if before and before.rule == "manual" and not before.is_revoked:
@@ -316,10 +298,13 @@ class _Work:
                 rule, via = "new", ""
             elif key in tied:
                 rule, via = "vendor_link", tied[key]
+            elif company := max((_company(term) for term in self._standing(key) if companies[term] > 1), default=""):
+                kind, _, via = company.partition(":")  # "number" before "domain"
+                rule = _BY_COMPANY[kind]
             else:
                 rule, via = "email", next((email for email in self.emails[key] if shared[email] > 1), "")
             parted = tuple(other for other in evidence.parted if other != person)
-            yield Link(key, person, rule, Evidence(via, self.emails[key], self.same_as[key], parted))
+            yield Link(key, person, rule, Evidence(via, self.emails[key], self.same_as[key], parted, self.named[key]))
 
     def _tied(self, group: Sequence[str]) -> dict[str, str]:
         """Record → the first record of the group that it names or that names it."""
@@ -333,10 +318,32 @@ class _Work:
         return {key: min(others) for key, others in found.items()}
 
     def _review(self, groups: Groups, ids: Mapping[str, str]) -> None:
+        """Ask what is unclear now that everybody is grouped; never again what somebody has answered with no."""
         for record, others, why in groups.unclear:
-            persons = _ids_of({ids[groups.first(other)] for other in others} - {ids[groups.first(record)]})
+            open_ = {ids[groups.first(other)] for other in others if not groups.are_parted(record, other)}
+            persons = _ids_of(open_ - {ids[groups.first(record)]})
             if persons:
                 self.ambiguous.append(Ambiguous(record, persons, why))
+
+
+def _one_each(questions: Iterable[Ambiguous]) -> tuple[Ambiguous, ...]:
+    """One question about each record: the weightiest, with all that the record may be."""
+    found: dict[str, list[Ambiguous]] = {}
+    for question in questions:
+        found.setdefault(question.record, []).append(question)
+    return tuple(
+        Ambiguous(
+            record,
+            tuple(sorted({person for question in asked for person in question.candidates})),
+            min((question.why for question in asked), key=WHYS.index),
+        )
+        for record, asked in sorted(found.items())
+    )
+
+
+def _company(term: str) -> str:
+    """What the company of a `RecordKeys.named` is known by."""
+    return term.partition(" ")[0]
 
 
 def _ids_of(persons: Iterable[str | None]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ ApproachKind = Literal["call", "email", "meeting"]
 @dataclass(frozen=True, slots=True)
 class PersonSeen:
     """A Salesforce Lead or Contact, a HubSpot contact. `owner` is the vendor's user id, as a ref of its users;
+    `company` is the company's record, `corporate_number` (法人番号) what this record itself says of it;
     `links` are ids of other records that the CRM itself says are the same person (converted contact, sync id fields,
     merge winner). `sales_status_at` is when the record first showed this status in an unbroken run, at the best evidence;
     `fresh_at` since when it has said what it says: our own writes make no record fresher. Both come from its history."""
@@ -36,6 +37,8 @@ class PersonSeen:
     given_name: str | None = None
     company_name: str | None = None
     company: RecordRef | None = None
+    corporate_number: str | None = None
+    postal_code: str | None = None
     title: str | None = None
     industry: str | None = None
     employees: int | None = None

@@ -27,7 +27,7 @@ from crmsync.store.overrides import Overrides
 from crmsync.store.runs import Runs
 from crmsync.store.staging import Staging
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 
 class Store:

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from crmsync.decisions.merging import outranks
+from crmsync.identity.companies import CompanyKeys
+from crmsync.identity.known import Known
 from crmsync.identity.records import Link, RecordKeys
-from crmsync.identity.resolve import Known, Resolution
+from crmsync.identity.resolve import Resolution
 from crmsync.identity.resolve import resolve as resolve_purely
-from crmsync.model.entities import PersonSeen
-from crmsync.sync.workspace import Workspace
+from crmsync.mapping.mentions import kinds_of
+from crmsync.model.entities import CompanySeen, PersonSeen
+from crmsync.sync.workspace import Connection, Workspace
 
-_KEY_COLUMNS = ("ref", "created_at", "email", "family_name", "given_name", "links")
+_KEY_COLUMNS = (
+    *("ref", "created_at", "email", "family_name", "given_name", "links"),
+    *("company", "corporate_number", "phone", "postal_code"),
+)
+_COMPANY_COLUMNS = ("ref", "name", "domain", "corporate_number")
 
 
 def resolve(workspace: Workspace, now: datetime) -> Resolution:
-    """Link the records that changed since the last time to persons, and keep the links. What changed is read from the staged
-    versions, so that a crash between normalising and here loses nothing. Nothing changed: nothing is read."""
+    """Link the records that changed since the last time to persons, and keep the links; also those of people whose company
+    changed, because it may be known by a number now. What changed is read from the staged versions, so that a crash between
+    normalising and here loses nothing. Nothing changed: nothing is read."""
     changed, merged, through = _news(workspace)
     if not changed and not merged:
         return Resolution()
     store = workspace.store
     rows = store.entities.frame(PersonSeen, columns=_KEY_COLUMNS).to_dicts()
     links = [Link.of(row) for row in store.identity.links().to_dicts()]
-    known = Known.of((RecordKeys.of(row) for row in rows), links, store.identity.aliases())
-    batch = [known.records[key] for key in sorted(changed) if key in known.records]
+    companies = CompanyKeys.of(store.entities.frame(CompanySeen, columns=_COMPANY_COLUMNS).to_dicts(), workspace.vocabulary)
+    records = (RecordKeys.of(row, companies.of_person(row)) for row in rows)
+    known = Known.of(records, links, store.identity.aliases(), companies.disputed)
+    touched = changed | _staff(rows, known, changed, companies)
+    batch = [known.records[key] for key in sorted(touched) if key in known.records]
     resolution = resolve_purely(batch, known, merged)
     _keep(workspace, resolution, through, now)
     return resolution
 
 
+def _staff(rows: Iterable[Mapping[str, Any]], known: Known, changed: set[str], companies: CompanyKeys) -> set[str]:
+    """Records of people at companies that changed: those that name the company's record, and those known by the same as it."""
+    news = changed & companies.of_record.keys()
+    keys = {key for ref in news for key in companies.of_record[ref]}
+    if not news:
+        return set()
+    return {row["ref"] for row in rows if row["company"] in news or not keys.isdisjoint(known.records[row["ref"]].companies)}
+
+
 def _news(workspace: Workspace) -> tuple[set[str], list[tuple[str, str]], dict[str, int]]:
-    """Records of people with a new version, (loser, winner) of merges, and how far each connection has been looked at. Under
+    """Records with a new version, (loser, winner) of merges, and how far each connection has been looked at. Under
     other mappings every record may say something else of who it is."""
     staging, runs = workspace.store.staging, workspace.store.runs
     changed: set[str] = set()
@@ -42,9 +64,14 @@ def _news(workspace: Workspace) -> tuple[set[str], list[tuple[str, str]], dict[s
         after = int(runs.meta(f"resolved_through:{connection.name}") or 0) if is_same else 0
         refs, through[connection.name] = staging.learnt_since(connection.name, after)
         people = connection.connector.capabilities.person_objects
-        changed.update(str(ref) for ref in refs if ref.object in people)
+        changed.update(str(ref) for ref in refs if ref.object in people or _shows_companies(connection, ref.object))
         merged += [pair for pair in staging.merges_since(connection.name, after) if pair[0].split("/")[1] in people]
     return changed, merged, through
+
+
+def _shows_companies(connection: Connection, object_: str) -> bool:
+    mapping = connection.mappings.get(object_)
+    return mapping is not None and "company" in kinds_of(mapping)
 
 
 def _keep(workspace: Workspace, resolution: Resolution, through: dict[str, int], now: datetime) -> None:
