@@ -5,22 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crmsync.identity.grouping import MOST_CANDIDATES
 from crmsync.identity.known import Known
-from crmsync.identity.records import Evidence, Link, RecordKeys, clearly_different
-from crmsync.identity.resolve import Ambiguous, Resolution, resolve
+from crmsync.identity.records import Evidence, Link, RecordKeys, Rule, clearly_different
+from crmsync.identity.resolve import WHYS, Ambiguous, Resolution, resolve
+from crmsync.messages import say
 
 START = datetime(2026, 4, 1, tzinfo=UTC)
 
 
 def record(
-    name: str, email: str | None = None, *, day: int = 0, family: str = "", given: str = "", same_as: Sequence[str] = ()
+    name: str,
+    email: str | None = None,
+    *,
+    day: int = 0,
+    family: str = "",
+    given: str = "",
+    same_as: Sequence[str] = (),
+    at: Sequence[str] = (),
+    phone: str | None = None,
+    postal_code: str | None = None,
 ) -> RecordKeys:
-    """A record "hs/1" is hs/contacts/1, "sf/1" is sf/Lead/1; created `day` days after the start."""
-    return RecordKeys(_key(name), START + timedelta(days=day), email, family, given, tuple(map(_key, same_as)))
+    """A record "hs/1" is hs/contacts/1, "sf/1" is sf/Lead/1; created `day` days after the start. `at` is what its company is known
+    by; the domain of its address is added unless it is free.example."""
+    domain = (email or "").partition("@")[2]
+    companies = {*at, *([f"domain:{domain}"] if domain and domain != "free.example" else [])}
+    named = tuple(map(_key, same_as))
+    return RecordKeys(
+        _key(name), START + timedelta(days=day), email, family, given, named, tuple(sorted(companies)), phone, postal_code
+    )
+
+
+def tanaka(name: str, email: str | None = None, **more: Any) -> RecordKeys:
+    return record(name, email, family="田中", given="太郎", **more)
 
 
 def _key(name: str) -> str:
@@ -46,6 +69,12 @@ class Registry:
     def person(self, name: str) -> str | None:
         return self.known.person_of(_key(name))
 
+    def questions(self) -> set[tuple[str, str, frozenset[frozenset[str]]]]:
+        """What people are asked, with the candidates as their records."""
+        return {
+            (a.record, a.why, frozenset(frozenset(self.known.records_of[p]) for p in a.candidates)) for a in self.reviews.values()
+        }
+
     def revoke(self, name: str) -> None:
         key = _key(name)
         self.known.link(replace(self.known.links[key], is_revoked=True))
@@ -54,12 +83,13 @@ class Registry:
         return frozenset(frozenset(members) for members in self.known.records_of.values() if members)
 
 
-def check(*records: RecordKeys, together: Sequence[str], unclear: Sequence[str] = ()) -> None:
+def check(*records: RecordKeys, together: Sequence[str], unclear: Sequence[str] = ()) -> Resolution:
     """Learn the records at once; `together` lists the persons as "hs/1 sf/1"."""
     registry = Registry()
     found = registry.learn(*records)
     assert registry.partition() == frozenset(frozenset(map(_key, group.split())) for group in together)
     assert [a.record for a in found.ambiguous] == sorted(map(_key, unclear))
+    return found
 
 
 def test_a_record_alone_is_a_person_of_its_own() -> None:
@@ -215,6 +245,132 @@ def test_a_link_made_by_hand_stays_whatever_the_keys_say() -> None:
     assert all(link.record != "sf/Lead/1" or link.rule == "manual" for link in found.links)
 
 
+NUMBER, OTHER_NUMBER = "number:7010705000725", "number:4011001098993"
+
+
+def test_one_name_at_one_corporate_number_is_one_person() -> None:
+    check(tanaka("hs/1", at=[NUMBER]), tanaka("sf/1", "t@x.jp", at=[NUMBER], day=1), together=["hs/1 sf/1"])
+
+
+def test_one_name_at_one_company_domain_is_one_person() -> None:
+    check(tanaka("hs/1", at=["domain:x.jp"]), tanaka("sf/1", "t@x.jp", day=1), together=["hs/1 sf/1"])
+
+
+def test_a_private_mailbox_and_one_at_the_company_are_of_one_person() -> None:
+    check(tanaka("hs/1", "t@free.example", at=["domain:x.jp"]), tanaka("sf/1", "t@x.jp", day=1), together=["hs/1 sf/1"])
+
+
+def test_one_name_at_a_free_mail_service_says_nothing() -> None:
+    check(tanaka("hs/1", "a@free.example"), tanaka("sf/1", "b@free.example"), together=["hs/1", "sf/1"])
+
+
+def test_half_a_name_at_one_company_says_nothing() -> None:
+    check(record("hs/1", at=[NUMBER], family="田中"), record("sf/1", at=[NUMBER], family="田中"), together=["hs/1", "sf/1"])
+
+
+def test_another_name_at_one_company_says_nothing() -> None:
+    check(tanaka("hs/1", at=[NUMBER]), record("sf/1", at=[NUMBER], family="田中", given="次郎"), together=["hs/1", "sf/1"])
+
+
+def test_two_mailboxes_of_one_name_at_one_company_may_be_two_colleagues_and_are_asked_about() -> None:
+    one, other = tanaka("hs/1", "t@x.jp", at=[NUMBER]), tanaka("sf/1", "taro@x.jp", at=[NUMBER], day=1)
+    check(one, other, together=["hs/1", "sf/1"], unclear=["sf/1"])
+
+
+def test_a_record_that_fits_two_namesakes_is_neither_and_is_asked_about() -> None:
+    one, other = tanaka("hs/1", "t@x.jp"), tanaka("hs/2", "taro@x.jp", day=1)
+    found = check(
+        one, other, tanaka("sf/1", at=["domain:x.jp"], day=2), together=["hs/1", "hs/2", "sf/1"], unclear=["hs/2", "sf/1"]
+    )
+    assert [(a.why, len(a.candidates)) for a in found.ambiguous] == [("namesakes", 1), ("namesakes", 2)]
+
+
+def test_a_second_namesake_who_comes_later_parts_what_only_the_name_had_joined() -> None:
+    """Else whoever came first would decide who is who."""
+    registry = Registry()
+    registry.learn(tanaka("hs/1", "t@x.jp"), tanaka("sf/1", at=["domain:x.jp"], day=1))
+    assert registry.person("hs/1") == registry.person("sf/1")
+    registry.learn(tanaka("hs/2", "taro@x.jp", day=2))
+    assert len(registry.partition()) == 3
+
+
+def test_one_domain_under_two_corporate_numbers_joins_nobody() -> None:
+    one, other = tanaka("hs/1", at=[NUMBER, "domain:x.jp"]), tanaka("sf/1", at=[OTHER_NUMBER, "domain:x.jp"], day=1)
+    check(one, other, together=["hs/1", "sf/1"], unclear=["sf/1"])
+
+
+def test_a_number_that_stands_for_two_companies_joins_nobody() -> None:
+    registry = Registry()
+    registry.known.disputed = frozenset([NUMBER])
+    registry.learn(tanaka("hs/1", at=[NUMBER]), tanaka("sf/1", at=[NUMBER], day=1))
+    assert registry.person("hs/1") != registry.person("sf/1")
+
+
+def test_a_company_that_a_record_no_longer_shows_takes_no_link_back() -> None:
+    registry = Registry()
+    registry.learn(tanaka("hs/1", at=[NUMBER]), tanaka("sf/1", at=[NUMBER], day=1))
+    registry.learn(tanaka("sf/1", day=1))
+    registry.learn(record("hs/1", family="鈴木", given="太郎"))
+    assert registry.person("hs/1") == registry.person("sf/1")
+
+
+def test_a_revoked_link_is_not_made_again_by_a_company_nor_asked_about() -> None:
+    registry = Registry()
+    one, other = tanaka("hs/1", at=[NUMBER], phone="+81312345678"), tanaka("sf/1", at=[NUMBER], phone="+81312345678", day=1)
+    registry.learn(one, other)
+    registry.revoke("sf/1")
+    found = registry.learn(one, other)
+    assert registry.person("hs/1") != registry.person("sf/1")
+    assert found.ambiguous == ()
+
+
+@pytest.mark.parametrize(
+    ("same", "why"), [({"phone": "+81312345678"}, "same_phone"), ({"postal_code": "1000001"}, "same_postal_code")]
+)
+def test_one_name_with_one_phone_or_postal_code_is_asked_about_and_never_linked(same: dict[str, str], why: str) -> None:
+    found = check(tanaka("hs/1", **same), tanaka("sf/1", day=1, **same), together=["hs/1", "sf/1"], unclear=["sf/1"])
+    assert [a.why for a in found.ambiguous] == [why]
+
+
+def test_a_question_is_settled_when_its_reason_is_gone() -> None:
+    registry = Registry()
+    registry.learn(tanaka("hs/1", phone="+81312345678"), tanaka("sf/1", phone="+81312345678", day=1))
+    assert list(registry.reviews) == ["sf/Lead/1"]
+    registry.learn(tanaka("sf/1", phone="+81399999999", day=1))
+    assert registry.reviews == {}
+
+
+def test_of_a_name_that_hundreds_have_nobody_is_asked_to_choose_among_hundreds() -> None:
+    found = Registry().learn(*(tanaka(f"hs/{n:03}", f"{n}@x.jp", day=n) for n in range(300)))
+    assert max(len(a.candidates) for a in found.ambiguous) == MOST_CANDIDATES
+
+
+def test_the_strongest_reason_there_is_is_the_one_that_is_given() -> None:
+    registry = Registry()
+    both = [NUMBER, "domain:x.jp"]
+    registry.learn(
+        tanaka("hs/1", "t@x.jp", at=both),
+        tanaka("sf/1", "t@x.jp", at=both, day=1),
+        tanaka("sf/2", "t@x.jp", day=2),
+        record("sf/3", "t@x.jp", day=3, family="田中"),
+        tanaka("sf/4", "t@x.jp", at=both, day=4, same_as=["hs/1"]),
+    )
+    links = registry.known.links
+    assert [(links[f"sf/Lead/{n}"].rule, links[f"sf/Lead/{n}"].evidence.via) for n in (1, 2, 3, 4)] == [
+        ("corporate_number", "7010705000725"),
+        ("company_domain", "x.jp"),
+        ("email", "t@x.jp"),
+        ("vendor_link", "hs/contacts/1"),
+    ]
+
+
+def test_every_reason_and_every_question_has_its_words() -> None:
+    for rule in get_args(Rule):
+        assert "{via}" not in say(f"link.{rule}", "ja", via="x")
+    for why in WHYS:
+        assert say(f"identity.review.{why}", "en")
+
+
 def test_every_link_says_why() -> None:
     registry = Registry()
     registry.learn(record("hs/1", "a@x.jp"), record("sf/1", "a@x.jp", day=1), record("sf/2", day=2, same_as=["hs/1"]))
@@ -225,7 +381,12 @@ def test_every_link_says_why() -> None:
 
 
 def test_a_link_survives_being_stored_as_text() -> None:
-    link = Link("hs/contacts/1", "p1", "email", Evidence("a@x.jp", ("a@x.jp", "b,c@x.jp"), ("sf/Lead/1",), ("p2",)))
+    link = Link(
+        "hs/contacts/1",
+        "p1",
+        "email",
+        Evidence("a@x.jp", ("a@x.jp", "b,c@x.jp"), ("sf/Lead/1",), ("p2",), ("domain:x.jp 田中 太郎",)),
+    )
     record_, person, rule, evidence = link.row()
     again = Link.of({"record": record_, "person_id": person, "rule": rule, "evidence": evidence, "revoked_at": None})
     assert again == link
@@ -257,9 +418,19 @@ def worlds(draw: st.DrawFn) -> list[RecordKeys]:
     found = []
     for number in range(count):
         name = f"{draw(st.sampled_from(['hs', 'sf']))}/{number}"
-        email = draw(st.sampled_from([None, "a@x.jp", "b@x.jp", "c@x.jp"]))
+        email = draw(st.sampled_from([None, "a@x.jp", "b@x.jp", "c@y.jp", "d@free.example"]))
         family, given_ = draw(st.sampled_from(NAMES))
-        found.append(record(name, email, day=draw(st.integers(0, 3)), family=family, given=given_))
+        found.append(
+            record(
+                *(name, email),
+                day=draw(st.integers(0, 3)),
+                family=family,
+                given=given_,
+                at=draw(st.lists(st.sampled_from([NUMBER, OTHER_NUMBER, "domain:x.jp", "domain:y.jp"]), max_size=2)),
+                phone=draw(st.sampled_from([None, None, "+81312345678"])),
+                postal_code=draw(st.sampled_from([None, None, "1000001"])),
+            )
+        )
     tied = draw(st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=2))
     for one, other in tied:
         found[one] = replace(found[one], same_as=(found[other].key,)) if one != other else found[one]
@@ -276,11 +447,12 @@ def test_the_order_of_arrival_does_not_matter(records: list[RecordKeys], chance:
     for start in range(0, len(shuffled), size):
         one_by_one.learn(*shuffled[start : start + size])
     assert one_by_one.partition() == at_once.partition()
+    assert one_by_one.questions() == at_once.questions()
 
 
 @settings(max_examples=200, deadline=None)
 @given(worlds())
-def test_no_two_clearly_different_people_become_one_by_an_address(records: list[RecordKeys]) -> None:
+def test_no_two_clearly_different_people_become_one_but_by_a_vendor_link(records: list[RecordKeys]) -> None:
     registry = Registry()
     registry.learn(*(replace(r, same_as=()) for r in records))
     by_key = {r.key: r for r in records}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from crmsync.identity.folding import fold, script
 from crmsync.identity.keys import email_key, phone_key, postal_key
@@ -15,6 +15,9 @@ from crmsync.identity.keys import email_key, phone_key, postal_key
 # The connection part of a ref into another CRM (see `crmsync.mapping.codecs`): any connection but the record's own.
 ANY_CONNECTION = "*"
 _LISTS = ("emails", "same_as", "parted", "named")
+
+Rule = Literal["new", "vendor_link", "corporate_number", "company_domain", "email", "manual"]
+"""Why a record is a person's; in words `link.*` of the message catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Link:
 
     record: str
     person_id: str
-    rule: str
+    rule: Rule
     evidence: Evidence = field(default_factory=Evidence)
     is_revoked: bool = False
 

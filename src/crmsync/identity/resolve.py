@@ -28,14 +28,14 @@ from itertools import pairwise
 
 from crmsync.identity.grouping import Groups, overlapping
 from crmsync.identity.known import Known
-from crmsync.identity.records import ANY_CONNECTION, Evidence, Link, RecordKeys, merged_same_as, suffix
+from crmsync.identity.records import ANY_CONNECTION, Evidence, Link, RecordKeys, Rule, merged_same_as, suffix
 
 # Why a record's person may not be clear, what weighs most first. Of several questions about one record that one is asked.
 WHYS = (
     *("address_of_another", "link_to_several", "shared_email", "several_candidates"),
     *("namesakes", "same_phone", "same_postal_code"),
 )
-_BY_COMPANY = {"number": "corporate_number", "domain": "company_domain"}
+_BY_COMPANY: Mapping[str, Rule] = {"number:": "corporate_number", "domain:": "company_domain"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,23 +288,29 @@ class _Work:
         """A link for each record of the group, with the strongest reason there is for it."""
         founder = next((key for key in group if person_id_from(key) == person), group[0])
         tied = self._tied(group)
-        shared = Counter(email for key in group for email in self.emails[key])
-        companies = Counter(term for key in group for term in self._standing(key))
+        shared = Counter(term for key in group for term in (*self.emails[key], *self._standing(key)))
         for key in group:
             before, evidence = self.known.links.get(key), self.known.evidence_of(key)
+            reason: tuple[Rule, str]
             if before and before.rule == "manual" and not before.is_revoked:
-                rule, via = "manual", evidence.via
+                reason = ("manual", evidence.via)
             elif key == founder:
-                rule, via = "new", ""
+                reason = ("new", "")
             elif key in tied:
-                rule, via = "vendor_link", tied[key]
-            elif company := max((_company(term) for term in self._standing(key) if companies[term] > 1), default=""):
-                kind, _, via = company.partition(":")  # "number" before "domain"
-                rule = _BY_COMPANY[kind]
+                reason = ("vendor_link", tied[key])
             else:
-                rule, via = "email", next((email for email in self.emails[key] if shared[email] > 1), "")
+                reason = self._shared_by(key, shared)
             parted = tuple(other for other in evidence.parted if other != person)
-            yield Link(key, person, rule, Evidence(via, self.emails[key], self.same_as[key], parted, self.named[key]))
+            yield Link(key, person, reason[0], Evidence(reason[1], self.emails[key], self.same_as[key], parted, self.named[key]))
+
+    def _shared_by(self, key: str, shared: Mapping[str, int]) -> tuple[Rule, str]:
+        """What the record has in common with others of its person: their name at a company, else an address."""
+        companies = {_company(term) for term in self._standing(key) if shared[term] > 1}
+        for kind, rule in _BY_COMPANY.items():
+            for company in sorted(companies):
+                if company.startswith(kind):
+                    return rule, company.removeprefix(kind)
+        return "email", next((email for email in self.emails[key] if shared[email] > 1), "")
 
     def _tied(self, group: Sequence[str]) -> dict[str, str]:
         """Record → the first record of the group that it names or that names it."""

@@ -17,6 +17,7 @@ from crmsync.cli.frame import FINE, answers, print_json, session, terminal
 from crmsync.cli.shown import table
 from crmsync.decisions.definitions import Definitions
 from crmsync.errors import StopConnector
+from crmsync.identity.records import Evidence
 from crmsync.messages import Language, name_of, say
 from crmsync.sync.brief import arithmetic, moment
 from crmsync.sync.explain import Explanation, explain, find_person
@@ -94,7 +95,7 @@ class _Teller:
             because = name_of("owner_because", state.get("owner_because"), words)
             self.console.print(self._say("owner", owner=state["owner"], because=because))
         for record in self.story.records:
-            rule = name_of("link", record["rule"], words)
+            rule = say(f"link.{record['rule']}", words, via=Evidence.parse(record["evidence"]).via)
             self.console.print(Text(self._say("record", record=record["record"], rule=rule), style="dim"))
         verdict = self.story.decision.get("qualification") or {}
         for conjunct in verdict.get("failed") or []:
