@@ -18,6 +18,7 @@ from crmsync.sandbox.hubspot.config import ALL_SCOPES
 from crmsync.sandbox.world.config import WorldConfig
 from crmsync.sandbox.world.control import Sandbox, open_sandbox
 from crmsync.sandbox.world.roster import roster
+from crmsync.store import Store
 
 WORLD = WorldConfig(population=10)
 
@@ -185,3 +186,26 @@ def test_every_sentence_of_doctor_says_what_to_do_where_it_is_not_well() -> None
     told = {code: texts for code, texts in catalogue().items() if code.startswith(("doctor.hubspot.", "doctor.salesforce."))}
     assert len(told) > 25
     assert all(texts["en"].endswith(".") and texts["ja"].endswith("。") for texts in told.values())
+
+
+def test_webhooks_that_are_switched_on_are_looked_at(practice: Practice) -> None:
+    settings = practice.directory / "crmsync.yaml"
+    quiet = settings.read_text(encoding="utf-8")
+    listening = quiet.replace("role: ma", 'role: ma\n    webhooks: {public_url: "https://x.example/hooks/hubspot", account: "1"}')
+    secret = "token: {file: secrets/hubspot_token}"
+    try:
+        settings.write_text(listening, encoding="utf-8")
+        without_secret = practice.found("hubspot")
+        settings.write_text(listening.replace(secret, f"{secret}\n      client_secret: {{file: secrets/hubspot_token}}"))
+        unheard = practice.found("hubspot")
+        store = Store.open(f"sqlite:///{practice.directory / 'crmsync.db'}")
+        store.hints.take("hubspot", [("contacts", "1")], practice.sandbox.clock.now(), {"other_account": 2})
+        store.close()
+        heard = json.loads(practice.type("doctor", "--json", "hubspot").stdout)["findings"]
+    finally:
+        settings.write_text(quiet, encoding="utf-8")
+    assert [f["check"] for f in without_secret.values()] == ["intake"]
+    assert [code for _, code in unheard] == ["doctor.intake_silent"]
+    assert practice.type("doctor", "hubspot").exit_code == 0, "polling does without"
+    assert [f["state"] for f in heard if f["check"] == "intake"] == ["ok"]
+    assert next(f["params"]["reasons"] for f in heard if f["check"] == "intake") == "other_account 2"

@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import orjson
 
-from crmsync.intake.state import intake_state
 from crmsync.store import Store
+from crmsync.sync.heard import intake_state
 
 SECRET = "the-apps-client-secret"
 

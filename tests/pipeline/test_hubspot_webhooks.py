@@ -17,13 +17,13 @@ from starlette.types import Receive, Scope, Send
 
 from crmsync.bootstrap import open_workspace, shipped
 from crmsync.intake.listening import listening
-from crmsync.intake.state import intake_state
 from crmsync.sandbox.clock import VirtualClock
 from crmsync.sandbox.hubspot.config import Limits, PortalConfig, Search
 from crmsync.sandbox.hubspot.http import application
 from crmsync.sandbox.hubspot.portal import Portal
 from crmsync.sandbox.hubspot.webhooks import Outgoing, Webhooks
 from crmsync.sandbox.server import serve
+from crmsync.sync.heard import intake_state
 from crmsync.sync.pipeline import learn
 from crmsync.sync.workspace import Moment, Workspace
 

@@ -16,12 +16,12 @@ import pytest
 from crmsync.bootstrap import open_workspace
 from crmsync.errors import FixConfig
 from crmsync.intake.listening import listening
-from crmsync.intake.state import intake_state
 from crmsync.sandbox.clock import VirtualClock
 from crmsync.sandbox.salesforce.config import OrgConfig
 from crmsync.sandbox.salesforce.http import Application, application
 from crmsync.sandbox.salesforce.org import Org
 from crmsync.sandbox.server import serve
+from crmsync.sync.heard import intake_state
 from crmsync.sync.pipeline import learn
 from crmsync.sync.workspace import Moment, Workspace
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from crmsync.connect.contract import Diagnosing, Finding, FindingState
 from crmsync.errors import CrmsyncError, RetryLater
 from crmsync.sync.forecasts import Outlook, outlook, outlook_finding, uses_of
+from crmsync.sync.heard import intake_state
 from crmsync.sync.provision import needs
 from crmsync.sync.pull import describe
 from crmsync.sync.workspace import Connection, Workspace
@@ -94,6 +95,7 @@ class _Look:
             yield from self._fields()
             yield from self._clock()
             yield from self._calls()
+            yield from self._intake()
         except RetryLater as error:
             yield Finding("connection", "error", "doctor.unreachable", error.params)
         except CrmsyncError as error:
@@ -148,6 +150,27 @@ class _Look:
         is_skewed = abs(seconds) > SKEW.total_seconds()
         code = "doctor.clock_skewed" if is_skewed else "doctor.clock"
         yield Finding("clock", "warning" if is_skewed else "ok", code, {"seconds": seconds})
+
+    def _intake(self) -> Iterator[Finding]:
+        """Whether what the CRM says on its own can be heard, and is. Polling does without, so nothing here is an error."""
+        ears = self.connection.ears
+        if ears.hooks is None and ears.events is None:
+            return
+        try:
+            if ears.hooks is not None:
+                ears.hooks()
+        except CrmsyncError as error:
+            yield Finding("intake", "warning", error.code, error.params)
+            return
+        heard = intake_state(self.workspace.store, self.connection.name)
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(heard.not_taken.items())) or "-"
+        if heard.heard_at is None:
+            code = "doctor.intake_silent" if ears.hooks is not None else "doctor.events_silent"
+            yield Finding("intake", "warning", code, {"reasons": reasons})
+        else:
+            last = heard.heard_at.isoformat(timespec="seconds")
+            params = {"last": last, "hinted": heard.hinted, "waiting": heard.waiting, "reasons": reasons}
+            yield Finding("intake", "ok", "doctor.intake", params)
 
     def _calls(self) -> Iterator[Finding]:
         """What is left of the day, and what our days need."""
