@@ -65,7 +65,7 @@ def test_a_number_emptied_in_a_crm_takes_no_link_back(house: House) -> None:
     test_one_name_at_one_corporate_number_in_two_crms_is_one_person_and_explain_says_why(house)
     for crm in ("ma", "sfa"):
         house.crms[crm].edit("companies", "c0001", number=None)
-    house.ma.edit("contacts", "c0001", note="touched")
+    house.ma.edit("contacts", "c0001", title="Director")
     house.cycle()
     assert house.person_of("ma", "c0001") == house.person_of("sfa", "c0001")
 
