@@ -272,6 +272,7 @@ def team(*names: str) -> pl.DataFrame:
 ROUTING = Routing({"inside_sales": "queue@home.example"}, ())
 
 
+@settings(deadline=None)
 @given(st.permutations(["a", "b", "c", "d"]), st.integers(1, 9))
 def test_a_draw_is_no_lottery_and_knows_no_order_of_its_team(names: list[str], count: int) -> None:
     """https://github.com/odoo/odoo/blob/master/addons/crm/models/crm_team.py draws teams with `random.choices`"""

@@ -60,6 +60,10 @@ TREATMENT: Mapping[str, Treatment] = {
     "outbox": "anonymous",
     "placed_task": "deleted",
     "hold": "deleted",
+    "written_record": "deleted",
+    "halt": "nothing personal",  # counts, and digests of wishes
+    "release": "nothing personal",
+    "lease": "nothing personal",
     "override": "anonymous",
     "tombstone": "nothing personal",
     "run": "nothing personal",
