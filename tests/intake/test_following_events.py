@@ -15,8 +15,8 @@ from sqlalchemy.exc import OperationalError
 from crmsync.connect.hints import Heard, Hint, News
 from crmsync.errors import RetryLater, StopConnector
 from crmsync.intake.following import FIRST_SECONDS, KEPT, LONGEST_SECONDS, Follower
-from crmsync.intake.state import intake_state
 from crmsync.store import Store
+from crmsync.sync.heard import intake_state
 
 LEADS = "/data/LeadChangeEvent"
 LOST = {"connection": "sfa", "method": "POST", "path": "/x", "vendor_code": "X", "message": ""}

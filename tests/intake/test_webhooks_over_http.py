@@ -20,9 +20,9 @@ from crmsync.config.settings import IntakeConfig
 from crmsync.connect.hints import Delivery, Heard, Refused
 from crmsync.errors import StopConnector
 from crmsync.intake.listening import listening
-from crmsync.intake.state import IntakeState
 from crmsync.store import Store
 from crmsync.store.hints import MOST_WAITING
+from crmsync.sync.heard import IntakeState
 from crmsync.sync.workspace import Ears
 
 

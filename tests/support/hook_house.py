@@ -14,8 +14,8 @@ import httpx
 from crmsync.config.settings import IntakeConfig
 from crmsync.connect.hints import Delivery, Heard, Hint, HookReader, Refused
 from crmsync.intake.listening import listening
-from crmsync.intake.state import IntakeState, intake_state
 from crmsync.store import Store
+from crmsync.sync.heard import IntakeState, intake_state
 from crmsync.sync.workspace import Connection, Ears, Workspace
 
 NOON = datetime(2026, 6, 1, 3, tzinfo=UTC)

@@ -47,10 +47,13 @@ def resting(workspace: Workspace, moment: Moment) -> Rest | None:
 
 
 def is_undisturbed(workspace: Workspace, rest: Rest) -> bool:
-    """Whether nothing new was learnt from any CRM, and nobody and nothing waits to be planned or sent."""
+    """Whether nothing new was learnt from any CRM, nobody and nothing waits to be planned or sent, and no record whose
+    change was refused has been touched."""
     store, names = workspace.store, [connection.name for connection in workspace.connections]
     if rest.newest != _newest(workspace):
         return False
+    if any(refusal.has_moved for refusal in store.outbox.refusals().values()):
+        return False  # a field that is not read may be what the CRM missed: no version says so, the record's stamp does
     return not store.decided.unplanned() and not store.outbox.unfinished_persons(names)
 
 
