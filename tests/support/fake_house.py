@@ -51,6 +51,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "visits": ("contact", "at", "what", "gone"),
     "calls": ("contact", "lead", "at", "by", "done"),
     "deals": ("contact", "made_at", "status", "closed_at", "owner"),
+    "changes": ("record", "field", "old", "new", "at", "by"),
     "tasks": ("key", "person", "subject", "body", "due", "owner", "priority", "done", "note"),
 }
 CAPABILITIES = Capabilities(
@@ -60,6 +61,7 @@ CAPABILITIES = Capabilities(
         Stream("calls", is_event=True),
         Stream("deals"),
         Stream("companies", after=("users",)),
+        Stream("changes", is_event=True),
         Stream("leads", after=("users",)),
         Stream("contacts", after=("users", "leads", "companies")),
         Stream("users"),
@@ -201,6 +203,10 @@ class House:
         """Somebody in both CRMs who meets the definition; gives the id of the contact in the SFA."""
         self.visit("ma", self.contact("ma", email))
         return self.contact("sfa", email)
+
+    def history(self, crm: str, contact: str, field: str, new: str, at: datetime, **more: str) -> str:
+        """A row of the CRM's history of a field."""
+        return self.crms[crm].insert("changes", record=contact, field=field, new=new, at=at.isoformat(), **more)
 
     def cycle(self, *, later: timedelta = timedelta(minutes=15), only: str | None = None) -> Cycle:
         """One cycle, a while after the last thing that happened."""

@@ -6,7 +6,7 @@
     any      c        d         crmsync_owns     write
     b        = b      d         newest_wins      write: nobody has touched it since
     none     c        d         newest_wins      write: the first time we say anything here
-    b        void     d         newest_wins      write: an owner taken away, or one who has left, is no owner chosen
+    b        void     d         newest_wins      write: an owner taken away, who has left, or outvoted by a newer one is none chosen
     b        ≠ b      d         newest_wins      refused, human_edit: a person spoke after us; the decision hears of it
     any      blank    d         fill_if_blank    write
     any      c        d         fill_if_blank    nothing
@@ -45,7 +45,7 @@ class FieldRule:
 @dataclass(frozen=True, slots=True)
 class Target:
     """One remote record as last read, with what we know of our own earlier writes to it. Values are the vendor's. `void` names
-    fields whose present value cannot stand, and is as good as none: an owner who has left."""
+    fields whose present value cannot stand, and is as good as none: an owner who has left, or lost to a newer word elsewhere."""
 
     ref: RecordRef
     person_id: str

@@ -20,8 +20,14 @@ _ANSWERS = table_of(tables.AnswerRow)
 _IS_LIVE = _ANSWERS.c.taken_back_at.is_(None)
 # What a person has one row of, or some of, that linking rewrites; and what is only handed to the other person.
 _REWRITTEN: tuple[type[SQLModel], ...] = (tables.LinkRow, tables.StateRow, tables.ClockRow, tables.DesiredRow)
-_HANDED: tuple[type[SQLModel], ...] = (tables.MoveRow, tables.DecisionRow, tables.OutboxRow, tables.OverrideRow)
-_REDECIDED: tuple[type[SQLModel], ...] = (tables.MoveRow, tables.DecisionRow)
+_HANDED: tuple[type[SQLModel], ...] = (
+    tables.MoveRow,
+    tables.DecisionRow,
+    tables.OutboxRow,
+    tables.OverrideRow,
+    tables.SettlementRow,
+)
+_REDECIDED: tuple[type[SQLModel], ...] = (tables.MoveRow, tables.DecisionRow, tables.SettlementRow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ TREATMENT: Mapping[str, Treatment] = {
     "release": "nothing personal",
     "lease": "nothing personal",
     "override": "anonymous",
+    "settlement": "deleted",
     "tombstone": "nothing personal",
     "run": "nothing personal",
     "meta": "nothing personal",
@@ -228,7 +229,7 @@ class Erasing:
                 db.execute(reviews.delete().where(reviews.c.record == row.record))
 
     def _decided(self, db: Connection, erasure: Erasure, anonymous: str, now: datetime) -> None:
-        for model in (tables.DesiredRow, tables.DecisionRow):
+        for model in (tables.DesiredRow, tables.DecisionRow, tables.SettlementRow):
             _of_persons(db, model, erasure, None)
         _of_persons(db, tables.OverrideRow, erasure, {"person_id": anonymous, "record_id": ""})
         _of_persons(db, tables.MoveRow, erasure, {"person_id": anonymous, "evidence": None})

@@ -17,7 +17,9 @@ _IS_LIVE = _LINKS.c.revoked_at.is_(None)
 _REVIEWS = table_of(tables.ReviewRow)
 _ALIASES = table_of(tables.AliasRow)
 # What happened to a person: when two turn out to be one, it happened to that one.
-_HISTORY = tuple(table_of(row) for row in (tables.MoveRow, tables.DecisionRow, tables.OutboxRow, tables.OverrideRow))
+_HISTORY = tuple(
+    table_of(row) for row in (tables.MoveRow, tables.DecisionRow, tables.OutboxRow, tables.OverrideRow, tables.SettlementRow)
+)
 
 
 class Identity:

@@ -25,6 +25,7 @@ from crmsync.store.leases import Leases
 from crmsync.store.outbox import Outbox
 from crmsync.store.overrides import Overrides
 from crmsync.store.runs import Runs
+from crmsync.store.settlements import Settlements
 from crmsync.store.staging import Staging
 
 SCHEMA_VERSION = "2"
@@ -44,6 +45,7 @@ class Store:
         self.holds = Holds(engine)
         self.answers = Answers(engine)
         self.overrides = Overrides(engine)
+        self.settlements = Settlements(engine)
         self.erasing = Erasing(engine)
         self.guards = Guards(engine)
         self.leases = Leases(engine)

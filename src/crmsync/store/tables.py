@@ -1,4 +1,4 @@
-"""Every table. Append-only: raw_version, move, decision, valve_log, outbox, release, run. The others hold the present."""
+"""Every table. Append-only: raw_version, move, decision, settlement, valve_log, outbox, release, run. The others hold the present."""
 
 from __future__ import annotations
 
@@ -632,6 +632,22 @@ class OverrideRow(SQLModel, table=True):
     cause: str = ""
     definition: str = ""
     by: str | None = None
+    seen_at: datetime = required_instant()
+
+
+class SettlementRow(SQLModel, table=True):
+    """Whose word stood where people said something by hand of a person: `value` of `record`, set at `set_at`; its field's history
+    proves that (`is_certain`), or its record's stamp allows it. `over` is JSON: the claims that it was preferred to."""
+
+    __tablename__ = "settlement"
+    id: int | None = Field(default=None, primary_key=True)
+    person_id: str = Field(index=True)
+    source: str
+    value: str
+    record: str
+    set_at: datetime = required_instant()
+    is_certain: bool
+    over: str = Field(default="[]", sa_type=Text)
     seen_at: datetime = required_instant()
 
 

@@ -28,6 +28,7 @@ class Explanation:
     clocks: tuple[Mapping[str, Any], ...]
     writes: tuple[Mapping[str, Any], ...]
     gaps: tuple[Mapping[str, Any], ...]
+    settlements: tuple[Mapping[str, Any], ...]
 
 
 def find_person(workspace: Workspace, text: str) -> str | None:
@@ -67,6 +68,7 @@ def explain(workspace: Workspace, person_id: str, now: datetime) -> Explanation:
         clocks=_rows(store.decided.clocks().filter(mine).sort("started_at", "clock_id")),
         writes=_writes(workspace, person_id),
         gaps=_rows(store.decided.gaps().filter(mine).drop("closed_at")),
+        settlements=tuple(settlement for settlement in store.settlements.of(person_id) if settlement["seen_at"] <= now),
     )
 
 

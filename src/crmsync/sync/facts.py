@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-import orjson
 import polars as pl
 
 from crmsync.decisions.frames import APPROACHES, OPPORTUNITIES, PERSONS, TOUCHES, Facts, conform
@@ -14,28 +14,34 @@ from crmsync.identity.persons import persons_frame
 from crmsync.model.entities import (
     Approach,
     CompanySeen,
-    FieldChange,
     OpportunityPerson,
     OpportunitySeen,
     PersonSeen,
     Touch,
     UserSeen,
 )
+from crmsync.sync.claims import Words, edits_frame, owner_words, status_settlements, with_certain_times
 from crmsync.sync.workspace import Workspace
 
 
 def gather(workspace: Workspace, now: datetime) -> Facts:
     """Everything known, as of what is stored. `now` dates absences only; nothing later than it is left out here."""
+    return gather_judged(workspace, now)[0]
+
+
+def gather_judged(workspace: Workspace, now: datetime) -> tuple[Facts, Words]:
+    """Everything known, and whose word stands in it where people set things by hand."""
     links = _links(workspace)
     users = user_reps(workspace)
-    persons = _persons(workspace, links, users)
-    return Facts(
+    persons, words = _persons(workspace, links, users)
+    facts = Facts(
         persons=conform(persons, PERSONS).sort("person_id"),
         touches=_touches(workspace, links),
         approaches=_approaches(workspace, links, users),
         opportunities=_opportunities(workspace, links, users),
         reps=workspace.team.frame(active_reps(workspace), now),
     )
+    return facts, words
 
 
 def user_reps(workspace: Workspace) -> pl.DataFrame:
@@ -64,77 +70,23 @@ def _links(workspace: Workspace) -> pl.DataFrame:
     return live.select(pl.col("record").alias("ref"), "person_id")
 
 
-def _persons(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+def _persons(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) -> tuple[pl.DataFrame, Words]:
     roles = pl.DataFrame([(c.name, c.role) for c in workspace.connections], schema=["connection", "role"], orient="row")
     records = (
-        _with_certain_status_times(workspace, workspace.store.entities.frame(PersonSeen))
+        with_certain_times(workspace, workspace.store.entities.frame(PersonSeen), users)
         .join(links, on="ref", how="inner")
         .with_columns(pl.col("ref").str.split("/").list.first().alias("connection"))
         .join(roles, on="connection", how="left")
     )
     companies = companies_frame(workspace.store.entities.frame(CompanySeen), users, workspace.vocabulary)
     persons = persons_frame(records, companies, workspace.vocabulary)
-    edits = _owner_edits(workspace, records, users)
-    return (
+    words = owner_words(workspace, records, users)
+    told = (
         persons.drop("owner_edit", "owner_edit_at", "account_owner", strict=False)
-        .join(edits, on="person_id", how="left")
+        .join(edits_frame(words.settlements), on="person_id", how="left")
         .join(_account_owners(workspace, persons, companies), on="person_id", how="left")
     )
-
-
-def _with_certain_status_times(workspace: Workspace, records: pl.DataFrame) -> pl.DataFrame:
-    """Field history says when a status was set; a record's stamp only says not after when. The certain one wins."""
-    fields = {m.source_of("sales_status") for c in workspace.connections for m in c.mappings.values()} - {None}
-    history = (
-        workspace.store.entities.frame(FieldChange)
-        .filter(pl.col("field").is_in(sorted(f for f in fields if f)))
-        .sort("at")
-        .group_by(pl.col("record").alias("ref"))
-        .agg(pl.col("at").last().alias("certain_at"))
-    )
-    return records.join(history, on="ref", how="left").with_columns(
-        pl.when(pl.col("certain_at") <= pl.col("sales_status_at"))
-        .then("certain_at")
-        .otherwise("sales_status_at")
-        .alias("sales_status_at")
-    )
-
-
-def _owner_edits(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
-    """Owners that people set since we last wrote or took account of them: person_id, owner_edit, owner_edit_at; of several
-    the newest, then the greatest ref. A user who has left is nobody's choice."""
-    bases = owner_bases(workspace)
-    active = users.filter("is_active")
-    return (
-        records.filter(~pl.col("is_deleted") & ~pl.col("is_read_only"))
-        .join(bases, on="ref", how="inner")
-        .filter(pl.col("owner").ne_missing(pl.col("base_owner")))
-        .join(active.select(pl.col("ref").alias("owner"), pl.col("rep_id").alias("owner_edit")), on="owner", how="inner")
-        .sort("modified_at", "ref")
-        .group_by("person_id")
-        .agg(pl.col("owner_edit").last(), pl.col("modified_at").last().alias("owner_edit_at"))
-    )
-
-
-def owner_bases(workspace: Workspace) -> pl.DataFrame:
-    """ref of a person's record → base_owner: the user ref that we last wrote there, or saw and took into account; null where
-    that was nobody, or nobody we know of."""
-    known = set(user_reps(workspace)["ref"])
-    rows: list[tuple[str, str | None]] = []
-    for connection in workspace.connections:
-        owner_fields = {
-            object_: write.field
-            for object_, mapping in connection.mappings.items()
-            for write in mapping.writes
-            if write.source == "owner"
-        }
-        users = connection.connector.capabilities.user_objects
-        for base in workspace.store.outbox.all_bases(connection.name, sorted(set(owner_fields.values()))).iter_rows(named=True):
-            if owner_fields.get(base["object"]) == base["field"]:
-                value = orjson.loads(base["value"])
-                owner = next((o for o in (f"{connection.name}/{user}/{value}" for user in users) if o in known), None)
-                rows.append((f"{connection.name}/{base['object']}/{base['record_id']}", owner))
-    return pl.DataFrame(rows, schema={"ref": pl.String, "base_owner": pl.String}, orient="row")
+    return told, replace(words, settlements=(*words.settlements, *status_settlements(records)))
 
 
 def _account_owners(workspace: Workspace, persons: pl.DataFrame, companies: pl.DataFrame) -> pl.DataFrame:

@@ -20,6 +20,7 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
         store.decided.save(db, run_id, moment.now, decided.before, decided.decisions, decided.desired)
         store.decided.save_gaps(db, moment.now, _gaps(prepared))
         store.overrides.note(db, overrides, moment.now)
+        store.settlements.note(db, decided.followed(), moment.now)
         again = {change.person_id for change in prepared.held_back}
         store.decided.mark_planned(db, sorted(set(prepared.persons) - prepared.waiting - again))
         store.decided.replan(db, sorted(again))

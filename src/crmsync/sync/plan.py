@@ -143,9 +143,9 @@ def _diffs(
     for record in records:
         if not record.is_read_only and record.person_id in wishes:
             persons.setdefault((record.ref.connection, record.ref.object), {})[record.ref.id] = record.person_id
-    gone = departed(workspace)
+    gone, outvoted = departed(workspace), decided.outvoted()
     for connection in connections:
-        wanted = _Wanted(wishes, users[connection.name], gone[connection.name], now)
+        wanted = _Wanted(wishes, users[connection.name], gone[connection.name], now, outvoted)
         for object_, mapping in connection.mappings.items():
             mine = persons.get((connection.name, object_), {})
             if mine and mapping.writes:
@@ -154,12 +154,14 @@ def _diffs(
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What is wanted of each person, how reps are called in this CRM, which of its users have left, and the instant."""
+    """What is wanted of each person, how reps are called in this CRM, which of its users have left, the instant, and the records
+    whose hand-made owner lost to a newer one made by hand elsewhere."""
 
     wishes: Mapping[str, Mapping[str, Any]]
     users: Mapping[str, str]
     gone: frozenset[str]
     now: datetime
+    outvoted: frozenset[str]
 
 
 def _object_diffs(
@@ -179,7 +181,8 @@ def _object_diffs(
             continue
         ref, wish = RecordRef(connection.name, object_, id_), wanted.wishes[person]
         values, unrendered = render(mapping, wish, user_ids=wanted.users, schema=schema)
-        void = frozenset(name for name in owners if record.fields.get(name) in wanted.gone)
+        is_outvoted = str(ref) in wanted.outvoted
+        void = frozenset(name for name in owners if is_outvoted or record.fields.get(name) in wanted.gone)
         target = Target(ref, person, record.modified_at, record.fields, bases.get(ref, {}), void | lapsed.get(id_, frozenset()))
         unwritable = [(name, why) for name, why in unrendered if why != "field_missing"]
         yield diff_record(target, values, rules, same_in(schema), wish.get("phase") or "", unwritable)

@@ -47,6 +47,7 @@ class Trouble:
     stale: set[tuple[str, str]] = field(default_factory=set)  # records shown once more as they were before their last change
     is_reversed: bool = False  # pages in the opposite order
     overlap: int = 0  # so many changes are delivered again in every pull
+    clock_is_off: timedelta = timedelta(0)  # by so much the CRM's clock is ahead of ours, and its stamps with it
     before_write: Callable[[Change], None] = lambda _change: None  # what happens between our read and our write
 
 
@@ -118,7 +119,7 @@ class FakeCrm:
         row.record = replace(record, modified_at=self._next_stamp())
 
     def _next_stamp(self) -> datetime:
-        now = self._now()
+        now = self._now() + self.trouble.clock_is_off
         self._stamp = now if self._stamp is None else max(now, self._stamp + TICK)
         return self._stamp
 

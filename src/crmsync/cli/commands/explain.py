@@ -72,6 +72,7 @@ class _Teller:
         self._headline()
         self._reasons()
         self._moves()
+        self._settlements()
         self._events()
         self._clocks()
         self._writes()
@@ -129,6 +130,22 @@ class _Teller:
                 self._say("move", at=self._at(move["at"]), source=source, target=target, because=because, actor=actor)
             )
         self.console.print()
+
+    def _settlements(self) -> None:
+        """A line for each thing that people said by hand: whose word stood, when it was set, and how sure that is."""
+        if not self.story.settlements:
+            return
+        self._title("settlements")
+        for settlement in self.story.settlements:
+            what = name_of("settlement", settlement["source"], self.words)
+            self.console.print(Text(self._say("settled", what=what, **self._claim(settlement))))
+            for other in settlement["over"]:
+                self.console.print(Padding(Text(self._say("settled_over", **self._claim(other)), style="dim"), (0, 0, 0, 4)))
+        self.console.print()
+
+    def _claim(self, claim: Mapping[str, Any]) -> dict[str, Any]:
+        evidence = self._say("certain" if claim["is_certain"] else "possible")
+        return {"value": claim["value"], "record": claim["record"], "at": self._at(claim["set_at"]), "evidence": evidence}
 
     def _events(self) -> None:
         if not self.story.events:
