@@ -1,4 +1,4 @@
-"""Every table. Append-only: raw_version, move, decision, settlement, valve_log, outbox, release, run. The others hold the present."""
+"""Every table. Append-only: raw_version, move, decision, settlement, valve_log, outbox, release, run. Others hold the present."""
 
 from __future__ import annotations
 
