@@ -27,6 +27,7 @@ from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.team import Rep, Team
 from crmsync.identity.vocabulary import Vocabulary
 from crmsync.mapping import ObjectMapping
+from crmsync.model.changes import Change
 from crmsync.planning.writing import Writing
 from crmsync.sandbox.clock import VirtualClock
 from crmsync.store import Store
@@ -245,6 +246,11 @@ class House:
 
     def gaps(self) -> dict[tuple[str, str], datetime]:
         return {(row["gap"], row["person_id"]): row["opened_at"] for row in self.store.decided.gaps().to_dicts()}
+
+    def everything_intended(self) -> list[tuple[Change, Mapping[str, Any]]]:
+        """Every change that was ever in the outbox, with what became of it."""
+        persons = self.store.decided.states()["person_id"].to_list()
+        return [one for person in persons for one in self.store.outbox.history(person)]
 
     def shown(self) -> dict[str, Any]:
         """Everything that people see in both CRMs, but for the instants of changes."""

@@ -1,11 +1,12 @@
-"""A state machine over two CRMs in memory: people edit by hand, answers are lost, pages are stale, repeated and out of order,
-connections break and come back. However it went: once nobody touches anything, all agrees and nothing is written."""
+"""A state machine over two CRMs in memory: people edit by hand, merge, convert and delete; answers are lost, pages are stale, repeated
+and out of order, clocks disagree, connections break and come back. However it went: once nobody touches anything, all agrees, nothing is
+written, and every change has its receipt."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class TwoCrms(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
-        self.house = House(self.directory, objects=("users", "contacts", "visits", "calls", "tasks"))
+        self.house = House(self.directory, objects=("users", "leads", "contacts", "visits", "calls", "changes", "tasks"))
         self.gone = {
             name: crm.insert("users", name="gone", email="gone@home.example", active=False) for name, crm in self.house.crms.items()
         }
@@ -39,6 +40,11 @@ class TwoCrms(RuleBasedStateMachine):
         self.unread: list[Any] = []
         for name, crm in self.house.crms.items():
             crm.trouble.before_write = partial(self._look, name)
+        self.leads: dict[str, str] = {}  # address → lead that has not been converted
+        self.binned: dict[tuple[str, str], str] = {}
+        self.arrived: list[Change] = []
+        self.by_hand: dict[tuple[str, str], tuple[str, datetime]] = {}  # (crm, contact) → the owner that a person chose, and when
+        self.overwritten: list[Any] = []
         self.by_people: dict[tuple[str, str], dict[str, Any]] = {}  # what people last put into fields that are not ours
 
     # --------------------------------------------------------------------------------------------------- what people do
@@ -70,6 +76,60 @@ class TwoCrms(RuleBasedStateMachine):
     @rule(crm=CRMS, who=WHO, rep=REPS)
     def a_rep_takes_a_lead_by_hand(self, crm: str, who: str, rep: str) -> None:
         self._edit(crm, who, owner=self.house.users[crm][rep])
+
+    @rule(crm=CRMS, who=WHO, rep=REPS, lag=st.sampled_from((0, 3)))
+    def a_rep_takes_a_lead_and_the_history_says_so(self, crm: str, who: str, rep: str, lag: int) -> None:
+        if (crm, who) in self.contacts:
+            user = self.house.users[crm][rep]
+            self._edit(crm, who, owner=user)
+            said = self.house.clock.now() + self.house.crms[crm].trouble.clock_is_off
+            self.house.history(crm, self.contacts[(crm, who)], "owner", user, said, by=user)
+            self.house.clock.advance(timedelta(minutes=lag))
+            self._edit(crm, who, note="later")
+
+    @rule(rep=REPS, other=REPS, who=WHO)
+    def two_reps_take_a_lead_in_two_crms(self, rep: str, other: str, who: str) -> None:
+        self._edit("ma", who, owner=self.house.users["ma"][rep])
+        self.house.clock.advance(timedelta(minutes=1))
+        self._edit("sfa", who, owner=self.house.users["sfa"][other])
+
+    @rule(crm=CRMS)
+    def two_contacts_of_one_crm_are_merged(self, crm: str) -> None:
+        if all((crm, who) in self.contacts for who in ADDRESSES):
+            kept, lost = (self.contacts[(crm, who)] for who in ADDRESSES)
+            self.house.crms[crm].delete("contacts", lost, into=kept)
+            self._is_gone(crm, ADDRESSES[1])
+
+    @rule(crm=CRMS, who=WHO)
+    def a_contact_is_deleted(self, crm: str, who: str) -> None:
+        if (crm, who) in self.contacts:
+            id_ = self.contacts[(crm, who)]
+            self.house.crms[crm].delete("contacts", id_)
+            self._is_gone(crm, who)
+            self.binned[(crm, who)] = id_
+
+    @rule(crm=CRMS, who=WHO)
+    def a_contact_is_taken_out_of_the_bin(self, crm: str, who: str) -> None:
+        if (crm, who) in self.binned and (crm, who) not in self.contacts:
+            id_ = self.binned.pop((crm, who))
+            self.house.crms[crm].restore("contacts", id_)
+            self.contacts[(crm, who)] = id_
+            self.by_people[(crm, id_)] = self._not_ours(crm, id_)
+
+    @rule(who=WHO)
+    def a_lead_is_made(self, who: str) -> None:
+        if who not in self.leads and ("sfa", who) not in self.contacts:
+            self.leads[who] = self.house.contact("sfa", who, "leads")
+
+    @rule(who=WHO)
+    def a_lead_is_converted(self, who: str) -> None:
+        """The CRM makes a contact of it with its owner, and the lead read-only."""
+        if who in self.leads and ("sfa", who) not in self.contacts:
+            lead = self.leads.pop(who)
+            contact = self.house.contact("sfa", who, owner=self.house.sfa.live("leads")[lead].get("owner"))
+            self.contacts[("sfa", who)] = contact
+            self.by_people[("sfa", contact)] = self._not_ours("sfa", contact)
+            self.house.sfa.edit("leads", lead, converted=True, contact=contact)
 
     @rule(crm=CRMS, who=WHO)
     def a_lead_is_given_to_somebody_who_has_left(self, crm: str, who: str) -> None:
@@ -129,6 +189,10 @@ class TwoCrms(RuleBasedStateMachine):
     def changes_are_taken_again(self, crm: str) -> None:
         self.house.crms[crm].trouble.refuse = lambda _change: ""
 
+    @rule(crm=CRMS, minutes=st.sampled_from((-40, -2, 0, 2, 40)))
+    def a_clock_is_off(self, crm: str, minutes: int) -> None:
+        self.house.crms[crm].trouble.clock_is_off = timedelta(minutes=minutes)
+
     @rule(crm=CRMS, who=WHO, note=st.sampled_from(("quick", "quicker")))
     def somebody_is_faster_than_our_write(self, crm: str, who: str, note: str) -> None:
         trouble = self.house.crms[crm].trouble
@@ -167,6 +231,10 @@ class TwoCrms(RuleBasedStateMachine):
         assert self.unread == []
 
     @invariant()
+    def no_owner_chosen_by_a_person_was_replaced_by_a_draw(self) -> None:
+        assert self.overwritten == []
+
+    @invariant()
     def no_task_was_made_twice(self) -> None:
         self.house.tasks()
 
@@ -174,6 +242,7 @@ class TwoCrms(RuleBasedStateMachine):
         try:
             for crm in self.house.crms.values():
                 crm.trouble = Trouble()  # all is well again
+                crm.trouble.before_write = partial(self._look, crm.name)
             for (name, _), id_ in self.contacts.items():
                 if name in self.was_refused:  # somebody mends the record: then it is tried again
                     self.house.crms[name].edit("contacts", id_, note="mended")
@@ -188,6 +257,7 @@ class TwoCrms(RuleBasedStateMachine):
     # -------------------------------------------------------------------------------------------------------------- judging
 
     def _check_rest(self) -> None:
+        self._check_receipts()
         self.house.forget_writes()
         last = self.house.cycle(later=timedelta(0))
         assert last.prepared.plan.changes == (), last.prepared.plan
@@ -198,6 +268,15 @@ class TwoCrms(RuleBasedStateMachine):
         for (crm, who), id_ in self.contacts.items():
             assert self._not_ours(crm, id_) == self.by_people[(crm, id_)]
             self._check_shown(crm, who, id_)
+
+    def _check_receipts(self) -> None:
+        """What arrived and what was receipted are one set: no change without its receipt, no receipt without its change."""
+        told = {change.key: outcome["state"] for change, outcome in self.house.everything_intended()}
+        arrived = {change.key for change in self.arrived}
+        written = {key for key, state in told.items() if state in ("written", "unchanged")}
+        assert arrived <= set(told)
+        assert written <= arrived
+        assert set(told.values()) <= {"written", "unchanged", "conflict", "rejected", "superseded"}
 
     def _check_shown(self, crm: str, who: str, id_: str) -> None:
         """Both CRMs show what was decided, and whoever is in play has one clock and no more than its one task."""
@@ -214,19 +293,38 @@ class TwoCrms(RuleBasedStateMachine):
 
     def _look(self, crm: str, change: Change) -> None:
         """Just before a change arrives: what it was made from must be what stands there, or the CRM is going to refuse it."""
-        if change.object == "contacts" and change.record_id is not None:
+        self.arrived.append(change)
+        if change.object == "contacts" and change.record_id in self.house.crms[crm].live("contacts"):
             stands, stamp = self.house.crms[crm].live("contacts")[change.record_id], change.expected_modified_at
             has_moved = stamp is None or self.house.crms[crm].stamp_of("contacts", change.record_id) > stamp
             if not has_moved and any(stands.get(d.field) != d.current for d in change.fields):
                 self.unread.append(change)
             if stamp is None:
                 self.unread.append(change)
+            elif not has_moved:
+                self._look_at_the_owner(crm, change)
+
+    def _look_at_the_owner(self, crm: str, change: Change) -> None:
+        """A draw takes the place of an owner whom a person chose only where the baton has changed hands since."""
+        id_ = str(change.record_id)
+        chosen, at = self.by_hand.get((crm, id_), (None, None))
+        if "owner" not in change.values() or chosen is None or self.house.crms[crm].live("contacts")[id_].get("owner") != chosen:
+            return
+        state = self.house.state(self.house.person_of(crm, id_))
+        if state["owner_because"] in ("round_robin", "account_owner") and state["phase_at"] <= at:
+            self.overwritten.append((change, state))
 
     def _edit(self, crm: str, who: str, **values: Any) -> None:
         if (crm, who) in self.contacts:
             id_ = self.contacts[(crm, who)]
             self.house.crms[crm].edit("contacts", id_, **values)
+            owner = values.get("owner")
+            if owner in self.house.users[crm].values():
+                self.by_hand[(crm, id_)] = (owner, self.house.clock.now())
             self.by_people[(crm, id_)].update({name: value for name, value in values.items() if name not in OWNED})
+
+    def _is_gone(self, crm: str, who: str) -> None:
+        del self.by_people[(crm, self.contacts.pop((crm, who)))]
 
     def _not_ours(self, crm: str, id_: str) -> dict[str, Any]:
         return {name: value for name, value in self.house.crms[crm].live("contacts")[id_].items() if name not in OWNED}

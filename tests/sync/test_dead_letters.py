@@ -100,3 +100,16 @@ def test_a_refusal_is_tried_once_more_when_the_owner_is_active_again(house: Hous
     assert refusing.tries == 2
     house.cycle()
     assert refusing.tries == 2
+
+
+def test_a_record_mended_in_a_field_that_we_do_not_read_is_tried_again_though_all_is_at_rest(
+    house: House, refusing: _Refusing
+) -> None:
+    house.cycle()
+    house.cycle()
+    refusing.message, refusing.tries = "", 0
+    for contact in sorted(house.sfa.live("contacts")):
+        house.sfa.edit("contacts", contact, note="mended")
+    house.cycle()
+    assert refusing.tries == 2
+    assert dead_letters(house.workspace) == ()
