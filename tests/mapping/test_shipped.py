@@ -243,6 +243,8 @@ def test_users_queues_campaigns_and_histories_are_known() -> None:
     )
     assert isinstance(change, FieldChange)
     assert (change.record, change.old, change.new, change.at) == (ref("Lead", LEAD), "a", "b", NOON)
+    owner = the_one("salesforce", "LeadHistory", {"LeadId": LEAD, "Field": "Owner", "NewValue": "005x", "CreatedDate": AT})
+    assert (change.field, owner.field) == ("Status", "OwnerId")  # as the record calls them
     stage = the_one(
         "salesforce", "OpportunityHistory", {"OpportunityId": "006000000000001AAA", "StageName": "x", "CreatedDate": AT}
     )

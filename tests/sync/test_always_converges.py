@@ -49,12 +49,15 @@ class TwoCrms(RuleBasedStateMachine):
 
     # --------------------------------------------------------------------------------------------------- what people do
 
-    @initialize(is_decided=st.booleans())
-    def somebody_is_in_both_crms(self, is_decided: bool) -> None:
+    @initialize(is_decided=st.booleans(), taken_in=st.sampled_from((None, "ma", "sfa")))
+    def somebody_is_in_both_crms(self, is_decided: bool, taken_in: str | None) -> None:
         for crm in ("ma", "sfa"):
             self.a_contact_is_made(crm, ADDRESSES[0])
         self.somebody_visits(ADDRESSES[0], "pricing_page")
         if is_decided:
+            self.house.cycle()
+        if is_decided and taken_in:
+            self.a_rep_takes_a_lead_by_hand(taken_in, ADDRESSES[0])
             self.house.cycle()
 
     @rule(crm=CRMS, who=WHO)
@@ -73,9 +76,13 @@ class TwoCrms(RuleBasedStateMachine):
     def somebody_writes_a_note(self, crm: str, who: str, note: str) -> None:
         self._edit(crm, who, note=note)
 
-    @rule(crm=CRMS, who=WHO, rep=REPS)
-    def a_rep_takes_a_lead_by_hand(self, crm: str, who: str, rep: str) -> None:
-        self._edit(crm, who, owner=self.house.users[crm][rep])
+    @rule(crm=CRMS, who=WHO)
+    def a_rep_takes_a_lead_by_hand(self, crm: str, who: str) -> None:
+        """From whoever has it now: the first rep of inside sales who does not."""
+        if (crm, who) in self.contacts:
+            stands = self.house.crms[crm].live("contacts")[self.contacts[(crm, who)]].get("owner")
+            reps = (self.house.users[crm][rep] for rep in ("is1@home.example", "is2@home.example"))
+            self._edit(crm, who, owner=next(user for user in reps if user != stands))
 
     @rule(crm=CRMS, who=WHO, rep=REPS, lag=st.sampled_from((0, 3)))
     def a_rep_takes_a_lead_and_the_history_says_so(self, crm: str, who: str, rep: str, lag: int) -> None:

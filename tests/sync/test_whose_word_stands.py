@@ -157,13 +157,13 @@ def test_of_two_statuses_the_one_that_stands_is_told_with_its_evidence(house: Ho
 
 @pytest.mark.parametrize("minutes", [-45, 45])
 def test_a_crm_whose_clock_is_wrong_is_heard_all_the_same(house: House, minutes: int) -> None:
+    """Somebody of another department takes the lead after we gave it away; by the CRM's clock it may have been before."""
     house.sfa.trouble.clock_is_off = timedelta(minutes=minutes)
-    contact, _, other = _decided(house)
-    house.clock.advance(timedelta(hours=2))
-    house.sfa.edit("contacts", contact, owner=house.users["sfa"][other])
+    contact, _, _ = _decided(house)
+    house.sfa.edit("contacts", contact, owner=house.users["sfa"]["fs1@home.example"])
     house.cycle()
     house.cycle()
-    assert _owners(house, contact) == {other}
+    assert _owners(house, contact) == {"fs1@home.example"}
     _stays(house)
 
 
