@@ -187,8 +187,8 @@ class _Work:
         if kind == "company":
             return self.known.by_named.get(term, set()) | self.calling.get(term, set())
         if kind == "alike":
-            kept = self.known.by_alike.get(term, set()) - self.batch.keys()
-            return kept | self.resembling.get(term, set())
+            kept = (key for key in self.known.by_alike.get(term, ()) if key not in self.batch)
+            return {*kept, *self.resembling.get(term, ())}
         if kind == "named":
             return self.known.naming.get(term, set()) | self.namers.get(term, set())
         return self.known.records_of[term]
