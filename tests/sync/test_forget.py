@@ -41,7 +41,7 @@ def _her(house: House) -> tuple[str, str]:
 
 def _forget(house: House, text: str = WHO) -> None:
     house.clock.advance(timedelta(minutes=1))
-    forget(house.workspace, prepare_forgetting(house.workspace, text, house.clock.now()), house.clock.now())
+    forget(house.workspace, text, house.clock.now())
 
 
 def _traces(house: House, *signs: str) -> list[tuple[str, str]]:

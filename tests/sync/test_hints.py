@@ -18,7 +18,7 @@ from crmsync.connect.calls import CallRejected
 from crmsync.errors import RetryLater
 from crmsync.model.records import RawRecord
 from crmsync.store.hints import Hints
-from crmsync.sync.forget import forget, prepare_forgetting
+from crmsync.sync.forget import forget
 from crmsync.sync.pipeline import learn, run_cycle
 from crmsync.sync.workspace import Moment
 from crmsync.testing.fake_connector import FakeConnector
@@ -179,7 +179,7 @@ def test_a_hint_brings_nobody_back_who_was_forgotten(house: House) -> None:
     house.cycle()
     hint(house, id_)
     house.clock.advance(timedelta(minutes=1))
-    forget(house.workspace, prepare_forgetting(house.workspace, "tanaka@acme.example", house.clock.now()), house.clock.now())
+    forget(house.workspace, "tanaka@acme.example", house.clock.now())
     assert waiting(house) == set(), "the mark was theirs too"
     hint(house, id_)
     quick(house)

@@ -28,6 +28,7 @@ from crmsync.model.entities import (
 from crmsync.store.erasing import Erasure
 from crmsync.sync.explain import find_person
 from crmsync.sync.facts import gather
+from crmsync.sync.lease import done_alone
 from crmsync.sync.workspace import Workspace
 
 # What an anonymous record keeps: when and how they came. Everything else could tell who it was.
@@ -55,8 +56,10 @@ def prepare_forgetting(workspace: Workspace, text: str, now: datetime) -> Forget
     return _Search(workspace, person).forgetting(now)
 
 
-def forget(workspace: Workspace, found: Forgetting, now: datetime) -> None:
-    """Take them out, and keep them out, in one transaction."""
+@done_alone("forget")
+def forget(workspace: Workspace, text: str, now: datetime) -> Forgetting:
+    """Take them out, and keep them out, in one transaction. Raises as `prepare_forgetting` does, and RetryLater during a cycle."""
+    found = prepare_forgetting(workspace, text, now)
     erasing = workspace.store.erasing
     with workspace.store.transaction() as db:
         key = erasing.key(db)
@@ -64,8 +67,10 @@ def forget(workspace: Workspace, found: Forgetting, now: datetime) -> None:
         digests += [tombstone(key, "email", email) for email in sorted(found.emails)]
         anonymous = erasing.erase(db, found.erasure, now)
         erasing.keep_out(db, digests, anonymous, now)
+    return found
 
 
+@done_alone("forget")
 def readmit(workspace: Workspace, text: str) -> int:
     """Let somebody in again who was forgotten and has come back: by address, or by connection/object/id. Their CRM's records are
     stored again from the next change on. Gives how many tombstones are gone."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -16,6 +18,9 @@ from sqlalchemy.exc import OperationalError
 from crmsync.errors import StopConnector
 from crmsync.store.leases import HOLDS_FOR, Holder, Leases
 from crmsync.sync.workspace import Workspace
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _log = structlog.get_logger("crmsync.sync.lease")
 
@@ -38,6 +43,21 @@ def alone(workspace: Workspace, verb: str) -> Iterator[None]:
         stopping.set()
         renewing.join()
         leases.release(held)
+
+
+def done_alone(verb: str) -> Callable[[Callable[Concatenate[Workspace, P], R]], Callable[Concatenate[Workspace, P], R]]:
+    """For a deed that must not fall into a cycle of somebody else: a cycle has in its hands, and will store, what it read at its
+    beginning. Raises RetryLater where one is under way."""
+
+    def made(deed: Callable[Concatenate[Workspace, P], R]) -> Callable[Concatenate[Workspace, P], R]:
+        @wraps(deed)
+        def in_turn(workspace: Workspace, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            with alone(workspace, verb):
+                return deed(workspace, *args, **kwargs)
+
+        return in_turn
+
+    return made
 
 
 def _renew(leases: Leases, stopping: threading.Event) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from crmsync.errors import StopConnector
 from crmsync.model.changes import CAUSES, Cause
 from crmsync.planning.letters import Letter, Letters, age, gather_letters
+from crmsync.sync.lease import done_alone
 from crmsync.sync.workspace import Workspace
 
 
@@ -15,6 +16,7 @@ def dead_letters(workspace: Workspace) -> tuple[Letters, ...]:
     return gather_letters(_letters(workspace))
 
 
+@done_alone("retry")
 def retry(workspace: Workspace, cause: str | None) -> int:
     """Have the letters of this cause, or all of them, looked at in the next cycle as if they had never been refused. Gives how
     many there are. Raises StopConnector for a cause that is none."""

@@ -11,6 +11,7 @@ import orjson
 from crmsync.decisions.merging import outranks
 from crmsync.errors import StopConnector
 from crmsync.identity.records import Link
+from crmsync.sync.lease import done_alone
 from crmsync.sync.workspace import Workspace
 
 
@@ -43,6 +44,7 @@ def open_reviews(workspace: Workspace) -> list[dict[str, Any]]:
     ]
 
 
+@done_alone("review")
 def same(workspace: Workspace, record: str, candidate: str | None, by: str, now: datetime) -> str:
     """Somebody says that the record's person is the candidate (of one candidate, that one). Gives the person's id."""
     former, current, why = _asked(workspace, record, candidate)
@@ -61,6 +63,7 @@ def same(workspace: Workspace, record: str, candidate: str | None, by: str, now:
     return current
 
 
+@done_alone("review")
 def different(workspace: Workspace, record: str, candidate: str | None, by: str, now: datetime) -> None:
     """Somebody says that the record is not the candidate: the two never come together by themselves."""
     former, other, why = _asked(workspace, record, candidate)
@@ -76,6 +79,7 @@ def different(workspace: Workspace, record: str, candidate: str | None, by: str,
             store.identity.save_reviews(db, [(record, left, why)], now)
 
 
+@done_alone("review")
 def take_back(workspace: Workspace, record: str, by: str, now: datetime) -> None:
     """Take the last answer about a record back. After "same" both are as they were before, and the next cycle decides anew what
     has come since; the question is asked again. Raises StopConnector where there is no answer."""

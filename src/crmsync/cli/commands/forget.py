@@ -16,9 +16,7 @@ def execute(asked: Asked, person: str, apply: bool, letting_in: bool) -> int:
     with session(asked) as at_work:
         if letting_in:
             return _let_in(asked, at_work, person)
-        found = prepare_forgetting(at_work.workspace, person, now)
-        if apply:
-            forget(at_work.workspace, found, now)
+        found = (forget if apply else prepare_forgetting)(at_work.workspace, person, now)
         if asked.as_json:
             print_json(forgetting_json(found, erased=apply))
         else:
