@@ -7,7 +7,7 @@ that is neither among the results nor named by an error is never taken for writt
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,10 +32,16 @@ class Input:
     id: str
     properties: Mapping[str, str]
     id_property: str | None = None
+    trace: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trace", trace_of(self.change))  # once: a batch is matched by it again and again
 
     @property
-    def trace(self) -> str:
-        return trace_of(self.change)
+    def name(self) -> tuple[str | None, str]:
+        """What tells this row from others where no trace id does. HubSpot keeps some keys, such as e-mail addresses, in small
+        letters."""
+        return self.id_property, self.id if self.id_property is None else self.id.lower()
 
     def body(self) -> dict[str, Any]:
         """The row as HubSpot takes it."""
@@ -66,8 +72,9 @@ def _match_rows(answer: Answer, inputs: Sequence[Input]) -> Matched:
     settled: dict[str, Row | Fault] = {}
     errors = body.get("errors") or ()
     is_alone = len(inputs) == len(answer.rows) == 1 and not errors
+    input_of = _finder(inputs)
     for row in answer.rows:
-        found = inputs[0] if is_alone else _input_of(row, inputs)
+        found = inputs[0] if is_alone else input_of(row)
         if found is not None:
             settled[found.trace] = row
     unnamed: list[Fault] = []
@@ -103,17 +110,22 @@ def halves(inputs: Sequence[Input]) -> tuple[Sequence[Input], Sequence[Input]]:
     return inputs[:middle], inputs[middle:]
 
 
-def _input_of(row: Row, inputs: Sequence[Input]) -> Input | None:
-    trace = row.get("objectWriteTraceId")
-    traced = next((one for one in inputs if one.trace == trace), None)
-    return traced or next((one for one in inputs if _is_row_of(one, row)), None)
+def _finder(inputs: Sequence[Input]) -> Callable[[Row], Input | None]:
+    """Which of these inputs a row is about: by its trace id, else by what names it; of several the first."""
+    traced = {one.trace: one for one in reversed(inputs)}
+    named = {one.name: one for one in reversed(inputs)}
+    keys = {one.id_property for one in inputs}
+
+    def input_of(row: Row) -> Input | None:
+        names = (_name_of(row, key) for key in keys)
+        return traced.get(str(row.get("objectWriteTraceId"))) or next((named[name] for name in names if name in named), None)
+
+    return input_of
 
 
-def _is_row_of(one: Input, row: Row) -> bool:
-    """Whether a row without a trace id is this input's. HubSpot keeps some keys, such as e-mail addresses, in small letters."""
-    if one.id_property is None:
-        return str(row.get("id")) == one.id
-    return str((row.get("properties") or {}).get(one.id_property)).lower() == one.id.lower()
+def _name_of(row: Row, key: str | None) -> tuple[str | None, str]:
+    """What names a row without a trace id: its id, or its value of the unique property."""
+    return key, str(row.get("id")) if key is None else str((row.get("properties") or {}).get(key)).lower()
 
 
 def _has_any(one: Input, properties: Sequence[str]) -> bool:

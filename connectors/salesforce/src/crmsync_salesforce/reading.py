@@ -22,7 +22,7 @@ from crmsync_salesforce.api import Api
 from crmsync_salesforce.facts import COLLECTION_SIZE, NAME_TYPES, SMALL_PAGE
 from crmsync_salesforce.ids import to_18
 from crmsync_salesforce.query_jobs import Job, QueryJobs, Unfit, digest_of, job_of
-from crmsync_salesforce.rows import Row, flat, named_in, position_of, record_of
+from crmsync_salesforce.rows import Row, flat, named_in, position_of, records_of
 from crmsync_salesforce.schema import Shape
 from crmsync_salesforce.shapes import Shapes
 from crmsync_salesforce.soql import Query, chunked
@@ -83,7 +83,7 @@ class Reader:
             except CallRejected as refusal:
                 walk = self._mended(walk, refusal)
                 continue
-            records.update((row["Id"], record_of(row, walk.shape)) for row in rows)
+            records.update((record.id, record) for record in records_of(rows, walk.shape))
             unique = unique[COLLECTION_SIZE:]
         return records
 
@@ -97,7 +97,7 @@ class Reader:
         guard, shape = LoopGuard(self._api.client.name, object), self._shapes.get(object)
         records: dict[str, RawRecord] = {}
         while isinstance(answer, dict) and "records" in answer:
-            found = (record_of(flat(row), shape) for row in answer["records"] or ())
+            found = records_of(map(flat, answer["records"] or ()), shape)
             records.update((record.id, record) for record in found)
             if answer.get("done", True):
                 return records
@@ -139,7 +139,7 @@ class Reader:
         if count is None:
             raise Unfit("the job is gone")
         for part in self._jobs.parts(job, self._types(walk.shape, query.fields)):
-            records = tuple(record_of(flat(row), walk.shape) for row in part.rows)
+            records = records_of(map(flat, part.rows), walk.shape)
             resumed = cursor_of(window) | {"job": asdict(replace(job, locator=part.resume))}
             yield Page(records, finished(window) if part.is_last else resumed, expected=count)
 
@@ -172,7 +172,7 @@ class Reader:
                     window = window.moved_to(last)
                     rows = self._widened(rows, others, begin, last)
                 done = is_last and (first.limit is None or count < first.limit)
-                records = tuple(record_of(row, walk.shape) for row in rows)
+                records = records_of(rows, walk.shape)
                 yield Page(records, finished(window) if done else cursor_of(window), expected=total)
                 if done:
                     return
@@ -181,14 +181,14 @@ class Reader:
         """The answers to one query: rows, the count of the whole result, and whether this was the last answer. Only the
         server says that: short pages are ordinary."""
         guard = LoopGuard(self._api.client.name, query.object)
-        path, params = "queryAll", {"q": soql}
+        path, params, paths = "queryAll", {"q": soql}, query.paths
         while True:
             if spares_the_reserve:
                 self._api.check_reserve()
             answer = self._api.get(path, params)
             if not isinstance(answer, dict) or "records" not in answer:
                 raise self._api.unanswered(path, "NO_RECORDS")
-            rows: list[Row] = [flat(row, query.paths) for row in answer["records"] or ()]
+            rows: list[Row] = [flat(row, paths) for row in answer["records"] or ()]
             is_last = bool(answer.get("done", True))
             yield rows, int(answer.get("totalSize") or 0), is_last
             if is_last:

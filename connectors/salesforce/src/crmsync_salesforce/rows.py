@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crmsync.model.records import RawRecord
@@ -28,13 +28,16 @@ def named_in(message: str, fields: Sequence[str]) -> frozenset[str]:
 def flat(row: Row, paths: Sequence[str] = ()) -> dict[str, Any]:
     """A row with parents' fields under their paths (`Owner.Type`), ids in 18 characters, and without the server's addressing.
     Each of the `paths` is there, null where the parent is."""
-    values: dict[str, Any] = dict.fromkeys(paths)
+    values: dict[str, Any] = {**dict.fromkeys(paths), **row}
+    values.pop("attributes", None)
     parents = {path.partition(".")[0] for path in paths}
-    for name, value in row.items():
-        if isinstance(value, dict) and ("attributes" in value or name in parents):
-            values.update({f"{name}.{inner}": held for inner, held in flat(value).items()})
-        elif name != "attributes" and not (value is None and name in parents):
-            values[name] = value
+    for name in parents:
+        if values.get(name) is None:
+            values.pop(name, None)
+    # Of most rows nothing is left that nests: the values are looked at once, without a call for each.
+    for name in [name for name, value in values.items() if value.__class__ is dict]:
+        if "attributes" in values[name] or name in parents:
+            values.update({f"{name}.{inner}": held for inner, held in flat(values.pop(name)).items()})
     if isinstance(values.get("Id"), str):
         values["Id"] = to_18(values["Id"])
     return values
@@ -48,16 +51,19 @@ def position_of(row: Row, stamp: str) -> Position:
     return Position(at, str(row["Id"]))
 
 
-def record_of(row: Row, shape: Shape) -> RawRecord:
-    """A row as a record."""
-    master = row.get("MasterRecordId")
-    return RawRecord(
-        object=shape.object,
-        id=str(row["Id"]),
-        fields=dict(row),
-        modified_at=parse_instant(row.get(shape.stamp)),
-        is_deleted=bool(row.get("IsDeleted")),
-        replaced_by=to_18(str(master)) if master else None,
+def records_of(rows: Iterable[Row], shape: Shape) -> tuple[RawRecord, ...]:
+    """The rows of a page as records. They hold the rows themselves."""
+    object_, stamp = shape.object, shape.stamp
+    return tuple(
+        RawRecord(
+            object_,
+            str(row["Id"]),
+            row,
+            parse_instant(row.get(stamp)),
+            bool(row.get("IsDeleted")),
+            to_18(str(row["MasterRecordId"])) if row.get("MasterRecordId") else None,
+        )
+        for row in rows
     )
 
 

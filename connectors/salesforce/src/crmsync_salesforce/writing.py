@@ -138,10 +138,10 @@ class Writer:
             return [*settled, *map(refused, halt.stopped([outgoing(object, change) for change in named]))], []
         if not shape.readable:
             return [*settled, *(_hidden(change, shape) for change in named)], []
-        to_send = []
+        to_send, types = [], shape.types
         for change in named:
             current = (present or {}).get(to_18(change.record_id or ""))
-            receipt = compare(change, current, shape.types)
+            receipt = compare(change, current, types)
             if receipt is not None:
                 settled.append(receipt)
             else:
