@@ -86,6 +86,8 @@ def _number(value: Any, _read: ReadField, _reading: Reading) -> float:
 
 
 def _integer(value: Any, read: ReadField, reading: Reading) -> int:
+    if value.__class__ is int:
+        return int(value)
     number = _number(value, read, reading)
     if not number.is_integer():
         raise Unfit("mapping.not_a_number", value)
@@ -170,7 +172,7 @@ def _mark(value: Any, _read: ReadField, _reading: Reading) -> str:
 def _name(_value: Any, read: ReadField, reading: Reading) -> str | None:
     """One part of a person's name. `from` names the family field, then the given one. Where only one of the two is filled with
     a Japanese name in two words, it is the whole name, family first."""
-    family, given = (reading.find(name) for name in read.sources)
+    family, given = map(reading.find, read.sources)
     part = read.options["part"]
     if not is_blank(family) and not is_blank(given):
         return word(family if part == "family" else given)
@@ -239,30 +241,46 @@ LENIENT = frozenset({"phone"})
 WHOLE = frozenset({"name"})
 
 
-Decoder = Callable[[Reading], Any]
+Decode = Callable[[Reading], Any]
 
-# Codecs for which equal texts mean the same on one connection. A decoder belongs to one connection.
+# Codecs for which equal values mean the same on one connection. A decoder belongs to one connection.
 _BY_VALUE_ALONE = frozenset(
     {"text", "number", "integer", "boolean", "present", "instant", "date", "day", "choice", "pattern", "ref"}
 )
-# Texts whose meaning a decoder remembers. Beyond that it is a field of which every record has its own.
+# Values whose meaning a decoder remembers are texts and truths: a number 1 would be found where True is kept.
+REMEMBERED = frozenset({str, bool})
+# So many of them. Beyond that it is a field of which every record has its own.
 _KEPT_MEANINGS = 512
 
 
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """How one field of an entity is read. `decode` gives the value, None where there is none, and raises Unfit for a value that
+    must quarantine the record. `source` is the one vendor field without which there is no value, where there is such a one;
+    `meanings` are what values of it were found to mean, where its value alone decides that."""
+
+    decode: Decode
+    source: str | None = None
+    meanings: dict[Any, Any] | None = None
+
+
 def decoder(read: ReadField) -> Decoder:
-    """How one field of an entity is read, looked up once for the many records of one connection that follow. The decoder gives
-    the value, None where there is none, and raises Unfit for a value that must quarantine the record."""
+    """A field's decoder, looked up once for the many records of one connection that follow."""
     if read.codec == "constant":
-        return lambda _reading: read.constant
+        return Decoder(lambda _reading: read.constant)
     if read.codec == "joined":
-        return lambda reading: _joined(read, reading)
-    strictly = _first_of(read, CODECS[read.codec]) if len(read.sources) != 1 else _only(read, CODECS[read.codec])
-    return _leniently(strictly) if read.unfit == "empty" else strictly
+        return Decoder(lambda reading: _joined(read, reading))
+    of_value = _leniently(CODECS[read.codec]) if read.unfit == "empty" else CODECS[read.codec]
+    if len(read.sources) != 1:
+        return Decoder(_first_of(read, of_value))
+    meanings: dict[Any, Any] | None = {} if read.codec in _BY_VALUE_ALONE else None
+    strictly = _only(read, of_value)
+    return Decoder(strictly if meanings is None else _remembering(read, strictly, meanings), read.sources[0], meanings)
 
 
 def decode(read: ReadField, reading: Reading) -> Any:
     """The value of one field of an entity: see `decoder`."""
-    return decoder(read)(reading)
+    return decoder(read).decode(reading)
 
 
 def _joined(read: ReadField, reading: Reading) -> str | None:
@@ -270,39 +288,36 @@ def _joined(read: ReadField, reading: Reading) -> str | None:
     return str(read.options.get("separator", " ")).join(w for w in words if w) or None
 
 
-def _only(read: ReadField, codec: Codec) -> Decoder:
-    """What the one source holds. What a text was found to mean is kept: most fields hold few different ones."""
+def _only(read: ReadField, codec: Codec) -> Decode:
+    """What the one source holds."""
     (only,) = read.sources
-    meanings: dict[str, Any] = {}
 
     def decode_only(reading: Reading) -> Any:
         value = reading.find(only)
-        if value is None:
-            return None
-        if value.__class__ is not str:
-            return None if is_blank(value) else codec(value, read, reading)
+        return None if value is None or is_blank(value) else codec(value, read, reading)
+
+    return decode_only
+
+
+def _remembering(read: ReadField, strictly: Decode, meanings: dict[Any, Any]) -> Decode:
+    """The same, and what it was found to mean is kept: most fields hold few different values."""
+    (only,) = read.sources
+
+    def decode_once(reading: Reading) -> Any:
+        value = reading.find(only)
+        if value.__class__ not in REMEMBERED:
+            return strictly(reading)
         if value in meanings:
             return meanings[value]
-        meaning = None if is_blank(value) else codec(value, read, reading)
+        meaning = strictly(reading)
         if len(meanings) < _KEPT_MEANINGS:
             meanings[value] = meaning
         return meaning
 
-    return decode_only if read.codec in _BY_VALUE_ALONE else _only_anew(read, codec)
+    return decode_once
 
 
-def _only_anew(read: ReadField, codec: Codec) -> Decoder:
-    """What the one source holds, where more than its value decides what it means."""
-    (only,) = read.sources
-
-    def decode_anew(reading: Reading) -> Any:
-        value = reading.find(only)
-        return None if value is None or is_blank(value) else codec(value, read, reading)
-
-    return decode_anew
-
-
-def _first_of(read: ReadField, codec: Codec) -> Decoder:
+def _first_of(read: ReadField, codec: Codec) -> Decode:
     """What the first source holds that holds something."""
 
     def decode_first(reading: Reading) -> Any:
@@ -315,13 +330,13 @@ def _first_of(read: ReadField, codec: Codec) -> Decoder:
     return decode_first
 
 
-def _leniently(strictly: Decoder) -> Decoder:
+def _leniently(strictly: Codec) -> Codec:
     """None where the value does not fit."""
 
-    def decode_leniently(reading: Reading) -> Any:
+    def read_leniently(value: Any, read: ReadField, reading: Reading) -> Any:
         try:
-            return strictly(reading)
+            return strictly(value, read, reading)
         except Unfit:
             return None
 
-    return decode_leniently
+    return read_leniently

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crmsync.mapping.codecs import Decoder, Reading, Unfit, decoder
+from crmsync.mapping.codecs import REMEMBERED, Decode, Reading, Unfit, decoder
 from crmsync.mapping.conditions import holds, lookup_in, word
 from crmsync.mapping.times import instant
-from crmsync.mapping.values import Condition, EntityMapping, ObjectMapping
+from crmsync.mapping.values import Condition, EntityMapping, ObjectMapping, ReadField
 from crmsync.model.entities import (
     Approach,
     CampaignSeen,
@@ -90,15 +91,20 @@ def again_at(mapping: ObjectMapping, record: RawRecord, learnt_at: datetime) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One line of a mapping, ready to be used on many records. `is_further` says that an earlier line may have given the value
-    already, and `is_merged` that all lines for this target count."""
+    """One line of a mapping, ready to be used on many records. `is_shared` says that several lines are for this target: the
+    first that gives a value is taken, or, where it `is_merged`, all of them."""
 
     target: str
-    decode: Decoder
+    decode: Decode
     when: Condition | None
-    is_further: bool
+    is_shared: bool
     is_merged: bool
     sources: str
+
+
+_Line = tuple[str | None, Mapping[Any, Any], _Read]
+"""A line; the one vendor field without which it gives nothing, where there is such a one; and what values of that field are
+known to mean, where nothing else decides. Most lines of most records end here, without a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class _Part:
     that a record itself fills."""
 
     when: Condition | None
-    reads: tuple[_Read, ...]
+    lines: tuple[_Line, ...]
     kind: type[Any]
     blank: Mapping[str, Any]
     of_record: frozenset[str]
@@ -182,29 +188,30 @@ def _is_path(name: str) -> bool:
 
 
 def _part(entity: EntityMapping) -> _Part:
-    earlier: set[str] = set()
-    reads = []
-    for read in entity.fields:
-        reads.append(
-            _Read(
-                target=read.target,
-                decode=decoder(read),
-                when=read.when if read.when.questions else None,
-                is_further=read.target in earlier,
-                is_merged=read.target in MERGED,
-                sources=", ".join(read.sources),
-            )
-        )
-        earlier.add(read.target)
     made = KINDS[entity.kind]
+    targets = Counter(read.target for read in entity.fields)
     return _Part(
         when=entity.when if entity.when.questions else None,
-        reads=tuple(reads),
+        lines=tuple(_line(read, is_shared=targets[read.target] > 1) for read in entity.fields),
         kind=made,
         blank={f.name: None if f.default is dataclasses.MISSING else f.default for f in dataclasses.fields(made)},
         of_record=_FIELDS[entity.kind] & _OF_RECORD,
         required=tuple(sorted(_REQUIRED[entity.kind])),
     )
+
+
+def _line(field: ReadField, *, is_shared: bool) -> _Line:
+    found = decoder(field)
+    read = _Read(
+        target=field.target,
+        decode=found.decode,
+        when=field.when if field.when.questions else None,
+        is_shared=is_shared,
+        is_merged=field.target in MERGED,
+        sources=", ".join(field.sources),
+    )
+    is_plain = found.meanings is not None and read.when is None and not is_shared and not read.is_merged
+    return found.source, found.meanings if is_plain and found.meanings is not None else {}, read
 
 
 def _entity(part: _Part, record: RawRecord, reading: Reading, learnt_at: datetime) -> list[Seen | Rejected]:
@@ -224,22 +231,37 @@ def _entity(part: _Part, record: RawRecord, reading: Reading, learnt_at: datetim
 def _fill(values: dict[str, Any], part: _Part, ref: RecordRef, reading: Reading, now: datetime) -> list[Seen | Rejected]:
     """Put in what the lines of the mapping give; gives what does not fit."""
     problems: list[Seen | Rejected] = []
-    given = set()
-    for read in part.reads:
-        target = read.target
-        if read.is_further and not read.is_merged and target in given:
-            continue
-        if read.when is not None and not holds(read.when, reading.find, now):
-            continue
+    given: set[str] = set()
+    find = reading.find
+    for source, meanings, read in part.lines:
+        if source is not None:
+            held = find(source)
+            if held is None:
+                continue
+            if held.__class__ in REMEMBERED and held in meanings:
+                if (meaning := meanings[held]) is not None:
+                    values[read.target] = meaning
+                continue
         try:
-            value = read.decode(reading)
+            _put(values, read, given, reading, now)
         except Unfit as unfit:
             problems.append(Rejected(ref, unfit.code, read.sources, word(unfit.value)[:200]))
-            continue
-        if value is not None:
-            values[target] = _merged(values[target], value) if read.is_merged else value
-            given.add(target)
     return problems
+
+
+def _put(values: dict[str, Any], read: _Read, given: set[str], reading: Reading, now: datetime) -> None:
+    """Put in what one line gives, where it is asked at all; `given` are the shared targets that have a value."""
+    target = read.target
+    if target in given and not read.is_merged:
+        return
+    if read.when is not None and not holds(read.when, reading.find, now):
+        return
+    value = read.decode(reading)
+    if value is None:
+        return
+    values[target] = _merged(values[target], value) if read.is_merged else value
+    if read.is_shared:
+        given.add(target)
 
 
 def _merged(before: tuple[RecordRef, ...] | None, value: Any) -> tuple[RecordRef, ...]:
