@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from crmsync.model.records import RawRecord, RecordRef
 from crmsync.store import Store, staging
-from crmsync.store.staging import Staged
+from crmsync.store.staging import Written
+from crmsync.store.versions import Staged
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -125,11 +126,19 @@ def test_our_own_writes_are_versions_but_nothing_learnt(store: Store) -> None:
     _stage(store, _record("1", phase="inquiry"))
     _, seq = store.staging.learnt_since("sfa", 0)
     with store.transaction() as db:
-        store.staging.stage_own_writes(db, "sfa", [_record("1", LATER, phase="mql")], LATER)
+        written = {"1": Written({"phase": "mql"}, LATER), "2": Written({"phase": "mql"}, LATER)}
+        store.staging.stage_own_writes(db, "sfa", "Lead", written, LATER)
     refs, newest = store.staging.learnt_since("sfa", seq)
     assert (refs, newest) == ([], seq + 1)
-    assert store.staging.latest("sfa", "Lead", ["1"])["1"].fields == {"phase": "mql"}
+    assert store.staging.latest("sfa", "Lead", ["1", "2"]) == {"1": _record("1", LATER, phase="mql")}
     assert _stage(store, _record("1", LATER, phase="mql")) == Staged(0, 0, 1)
+
+
+def test_our_own_write_leaves_the_rest_of_the_record_and_its_stamp_where_the_crm_gave_none(store: Store) -> None:
+    _stage(store, _record("1", phase="inquiry", name="山田"))
+    with store.transaction() as db:
+        store.staging.stage_own_writes(db, "sfa", "Lead", {"1": Written({"phase": "mql"}, None)}, LATER)
+    assert store.staging.latest("sfa", "Lead", ["1"])["1"] == _record("1", phase="mql", name="山田")
 
 
 def test_what_was_read_by_itself_moves_no_cursor(store: Store) -> None:

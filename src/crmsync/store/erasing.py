@@ -19,8 +19,8 @@ from sqlmodel import SQLModel
 from crmsync.model.changes import Change
 from crmsync.store import tables
 from crmsync.store.sql import among, table_of, upsert
-from crmsync.store.staging import content_hash
 from crmsync.store.tombstones import KEY, key_in, tombstones_in
+from crmsync.store.versions import content_hash
 
 Treatment = Literal["deleted", "anonymous", "mentions taken out", "nothing personal"]
 TREATMENT: Mapping[str, Treatment] = {

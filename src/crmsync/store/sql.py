@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain, compress, islice
 from typing import Any
@@ -45,22 +46,40 @@ def table_of(model: type[SQLModel]) -> Table:
     return table
 
 
+Columns = Mapping[str, Sequence[Any]]
+"""Many rows by the names of their columns; all of them are of one length."""
+
+
 def upsert(connection: Connection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, or replace every non-key column of those that are there. Rows must all have the same keys."""
     if rows:
-        _write(connection, _upsertion(model, tuple(rows[0]), connection.dialect), rows)
+        upsert_columns(connection, model, _columns_of(rows))
+
+
+def upsert_columns(connection: Connection, model: type[SQLModel], columns: Columns) -> None:
+    """The same with rows that are at hand as columns."""
+    _write(connection, _upsertion(model, tuple(columns), connection.dialect), columns)
 
 
 def insert_all(connection: Connection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows. They must all have the same keys."""
     if rows:
-        _write(connection, _insertion(model, tuple(rows[0]), connection.dialect), rows)
+        insert_columns(connection, model, _columns_of(rows))
+
+
+def insert_columns(connection: Connection, model: type[SQLModel], columns: Columns) -> None:
+    """The same with rows that are at hand as columns."""
+    _write(connection, _insertion(model, tuple(columns), connection.dialect), columns)
 
 
 def run_for_all(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
     """Run one statement of a module, with a `bindparam` for each key of the rows, once for each row."""
     if rows:
-        _write(connection, _statement(statement, tuple(rows[0]), connection.dialect), rows)
+        _write(connection, _statement(statement, tuple(rows[0]), connection.dialect), _columns_of(rows))
+
+
+def _columns_of(rows: Sequence[Mapping[str, Any]]) -> Columns:
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 Mark = Callable[[Any], Any]
@@ -87,24 +106,39 @@ class _Place:
     constant: Any
     mark: Mark | None
 
-    def of(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        name, mark = self.name, self.mark
-        values = [row[name] for row in rows] if self.is_given else [self.constant] * len(rows)
-        return values if mark is None else [None if value is None else mark(value) for value in values]
+    def of(self, columns: Columns, count: int) -> Sequence[Any]:
+        values, mark = columns[self.name] if self.is_given else [self.constant] * count, self.mark
+        if mark is None:
+            return values
+        if mark is to_micros:
+            return _micros(values)
+        return [None if value is None else mark(value) for value in values]
 
 
-def _write(connection: Connection, writing: _Writing, rows: Sequence[Mapping[str, Any]]) -> None:
-    if not writing.text:
-        connection.execute(writing.statement, [dict(row) for row in rows])
+def _micros(values: Sequence[datetime | None]) -> list[int | None]:
+    """Of a page's instants many are one: each is made a number once."""
+    known: dict[datetime | None, int | None] = {None: None}
+    for value in values:
+        if value is not None and value not in known:
+            known[value] = to_micros(value)
+    return [known[value] for value in values]
+
+
+def _write(connection: Connection, writing: _Writing, columns: Columns) -> None:
+    count = len(next(iter(columns.values())))
+    if not count:
         return
-    columns = [place.of(rows) for place in writing.places]
+    if not writing.text:
+        connection.execute(writing.statement, [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
+        return
+    placed = [place.of(columns, count) for place in writing.places]
     if writing.row:
-        _insert(connection, writing, columns)
+        _insert(connection, writing, placed)
     else:
-        connection.exec_driver_sql(writing.text, list(zip(*columns, strict=True)))
+        connection.exec_driver_sql(writing.text, list(zip(*placed, strict=True)))
 
 
-def _insert(connection: Connection, writing: _Writing, columns: Sequence[list[Any]]) -> None:
+def _insert(connection: Connection, writing: _Writing, columns: Sequence[Sequence[Any]]) -> None:
     """Many rows in each statement. A column without any value is said so once: the driver looks for an adapter for each None."""
     filled = [any(value is not None for value in column) for column in columns]
     row = f"({', '.join('?' if is_filled else 'NULL' for is_filled in filled)})"

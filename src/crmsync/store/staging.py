@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, bindparam, func, select
+from sqlalchemy import Connection, Engine, func, select
 
-from crmsync.identity.erasure import tombstone
 from crmsync.model.records import RawRecord, RecordRef
-from crmsync.store.sql import among, insert_all, run_for_all, table_of, upsert
+from crmsync.store.sql import among, insert_all, table_of, upsert
 from crmsync.store.tables import Again, CursorRow, RawLatest, RawVersion, Watermark
-from crmsync.store.tombstones import tombstones_in
+from crmsync.store.versions import Identity, Known, Staged, StagedRecord, append, store_versions
 
 _VERSIONS = table_of(RawVersion)
 _AGAIN = table_of(Again)
@@ -30,49 +28,15 @@ _STAGED = tuple(
 _NEWEST = select(
     _VERSIONS.c.record_id, _VERSIONS.c.payload, _LATEST.c.modified_at, _VERSIONS.c.is_deleted, _VERSIONS.c.replaced_by
 ).join(_LATEST, _LATEST.c.seq == _VERSIONS.c.seq)
-_RESTAMP = (
-    _LATEST.update()
-    .where(
-        _LATEST.c.connection == bindparam("of_connection"),
-        _LATEST.c.object == bindparam("of_object"),
-        _LATEST.c.record_id == bindparam("of_record"),
-    )
-    .values(modified_at=bindparam("stamp"))
-)
-# How much older than the stored one a version must be to count as a late delivery: HubSpot's search cuts the milliseconds off.
-LATE_BY = timedelta(seconds=1)
+_NEWEST_WITH_HASH = _NEWEST.add_columns(_LATEST.c.content_hash)
 
 
 @dataclass(frozen=True, slots=True)
-class StagedRecord:
-    """One stored version, in the order in which versions were learnt. `is_first` is known where the version has just been stored:
-    nothing was known of the record before."""
+class Written:
+    """What we wrote to a record, and the stamp that the CRM gave it for that; None: it gave none."""
 
-    seq: int
-    connection: str
-    record: RawRecord
-    learnt_at: datetime
-    is_first: bool = False
-
-    @property
-    def key(self) -> str:
-        """The ref as text."""
-        return f"{self.connection}/{self.record.object}/{self.record.id}"
-
-    @property
-    def ref(self) -> RecordRef:
-        return RecordRef(self.connection, self.record.object, self.record.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """What one page brought: records never seen, records with new content, and records that said nothing new (a repetition, or
-    a version older than the one we have). `versions` are those that were stored, in order."""
-
-    new: int
-    changed: int
-    unchanged: int
-    versions: tuple[StagedRecord, ...] = field(default=(), compare=False, repr=False)
+    values: Mapping[str, Any]
+    modified_at: datetime | None
 
 
 class Staging:
@@ -97,7 +61,7 @@ class Staging:
     ) -> Staged:
         """Store what is new in these records together with the cursor that covers them."""
         with self._engine.begin() as db:
-            counts = _store_versions(db, connection, records, learnt_at, is_ours=False)
+            counts = store_versions(db, connection, records, learnt_at)
             upsert(
                 db,
                 CursorRow,
@@ -112,12 +76,23 @@ class Staging:
 
     def stage_read_in(self, db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime) -> Staged:
         """As `stage_read`, together with what else is done in this transaction."""
-        return _store_versions(db, connection, records, learnt_at, is_ours=False)
+        return store_versions(db, connection, records, learnt_at)
 
-    def stage_own_writes(self, db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime) -> None:
-        """Store the versions that our own confirmed writes made, so that the next plan compares with them even where the CRM's
-        search index lags behind its writes."""
-        _store_versions(db, connection, records, learnt_at, is_ours=True)
+    def stage_own_writes(
+        self, db: Connection, connection: str, object_: str, written: Mapping[str, Written], learnt_at: datetime
+    ) -> None:
+        """Store the versions that our own confirmed writes made, by the ids of their records: what is known of each, with the
+        written values in it. So the next plan compares with them even where the CRM's search index lags behind its writes. Where
+        the CRM gave no stamp the known one stays: the next write then finds that the record has moved, and looks before it
+        writes."""
+        mine = (_LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, written))
+        records: dict[Identity, RawRecord] = {}
+        known: dict[Identity, Known] = {}
+        for id_, payload, stamp, is_deleted, replaced_by, content in db.execute(_NEWEST_WITH_HASH.where(*mine)):
+            values, at = written[id_].values, written[id_].modified_at or stamp
+            records[object_, id_] = RawRecord(object_, id_, {**orjson.loads(payload), **values}, at, is_deleted, replaced_by)
+            known[object_, id_] = Known(content, stamp)
+        append(db, connection, records, known, learnt_at, is_ours=True)
 
     def counts(self, connection: str) -> dict[str, int]:
         """How many records are stored of each object, those included that were deleted since: they are told by the key alone."""
@@ -245,104 +220,6 @@ class Staging:
                 id_: RawRecord(object_, id_, orjson.loads(payload), stamp, is_deleted, replaced_by)
                 for id_, payload, stamp, is_deleted, replaced_by in db.execute(_NEWEST.where(*mine))
             }
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is stored of a record: the hash of its content and the vendor's newest stamp."""
-
-    content: str
-    modified_at: datetime | None
-
-
-def _store_versions(db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime, *, is_ours: bool) -> Staged:
-    """Append the versions whose content differs from the newest stored one. Repeats within `records` fold to the newest. A
-    version older than the stored one is no news but a late delivery: a search index that lags shows it after we have read, or
-    written, a newer one."""
-    folded = _newest_of_each(_not_forgotten(db, connection, records))
-    known = _known_versions(db, connection, folded)
-    seq = db.execute(select(func.coalesce(func.max(_VERSIONS.c.seq), 0))).scalar_one()
-    versions: list[dict[str, Any]] = []
-    latest: list[dict[str, Any]] = []
-    stamped: list[dict[str, Any]] = []
-    staged: list[StagedRecord] = []
-    for identity, record in folded.items():
-        payload = orjson.dumps(record.fields, option=orjson.OPT_SORT_KEYS)
-        content, before = content_hash(payload, record.is_deleted, record.replaced_by), known.get(identity)
-        if before is not None and _is_late(record.modified_at, before.modified_at):
-            continue
-        if before is not None and before.content == content:
-            if _is_newer(record.modified_at, before.modified_at):
-                stamped.append({"of_object": record.object, "of_record": record.id, "stamp": record.modified_at})
-            continue
-        seq += 1
-        row = {
-            "connection": connection,
-            "object": record.object,
-            "record_id": record.id,
-            "seq": seq,
-            "modified_at": record.modified_at,
-            "is_deleted": record.is_deleted,
-        }
-        latest.append({**row, "content_hash": content})
-        versions.append({**row, "learnt_at": learnt_at, "replaced_by": record.replaced_by, "is_ours": is_ours, "payload": payload})
-        staged.append(StagedRecord(seq, connection, record, learnt_at, is_first=before is None))
-    insert_all(db, RawVersion, versions)
-    upsert(db, RawLatest, latest)
-    _restamp(db, connection, stamped)
-    new = sum((row["object"], row["record_id"]) not in known for row in latest)
-    return Staged(new, len(latest) - new, len(folded) - len(latest), tuple(staged))
-
-
-def _not_forgotten(db: Connection, connection: str, records: Sequence[RawRecord]) -> Sequence[RawRecord]:
-    """The records that nobody had erased, whichever way they came. What else speaks of the forgotten is stopped at the gate of a
-    pull, which knows the mappings."""
-    key, kept_out = tombstones_in(db)
-    if not kept_out:
-        return records
-    return [r for r in records if tombstone(key, "record", f"{connection}/{r.object}/{r.id}") not in kept_out]
-
-
-def _newest_of_each(records: Sequence[RawRecord]) -> dict[tuple[str, str], RawRecord]:
-    """Of several versions of one record on a page the newest; of equally new ones the last."""
-    newest: dict[tuple[str, str], RawRecord] = {}
-    for record in records:
-        before = newest.get((record.object, record.id))
-        if before is None or not _is_late(record.modified_at, before.modified_at):
-            newest[(record.object, record.id)] = record
-    return newest
-
-
-def _is_late(stamp: datetime | None, known: datetime | None) -> bool:
-    return stamp is not None and known is not None and stamp <= known - LATE_BY
-
-
-def _is_newer(stamp: datetime | None, known: datetime | None) -> bool:
-    return stamp is not None and (known is None or stamp > known)
-
-
-def _restamp(db: Connection, connection: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The same content under a newer stamp: the version stands, and is compared under the new stamp before it is written to."""
-    run_for_all(db, _RESTAMP, [{"of_connection": connection, **row} for row in rows])
-
-
-def _known_versions(db: Connection, connection: str, records: Mapping[tuple[str, str], RawRecord]) -> dict[tuple[str, str], _Known]:
-    by_object: dict[str, list[str]] = {}
-    for object_, id_ in records:
-        by_object.setdefault(object_, []).append(id_)
-    known: dict[tuple[str, str], _Known] = {}
-    for object_, ids in by_object.items():
-        query = select(_LATEST.c.record_id, _LATEST.c.content_hash, _LATEST.c.modified_at).where(
-            _LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, ids)
-        )
-        known.update({(object_, id_): _Known(content, stamp) for id_, content, stamp in db.execute(query)})
-    return known
-
-
-def content_hash(payload: bytes, is_deleted: bool, replaced_by: str | None) -> str:
-    """By what two versions of a record are told to say the same."""
-    state = b"\x01" if is_deleted else b"\x00"
-    return hashlib.blake2b(payload + state + (replaced_by or "").encode(), digest_size=16).hexdigest()
 
 
 def _staged(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
@@ -13,8 +13,9 @@ from sqlalchemy import Connection as Database
 from crmsync.connect.contract import PushBatch
 from crmsync.errors import CrmsyncError
 from crmsync.model.changes import Change, Receipt
-from crmsync.model.records import RawRecord, RecordRef
+from crmsync.model.records import RecordRef
 from crmsync.planning.plan import is_promised
+from crmsync.store.staging import Written
 from crmsync.sync.ahead import one_ahead, runs_of
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.pull import Failure
@@ -92,7 +93,7 @@ class _Sender:
         """Confirm receipts and remember what the CRM now holds, in one transaction."""
         store, now = self.workspace.store, self.now
         settled = [(change, receipt) for change, receipt in answered if receipt.outcome in ("written", "unchanged")]
-        versions = self._versions(object_, settled)
+        written = {_ref(c, r).id: Written(c.values(), r.modified_at) for c, r in settled}
         with store.transaction() as db:
             store.outbox.confirm(db, self.run_id, [receipt for _, receipt in answered], now)
             store.guards.note_written(db, (_ref(change, receipt) for change, receipt in settled))
@@ -100,20 +101,8 @@ class _Sender:
             self._remember_tasks(db, settled)
             refused = [str(change.key_value) for change, receipt in answered if _is_refused_create(change, receipt)]
             store.outbox.note_refused_creates(db, refused)
-            store.staging.stage_own_writes(db, self.connection.name, versions, now)
+            store.staging.stage_own_writes(db, self.connection.name, object_, written, now)
         self.progress.advanced("apply", self.connection.name, object_, len(answered))
-
-    def _versions(self, object_: str, settled: Settled) -> list[RawRecord]:
-        """The versions that our writes made: what was known of each record, with the written values in it. Where the CRM gave no
-        stamp the known one stays: the next write then finds that the record has moved, and looks before it writes."""
-        made = {_ref(change, receipt).id: (change, receipt) for change, receipt in settled}
-        known = self.workspace.store.staging.latest(self.connection.name, object_, made)
-        versions = []
-        for id_, before in known.items():
-            change, receipt = made[id_]
-            stamp = receipt.modified_at or before.modified_at
-            versions.append(replace(before, fields={**before.fields, **change.values()}, modified_at=stamp))
-        return versions
 
     def _shared_values(self, object_: str, settled: Settled) -> dict[tuple[RecordRef, str], object]:
         """What we wrote to fields that people write too: the base of the next comparison. What an undo put back is somebody else's

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from crmsync.store.staging import StagedRecord
+from crmsync.store.versions import StagedRecord
 from crmsync.sync.workspace import Connection
 
 

@@ -13,7 +13,7 @@ from crmsync.mapping import Reader, Seen
 from crmsync.model.entities import PersonSeen, Rejected
 from crmsync.model.records import RecordRef
 from crmsync.store.entities import Row, Shown, row_of
-from crmsync.store.staging import StagedRecord
+from crmsync.store.versions import StagedRecord
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.workspace import Connection, Workspace
 

@@ -1,0 +1,186 @@
+"""Versions of records, one after the other: what is news is appended, repetitions and late deliveries are not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, bindparam, func, select
+
+from crmsync.identity.erasure import tombstone
+from crmsync.model.records import RawRecord, RecordRef
+from crmsync.store.sql import among, insert_columns, run_for_all, table_of, upsert_columns
+from crmsync.store.tables import RawLatest, RawVersion
+from crmsync.store.tombstones import tombstones_in
+
+_VERSIONS = table_of(RawVersion)
+_LATEST = table_of(RawLatest)
+_RESTAMP = (
+    _LATEST.update()
+    .where(
+        _LATEST.c.connection == bindparam("of_connection"),
+        _LATEST.c.object == bindparam("of_object"),
+        _LATEST.c.record_id == bindparam("of_record"),
+    )
+    .values(modified_at=bindparam("stamp"))
+)
+
+Identity = tuple[str, str]
+"""Object and id: what tells the records of one connection apart."""
+
+# How much older than the stored one a version must be to count as a late delivery: HubSpot's search cuts the milliseconds off.
+LATE_BY = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRecord:
+    """One stored version, in the order in which versions were learnt. `is_first` is known where the version has just been stored:
+    nothing was known of the record before."""
+
+    seq: int
+    connection: str
+    record: RawRecord
+    learnt_at: datetime
+    is_first: bool = False
+
+    @property
+    def key(self) -> str:
+        """The ref as text."""
+        return f"{self.connection}/{self.record.object}/{self.record.id}"
+
+    @property
+    def ref(self) -> RecordRef:
+        return RecordRef(self.connection, self.record.object, self.record.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What one page brought: records never seen, records with new content, and records that said nothing new (a repetition, or
+    a version older than the one we have). `versions` are those that were stored, in order."""
+
+    new: int
+    changed: int
+    unchanged: int
+    versions: tuple[StagedRecord, ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is stored of a record: the hash of its content and the vendor's newest stamp."""
+
+    content: str
+    modified_at: datetime | None
+
+
+def store_versions(db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime) -> Staged:
+    """Append what is news in these records. Repeats among them fold to the newest."""
+    folded = _newest_of_each(_not_forgotten(db, connection, records))
+    return append(db, connection, folded, _known_versions(db, connection, folded), learnt_at, is_ours=False)
+
+
+def append(
+    db: Connection,
+    connection: str,
+    records: Mapping[Identity, RawRecord],
+    known: Mapping[Identity, Known],
+    learnt_at: datetime,
+    *,
+    is_ours: bool,
+) -> Staged:
+    """Append the versions whose content differs from the newest stored one. A version older than the stored one is no news but a
+    late delivery: a search index that lags shows it after we have read, or written, a newer one."""
+    first: int = db.execute(select(func.coalesce(func.max(_VERSIONS.c.seq), 0))).scalar_one() + 1
+    fresh, payloads, hashes = list[RawRecord](), list[bytes](), list[str]()
+    stamped, new = list[dict[str, Any]](), list[bool]()
+    for identity, record in records.items():
+        before = known.get(identity)
+        if before is not None and _is_late(record.modified_at, before.modified_at):
+            continue
+        payload = orjson.dumps(record.fields, option=orjson.OPT_SORT_KEYS)
+        content = content_hash(payload, record.is_deleted, record.replaced_by)
+        if before is not None and before.content == content:
+            if _is_newer(record.modified_at, before.modified_at):
+                stamped.append({"of_object": record.object, "of_record": record.id, "stamp": record.modified_at})
+            continue
+        fresh.append(record)
+        payloads.append(payload)
+        hashes.append(content)
+        new.append(before is None)
+    seqs = range(first, first + len(fresh))
+    shared = _columns(connection, fresh, seqs)
+    again, ours = [learnt_at] * len(fresh), [is_ours] * len(fresh)
+    replaced = [record.replaced_by for record in fresh]
+    insert_columns(db, RawVersion, {**shared, "learnt_at": again, "replaced_by": replaced, "is_ours": ours, "payload": payloads})
+    upsert_columns(db, RawLatest, {**shared, "content_hash": hashes})
+    _restamp(db, connection, stamped)
+    staged = tuple(
+        StagedRecord(seq, connection, record, learnt_at, is_new) for seq, record, is_new in zip(seqs, fresh, new, strict=True)
+    )
+    return Staged(sum(new), len(fresh) - sum(new), len(records) - len(fresh), staged)
+
+
+def _columns(connection: str, records: Sequence[RawRecord], seqs: Sequence[int]) -> dict[str, Sequence[Any]]:
+    """What a version and the note that it is the latest have in common."""
+    return {
+        "connection": [connection] * len(records),
+        "object": [record.object for record in records],
+        "record_id": [record.id for record in records],
+        "seq": seqs,
+        "modified_at": [record.modified_at for record in records],
+        "is_deleted": [record.is_deleted for record in records],
+    }
+
+
+def _not_forgotten(db: Connection, connection: str, records: Sequence[RawRecord]) -> Sequence[RawRecord]:
+    """The records that nobody had erased, whichever way they came. What else speaks of the forgotten is stopped at the gate of a
+    pull, which knows the mappings."""
+    key, kept_out = tombstones_in(db)
+    if not kept_out:
+        return records
+    return [r for r in records if tombstone(key, "record", f"{connection}/{r.object}/{r.id}") not in kept_out]
+
+
+def _newest_of_each(records: Sequence[RawRecord]) -> dict[Identity, RawRecord]:
+    """Of several versions of one record on a page the newest; of equally new ones the last."""
+    newest: dict[Identity, RawRecord] = {}
+    for record in records:
+        before = newest.get((record.object, record.id))
+        if before is None or not _is_late(record.modified_at, before.modified_at):
+            newest[(record.object, record.id)] = record
+    return newest
+
+
+def _is_late(stamp: datetime | None, known: datetime | None) -> bool:
+    return stamp is not None and known is not None and stamp <= known - LATE_BY
+
+
+def _is_newer(stamp: datetime | None, known: datetime | None) -> bool:
+    return stamp is not None and (known is None or stamp > known)
+
+
+def _restamp(db: Connection, connection: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same content under a newer stamp: the version stands, and is compared under the new stamp before it is written to."""
+    run_for_all(db, _RESTAMP, [{"of_connection": connection, **row} for row in rows])
+
+
+def _known_versions(db: Connection, connection: str, records: Mapping[Identity, RawRecord]) -> dict[Identity, Known]:
+    by_object: dict[str, list[str]] = {}
+    for object_, id_ in records:
+        by_object.setdefault(object_, []).append(id_)
+    known: dict[Identity, Known] = {}
+    for object_, ids in by_object.items():
+        query = select(_LATEST.c.record_id, _LATEST.c.content_hash, _LATEST.c.modified_at).where(
+            _LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, ids)
+        )
+        known.update({(object_, id_): Known(content, stamp) for id_, content, stamp in db.execute(query)})
+    return known
+
+
+def content_hash(payload: bytes, is_deleted: bool, replaced_by: str | None) -> str:
+    """By what two versions of a record are told to say the same."""
+    state = b"\x01" if is_deleted else b"\x00"
+    return hashlib.blake2b(payload + state + (replaced_by or "").encode(), digest_size=16).hexdigest()
