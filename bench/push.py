@@ -3,17 +3,21 @@
     python bench/push.py [--quick]
 
 Ours is the whole of it: the changes recorded before they are sent, compared with the present, sent, each confirmed by a receipt,
-and what the CRM now holds remembered. Planning is not in it. The sandbox runs in a process of its own; the floor and we write to
-different people, so that neither looks like somebody else's edit to the other.
+and what the CRM now holds remembered. Planning is not in it. There are two floors, both bare clients on one connection that parse
+each answer and keep nothing. The one that judges sends the very requests that we send, reads included: a loop that does not
+compare before it writes overwrites what people have set meanwhile, and does not do the same work. The writes alone are told
+beside it. The sandbox runs in a process of its own; the floors and we write to different people, so that neither looks like
+somebody else's edit to the other.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import count
+from itertools import count, cycle
 
 import httpx
 import orjson
@@ -25,7 +29,7 @@ from crmsync.sync.apply import apply
 from crmsync.sync.workspace import Silent, Workspace
 from pull import pull_all
 from tenant import Served, served
-from worker import PEOPLE, workspace
+from worker import PEOPLE, Asked, recorded, repeat, workspace
 
 CRMS = ("salesforce", "hubspot")
 BATCH = {"salesforce": 200, "hubspot": 100}
@@ -33,6 +37,8 @@ FIELDS = {
     "salesforce": ("crmsync_score__c", "crmsync_temperature__c", "crmsync_reason_ja__c"),
     "hubspot": ("crmsync_score", "crmsync_temperature", "crmsync_reason_ja"),
 }
+# An id of a person, as it stands in a body and, quoted, in an address.
+ID = {"salesforce": re.compile(r"00Q[0-9A-Za-z]{15}"), "hubspot": re.compile(r'(?<=")\d+(?=")')}
 API = "/services/data/v66.0/composite/sobjects"
 
 
@@ -58,17 +64,22 @@ def push(board: Board, crm: str, updates: int, turns: int) -> None:
         ours.write()  # what is read once per process is read
         ours.prepare()
         tenant.calls()
-        ours.write()
+        recipes = [_recipe(ours, theirs)]
         calls = tenant.calls()
-        scores = count(1_000)
-        timed = take_turns(lambda: _bare(tenant, theirs, next(scores)), ours.write, turns, ours.prepare)
+        ours.prepare()
+        recipes.append(_recipe(ours, theirs))  # two, in turns: what is sent again must be a change again
+        same, scores = cycle(recipes), count(1_000)
+        timed = take_turns(lambda: repeat(next(same)), ours.write, turns, ours.prepare)
+        beside = take_turns(lambda: _bare(tenant, theirs, next(scores)), ours.write, turns, ours.prepare)
     fewest, formula = fewest_calls(crm, updates)
     total = sum(calls.values())
     board.put(f"{crm}: calls ÷ fewest", total / fewest, at_most=1.02, detail=f"{total} ÷ {fewest} = {formula}")
     for kind, number in sorted(calls.items(), key=lambda item: -item[1]):
         say(f"         {number:6d}  {kind}")
-    detail = timed.shown(updates, "updates")
-    board.put(f"{crm}: journalled write-back, times the bare loop", timed.times_the_floor, at_most=1.5, detail=detail)
+    name, unit = f"{crm}: journalled write-back, times the same requests", "updates"
+    board.put(name, timed.times_the_floor, at_most=1.5, detail=timed.shown(updates, unit))
+    name = f"{crm}: journalled write-back, times the writes alone"
+    board.put(name, beside.times_the_floor, detail=beside.shown(updates, unit))
 
 
 def fewest_calls(crm: str, updates: int) -> tuple[int, str]:
@@ -126,7 +137,19 @@ def _values(crm: str, score: int) -> dict[str, object]:
     return {name: wanted, temperature: ("hot", "warm", "cold")[score % 3], reason: f"料金ページを {score} 回見ました"}
 
 
-# ---------------------------------------------------------------------------------------------------------------- the floor
+# --------------------------------------------------------------------------------------------------------------- the floors
+
+
+def _recipe(ours: Ours, theirs: Sequence[str]) -> list[Asked]:
+    """What we send for one turn, about the floor's people instead of ours."""
+    with recorded(ours.space) as sent:
+        ours.write()
+    instead, ids = dict(zip(ours.ids, theirs, strict=True)), ID[ours.tenant.crm]
+
+    def about(text: str) -> str:
+        return ids.sub(lambda found: instead.get(found[0], found[0]), text)
+
+    return [replace(one, url=about(one.url), content=about(one.content.decode()).encode()) for one in sent]
 
 
 def _bare(tenant: Served, ids: Sequence[str], score: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,6 +20,8 @@ def wire_text(value: Any, field_type: str = "string") -> str:
     the `;` list of a multi-select. Raises ValueError for a number that is none (NaN, infinity)."""
     if value is None:
         return ""
+    if value.__class__ is str and field_type != "date":
+        return str(value)  # nearly all there is, and asked first
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
@@ -66,8 +69,14 @@ def instant(value: Any) -> datetime | None:
             return EPOCH + timedelta(milliseconds=int(value))
         except OverflowError:
             return None
+    return _named(str(value))
+
+
+@lru_cache(maxsize=16_384)
+def _named(text: str) -> datetime | None:
+    """What a batch has written shares its stamps."""
     try:
-        parsed = datetime.fromisoformat(str(value))
+        parsed = datetime.fromisoformat(text)
     except ValueError:
         return None
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -13,10 +14,14 @@ def parse_instant(value: Any) -> datetime | None:
     plain date, which is no instant."""
     if isinstance(value, int) and not isinstance(value, bool):
         return _EPOCH + timedelta(milliseconds=value)
-    if not isinstance(value, str) or "T" not in value:
-        return None
+    return _named(value) if isinstance(value, str) and "T" in value else None
+
+
+@lru_cache(maxsize=16_384)
+def _named(text: str) -> datetime | None:
+    """Many records of a page share their stamps."""
     try:
-        stamp = datetime.fromisoformat(value)
+        stamp = datetime.fromisoformat(text)
     except ValueError:
         return None
     return stamp.astimezone(UTC) if stamp.tzinfo else None

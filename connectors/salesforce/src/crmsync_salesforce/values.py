@@ -23,7 +23,7 @@ def is_same(held: Any, wanted: Any, kind: str = "") -> bool:
     if kind == "multipicklist":
         return set(str(held).split(";")) == set(str(wanted).split(";"))
     if isinstance(held, str) and isinstance(wanted, str):
-        return _text(held) == _text(wanted) or _instants_agree(held, wanted)
+        return held == wanted or _text(held) == _text(wanted) or _instants_agree(held, wanted)
     return bool(held == wanted)
 
 
