@@ -100,6 +100,15 @@ def test_figures_and_gaps_print_what_is_documented(story: Any) -> None:
     check("gaps", story.desk.type("gaps", "--config", str(story.desk.directory), "--json").json)
 
 
+def test_a_replay_prints_what_is_documented_and_the_past_what_the_present_did(story: Any) -> None:
+    desk = story.desk
+    check("replay", desk.type("replay", "--config", str(desk.directory), "--json").json)
+    assert "identical to the last byte" in desk.type("replay", "--config", str(desk.directory), "--until", desk.now).out
+    assert desk.here("figures", "--json", "--as-of", desk.now).json == desk.here("figures", "--json").json
+    check("gaps", desk.type("gaps", "--config", str(desk.directory), "--json", "--as-of", desk.now[:10]).json)
+    assert desk.type("gaps", "--config", str(desk.directory), "--as-of", "yesterday").code == 2
+
+
 def test_an_undo_prints_what_is_documented(own_desk: Any) -> None:
     run = own_desk.here("run", "--json").json["run_id"]
     shown = own_desk.here("undo", run, "--json").json

@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 from crmsync.errors import StopConnector
 from crmsync.model.records import RawRecord
 from crmsync.store.erasing import TREATMENT
+from crmsync.store.journal import unpacked
 from crmsync.sync.forget import forget, prepare_forgetting, readmit
 from crmsync.sync.review import review
 
@@ -44,6 +45,13 @@ def _forget(house: House, text: str = WHO) -> None:
     forget(house.workspace, text, house.clock.now())
 
 
+def _text(value: object) -> str:
+    """A value as it could be read, packed frames included."""
+    if isinstance(value, bytes) and not value.startswith(b"{"):
+        return str(unpacked(value).to_dicts())
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
 def _traces(house: House, *signs: str) -> list[tuple[str, str]]:
     """(table, column) of every value that shows one of these signs."""
     found = []
@@ -51,7 +59,7 @@ def _traces(house: House, *signs: str) -> list[tuple[str, str]]:
         for table in SQLModel.metadata.sorted_tables:
             for row in db.execute(select(table)).mappings():
                 for name, value in row.items():
-                    text = value.decode() if isinstance(value, bytes) else str(value)
+                    text = _text(value)
                     found += [(table.name, name) for sign in signs if sign in text]
     return sorted(set(found))
 

@@ -37,6 +37,10 @@ Now = Annotated[
     Optional[str],  # noqa: UP045 - typer reads the annotation at run time
     typer.Option("--now", metavar="INSTANT", help="Rehearse at this instant (ISO 8601 with zone), on no other clock."),
 ]
+AsOf = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--as-of", metavar="MOMENT", help="As it was known and decided then: a day (its end) or an instant with zone."),
+]
 Language = Annotated[Optional[str], typer.Option("--language", "-l", help="ja or en; else what the configuration says.")]  # noqa: UP045
 
 
@@ -163,6 +167,7 @@ def start(config: Config = Path(), language: Language = None) -> None:
 def explain(
     person: Annotated[str, typer.Argument(help="A person id, an e-mail address, or a record id of a CRM.")],
     config: Config = Path(),
+    as_of: AsOf = None,
     now: Now = None,
     json: Json = False,
     language: Language = None,
@@ -170,7 +175,7 @@ def explain(
     """One person from first touch to now: what was known, decided, written, and why."""
     from crmsync.cli.commands.explain import execute
 
-    raise typer.Exit(execute(Asked(config, now, json, language), person))
+    raise typer.Exit(execute(Asked(config, now, json, language), person, as_of))
 
 
 @app.command()
@@ -184,6 +189,7 @@ def figures(
         Optional[datetime],  # noqa: UP045
         typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of the period; else today."),
     ] = None,
+    as_of: AsOf = None,
     now: Now = None,
     json: Json = False,
     language: Language = None,
@@ -191,15 +197,15 @@ def figures(
     """The chain of figures with its bottleneck, and the SLA board."""
     from crmsync.cli.commands.figures import execute
 
-    raise typer.Exit(execute(Asked(config, now, json, language), since, until))
+    raise typer.Exit(execute(Asked(config, now, json, language), since, until, as_of))
 
 
 @app.command()
-def gaps(config: Config = Path(), json: Json = False, language: Language = None) -> None:
+def gaps(config: Config = Path(), as_of: AsOf = None, json: Json = False, language: Language = None) -> None:
     """Every baton that is about to be dropped: what is missing, since when, and who must act."""
     from crmsync.cli.commands.gaps import execute
 
-    raise typer.Exit(execute(Asked(config, None, json, language)))
+    raise typer.Exit(execute(Asked(config, None, json, language), as_of))
 
 
 @app.command()
@@ -214,6 +220,22 @@ def agreement(
     from crmsync.cli.commands.agreement import execute
 
     raise typer.Exit(execute(Asked(config, now, language=language), as_page, out))
+
+
+@app.command()
+def replay(
+    config: Config = Path(),
+    until: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--until", metavar="RUN|MOMENT", help="Only up to this run, day or instant."),
+    ] = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Decide every past cycle again from what was known then, and compare byte for byte. Contacts no CRM, writes nothing."""
+    from crmsync.cli.commands.replay import execute
+
+    raise typer.Exit(execute(Asked(config, None, json, language), until))
 
 
 @app.command()

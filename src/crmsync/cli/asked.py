@@ -52,14 +52,14 @@ class Asked:
         return Moment(parse_instant(self.now), is_rehearsal=True)
 
 
-def parse_instant(text: str) -> datetime:
+def parse_instant(text: str, option: str = "--now") -> datetime:
     """An ISO 8601 instant with its zone, in UTC. Raises FixConfig for anything else."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise _wrong("--now", "cli.bad_instant", text)
+        raise _wrong(option, "cli.bad_instant", text)
     return at.astimezone(UTC)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlmodel import SQLModel
 
 from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, ValvePosition, conform
 from crmsync.store import tables
+from crmsync.store.journal import keep_frames
 from crmsync.store.sql import chunks, frame_rows, insert_all, read_frame, table_of, upsert
 
 _DECISIONS = table_of(tables.DecisionRow)
@@ -22,6 +24,17 @@ _MOVES = table_of(tables.MoveRow)
 _STATES = table_of(tables.StateRow)
 _CLOCKS = table_of(tables.ClockRow)
 _VALVES = table_of(tables.ValveRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a decision changes: the rows of each kind that differ from before, the desired values that do, the new entry in each
+    person's log, and the valve where it moved."""
+
+    frames: Mapping[str, pl.DataFrame]
+    desired: pl.DataFrame
+    log: Mapping[str, bytes]
+    valve: ValvePosition | None
 
 
 class Decided:
@@ -48,18 +61,24 @@ class Decided:
     ) -> pl.DataFrame:
         """Store what differs from before. `desired` is the decisions' frame with the reasons in words. Returns the rows of
         `desired` that changed."""
-        upsert(db, tables.StateRow, frame_rows(_changed(decisions.state, before.state)))
-        upsert(db, tables.ClockRow, frame_rows(_changed(decisions.clocks, before.clocks)))
-        upsert(db, tables.DrawRow, frame_rows(_changed(decisions.draws, before.draws)))
-        insert_all(db, tables.MoveRow, frame_rows(decisions.moves, run_id=run_id))
-        if decisions.valve != before.valve:
-            valve = decisions.valve
-            upsert(db, tables.ValveRow, [{"run_id": run_id, "at": now, **{n: getattr(valve, n) for n in valve.__slots__}}])
-        stored = read_frame(db, tables.DesiredRow, columns=desired.columns)
-        changed = _changed(desired, stored)
-        upsert(db, tables.DesiredRow, frame_rows(changed, is_planned=False))
-        insert_all(db, tables.DecisionRow, _log_rows(run_id, now, changed, decisions))
-        return changed
+        left = _written(db, before, decisions, desired)
+        upsert(db, tables.StateRow, frame_rows(left.frames["state"]))
+        upsert(db, tables.ClockRow, frame_rows(left.frames["clocks"]))
+        upsert(db, tables.DrawRow, frame_rows(left.frames["draws"]))
+        insert_all(db, tables.MoveRow, frame_rows(left.frames["moves"], run_id=run_id))
+        keep_frames(db, run_id, left.frames)
+        if left.valve is not None:
+            valve = {name: getattr(left.valve, name) for name in left.valve.__slots__}
+            upsert(db, tables.ValveRow, [{"run_id": run_id, "at": now, **valve}])
+        upsert(db, tables.DesiredRow, frame_rows(left.desired, is_planned=False))
+        rows = [{"run_id": run_id, "person_id": person, "at": now, "body": body} for person, body in left.log.items()]
+        insert_all(db, tables.DecisionRow, rows)
+        return left.desired
+
+    def written(self, before: Before, decisions: Decisions, desired: pl.DataFrame) -> Written:
+        """What `save` would change."""
+        with self._engine.connect() as db:
+            return _written(db, before, decisions, desired)
 
     def save_gaps(self, db: Connection, now: datetime, gaps: pl.DataFrame) -> None:
         """Open the gaps that are new, close those that are gone; `gaps` are all there are now. A gap keeps the instant at which
@@ -158,14 +177,28 @@ def _changed(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     return now.join(before.select(now.columns), on=now.columns, how="anti", nulls_equal=True, maintain_order="left")
 
 
-def _log_rows(run_id: str, now: datetime, changed: pl.DataFrame, decisions: Decisions) -> list[dict[str, Any]]:
+def _written(db: Connection, before: Before, decisions: Decisions, desired: pl.DataFrame) -> Written:
+    stored = read_frame(db, tables.DesiredRow, columns=desired.columns)
+    changed = _changed(desired, stored)
+    frames = {
+        "state": _changed(decisions.state, before.state),
+        "clocks": _changed(decisions.clocks, before.clocks),
+        "draws": _changed(decisions.draws, before.draws),
+        "moves": decisions.moves,
+    }
+    valve = decisions.valve if decisions.valve != before.valve else None
+    return Written(frames, changed, _log(changed, decisions), valve)
+
+
+def _log(changed: pl.DataFrame, decisions: Decisions) -> dict[str, bytes]:
+    """Person → the entry in their log, of those of whom something else is wanted."""
     persons = changed.select("person_id")
     scores = _by_person(decisions.scores, persons)
     verdicts = _by_person(decisions.qualification, persons)
     reasons: dict[str, list[dict[str, Any]]] = {}
     for reason in decisions.reasons.join(persons, on="person_id", how="semi", maintain_order="left").to_dicts():
         reasons.setdefault(reason.pop("person_id"), []).append(reason)
-    rows = []
+    log = {}
     for desired in changed.to_dicts():
         person = desired["person_id"]
         body = {
@@ -174,8 +207,8 @@ def _log_rows(run_id: str, now: datetime, changed: pl.DataFrame, decisions: Deci
             "reasons": reasons.get(person, []),
             "qualification": verdicts.get(person, {}),
         }
-        rows.append({"run_id": run_id, "person_id": person, "at": now, "body": orjson.dumps(body)})
-    return rows
+        log[person] = orjson.dumps(body)
+    return log
 
 
 def _by_person(frame: pl.DataFrame, persons: pl.DataFrame) -> dict[str, dict[str, Any]]:

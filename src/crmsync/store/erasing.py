@@ -18,6 +18,7 @@ from sqlmodel import SQLModel
 
 from crmsync.model.changes import Change
 from crmsync.store import tables
+from crmsync.store.journal import forget_answers, without_persons
 from crmsync.store.sql import among, table_of, upsert
 from crmsync.store.tombstones import KEY, key_in, tombstones_in
 from crmsync.store.versions import content_hash
@@ -66,6 +67,8 @@ TREATMENT: Mapping[str, Treatment] = {
     "lease": "nothing personal",
     "override": "anonymous",
     "settlement": "deleted",
+    "journal": "deleted",  # answers about them
+    "decided_frame": "deleted",
     "tombstone": "nothing personal",
     "run": "nothing personal",
     "meta": "nothing personal",
@@ -231,6 +234,8 @@ class Erasing:
     def _decided(self, db: Connection, erasure: Erasure, anonymous: str, now: datetime) -> None:
         for model in (tables.DesiredRow, tables.DecisionRow, tables.SettlementRow):
             _of_persons(db, model, erasure, None)
+        without_persons(db, erasure.persons)
+        forget_answers(db, erasure.persons, erasure.refs)
         _of_persons(db, tables.OverrideRow, erasure, {"person_id": anonymous, "record_id": ""})
         _of_persons(db, tables.MoveRow, erasure, {"person_id": anonymous, "evidence": None})
         _of_persons(db, tables.GapRow, erasure, {"person_id": anonymous, "detail": ""})

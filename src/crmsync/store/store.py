@@ -21,9 +21,11 @@ from crmsync.store.guards import Guards
 from crmsync.store.hints import Hints
 from crmsync.store.holds import Holds
 from crmsync.store.identity import Identity
+from crmsync.store.journal import Journal
 from crmsync.store.leases import Leases
 from crmsync.store.outbox import Outbox
 from crmsync.store.overrides import Overrides
+from crmsync.store.past import Past
 from crmsync.store.runs import Runs
 from crmsync.store.settlements import Settlements
 from crmsync.store.staging import Staging
@@ -50,6 +52,8 @@ class Store:
         self.guards = Guards(engine)
         self.leases = Leases(engine)
         self.runs = Runs(engine)
+        self.journal = Journal(engine)
+        self.past = Past(engine)
 
     @classmethod
     def open(cls, url: str) -> Store:

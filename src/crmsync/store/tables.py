@@ -1,4 +1,5 @@
-"""Every table. Append-only: raw_version, move, decision, settlement, valve_log, outbox, release, run. Others hold the present."""
+"""Every table. Append-only: raw_version, move, decision, settlement, valve_log, outbox, release, run, journal, decided_frame.
+The others hold the present."""
 
 from __future__ import annotations
 
@@ -649,6 +650,26 @@ class SettlementRow(SQLModel, table=True):
     is_certain: bool
     over: str = Field(default="[]", sa_type=Text)
     seen_at: datetime = required_instant()
+
+
+class JournalRow(SQLModel, table=True):
+    """What changed what is known or decided, in the order in which it did: `act` says what, `body` (JSON) the rest. Append-only."""
+
+    __tablename__ = "journal"
+    id: int | None = Field(default=None, primary_key=True)
+    act: str
+    at: datetime = required_instant()
+    run_id: str = ""
+    body: str = Field(default="{}", sa_type=Text)
+
+
+class DecidedFrameRow(SQLModel, table=True):
+    """What a decision was given or left, by name, as far as it differs from before: a packed frame. Append-only."""
+
+    __tablename__ = "decided_frame"
+    run_id: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    body: bytes = Field(sa_type=LargeBinary)
 
 
 class Tombstone(SQLModel, table=True):

@@ -58,7 +58,8 @@ def explain(workspace: Workspace, person_id: str, now: datetime) -> Explanation:
         "at", "kind", pl.col("rep_id").alias("detail"), pl.lit("approach").alias("side")
     )
     return Explanation(
-        person=_one(facts.persons.filter(mine)),
+        # an owner set by hand is one until the next decision takes account of it: its moves tell of it
+        person=_one(facts.persons.filter(mine).drop("owner_edit", "owner_edit_at")),
         records=_rows(store.identity.links().filter(mine & pl.col("revoked_at").is_null()).sort("linked_at", "record")),
         state=_one(store.decided.states().filter(mine)),
         decision=store.decided.last_decision(person_id) or {},

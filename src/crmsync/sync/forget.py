@@ -67,6 +67,7 @@ def forget(workspace: Workspace, text: str, now: datetime) -> Forgetting:
         digests += [tombstone(key, "email", email) for email in sorted(found.emails)]
         anonymous = erasing.erase(db, found.erasure, now)
         erasing.keep_out(db, digests, anonymous, now)
+        workspace.store.journal.note(db, "forgotten", now, {})
     return found
 
 

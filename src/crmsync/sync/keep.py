@@ -5,9 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from crmsync.decisions.frames import GAPS
+from crmsync.store.journal import keep_frames
 from crmsync.sync.guard import note
+from crmsync.sync.history import OWNER_EDITS, owner_edits
 from crmsync.sync.overrides import find_overrides
 from crmsync.sync.plan import Prepared
+from crmsync.sync.rest import ground
 from crmsync.sync.workspace import Moment, Workspace
 
 
@@ -18,6 +21,9 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
     with store.transaction() as db:
         run_id = store.runs.begin(db, verb, moment.now, is_rehearsal=moment.is_rehearsal, definitions=workspace.definitions_digest)
         store.decided.save(db, run_id, moment.now, decided.before, decided.decisions, decided.desired)
+        keep_frames(db, run_id, {OWNER_EDITS: owner_edits(decided.facts)})
+        made_by = {"ground": ground(workspace), "from_nothing": decided.before.state.is_empty()}
+        store.journal.note(db, "decided", moment.now, made_by, run_id)
         store.decided.save_gaps(db, moment.now, _gaps(prepared))
         store.overrides.note(db, overrides, moment.now)
         store.settlements.note(db, decided.followed(), moment.now)

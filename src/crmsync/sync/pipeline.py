@@ -115,6 +115,7 @@ def _learn(
     pulled = pulled.with_failures(reconcile(workspace, moment.now, pulled.failed))
     normalise(workspace, moment.now)
     resolve(workspace, moment.now)
+    workspace.store.journal.learnt(moment.now)
     return pulled
 
 

@@ -42,7 +42,7 @@ def resting(workspace: Workspace, moment: Moment) -> Rest | None:
     rest = _kept(workspace)
     if rest is None or not rest.decided_at <= moment.now < rest.wakes_at or rest.is_rehearsal != moment.is_rehearsal:
         return None
-    is_same = rest.ground == _ground(workspace) and rest.runs == workspace.store.runs.count()
+    is_same = rest.ground == ground(workspace) and rest.runs == workspace.store.runs.count()
     return rest if is_same else None
 
 
@@ -82,7 +82,7 @@ def rested(workspace: Workspace, rest: Rest, moment: Moment) -> tuple[str, Prepa
 
 def _keep(workspace: Workspace, moment: Moment, decided_at: datetime, wakes_at: datetime) -> None:
     runs = workspace.store.runs
-    rest = Rest(_ground(workspace), _newest(workspace), runs.count(), decided_at, wakes_at, moment.is_rehearsal)
+    rest = Rest(ground(workspace), _newest(workspace), runs.count(), decided_at, wakes_at, moment.is_rehearsal)
     runs.set_meta(_REST, orjson.dumps(rest).decode())
 
 
@@ -99,7 +99,8 @@ def _newest(workspace: Workspace) -> dict[str, int]:
     return {connection.name: workspace.store.staging.newest(connection.name) for connection in workspace.connections}
 
 
-def _ground(workspace: Workspace) -> str:
+def ground(workspace: Workspace) -> str:
+    """A digest of everything that decisions are made by, besides what is known: another ground, another decision."""
     connections = [(connection.name, connection.role, connection.mapping_digest) for connection in workspace.connections]
     made_by = (__version__, workspace.definitions_digest, connections, workspace.team, workspace.vocabulary, workspace.language)
     content = orjson.dumps(made_by, default=_plainly, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS)

@@ -60,6 +60,7 @@ def same(workspace: Workspace, record: str, candidate: str | None, by: str, now:
         store.decided.merge_person(db, former, current, now, old_stands=outranks(old, new))
         store.identity.settle_reviews(db, [record])
         store.decided.replan(db, [current])
+        store.journal.note(db, "same", now, {"record": record, "candidate": current, "by": by})
     return current
 
 
@@ -77,6 +78,7 @@ def different(workspace: Workspace, record: str, candidate: str | None, by: str,
         store.identity.settle_reviews(db, [record])
         if left:
             store.identity.save_reviews(db, [(record, left, why)], now)
+        store.journal.note(db, "different", now, {"record": record, "candidate": other, "by": by})
 
 
 @done_alone("review")
@@ -98,6 +100,7 @@ def take_back(workspace: Workspace, record: str, by: str, now: datetime) -> None
         store.answers.take_back(db, answer, by, now)
         asked = {*_candidates(workspace, record), answer.candidate}
         store.identity.save_reviews(db, [(record, sorted(asked), answer.why)], now)
+        store.journal.note(db, "taken_back", now, {"record": record, "by": by, "persons": [answer.person_id, answer.candidate]})
 
 
 def _asked(workspace: Workspace, record: str, candidate: str | None) -> tuple[str, str, str]:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from crmsync.cli.asked import Asked
 from crmsync.cli.frame import FINE, answers, print_json, session, terminal
+from crmsync.cli.past import looking_back
 from crmsync.cli.shown import table
 from crmsync.decisions.definitions import Definitions
 from crmsync.errors import StopConnector
@@ -31,13 +32,12 @@ _TEXTS = ("reason", "description", "body", "summary")
 
 
 @answers
-def execute(asked: Asked, person: str) -> int:
-    now = asked.moment().now
-    with session(asked) as at_work:
-        person_id = find_person(at_work.workspace, person)
+def execute(asked: Asked, person: str, as_of: str | None = None) -> int:
+    with session(asked) as at_work, looking_back(asked, at_work.workspace, as_of) as (workspace, now):
+        person_id = find_person(workspace, person)
         if person_id is None:
             raise StopConnector("cli.no_person", value=person)
-        story = explain(at_work.workspace, person_id, now)
+        story = explain(workspace, person_id, now)
         if asked.as_json:
             print_json(story_json(story))
         else:

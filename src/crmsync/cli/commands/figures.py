@@ -12,6 +12,7 @@ from rich.console import Console
 
 from crmsync.cli.asked import Asked
 from crmsync.cli.frame import FINE, answers, print_json, session, terminal
+from crmsync.cli.past import looking_back
 from crmsync.cli.shown import table
 from crmsync.figures.chain import Chain
 from crmsync.messages import Language, catalogue, name_of, say
@@ -20,10 +21,9 @@ from crmsync.sync.review import Review, review
 
 
 @answers
-def execute(asked: Asked, since: datetime | None, until: datetime | None) -> int:
-    now = asked.moment().now
-    with session(asked) as at_work:
-        found = review(at_work.workspace, since.date() if since else None, until.date() if until else None, now)
+def execute(asked: Asked, since: datetime | None, until: datetime | None, as_of: str | None = None) -> int:
+    with session(asked) as at_work, looking_back(asked, at_work.workspace, as_of) as (workspace, now):
+        found = review(workspace, since.date() if since else None, until.date() if until else None, now)
         if asked.as_json:
             print_json(figures_json(found))
         else:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from crmsync.cli.asked import Asked
 from crmsync.cli.frame import FINE, answers, print_json, session, terminal
+from crmsync.cli.past import looking_back
 from crmsync.cli.shown import table
 from crmsync.messages import Language, name_of, say
 from crmsync.sync.brief import moment
@@ -16,9 +17,9 @@ from crmsync.sync.workspace import Workspace
 
 
 @answers
-def execute(asked: Asked) -> int:
-    with session(asked) as at_work:
-        found = open_gaps(at_work.workspace)
+def execute(asked: Asked, as_of: str | None = None) -> int:
+    with session(asked) as at_work, looking_back(asked, at_work.workspace, as_of) as (workspace, _):
+        found = open_gaps(workspace)
         if asked.as_json:
             print_json({"gaps": found})
         else:

@@ -1,0 +1,146 @@
+"""Rows of the past, as they are carried from one store into another that is brought back to an earlier moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import polars as pl
+from sqlalchemy import Connection, Engine, select
+from sqlmodel import SQLModel
+
+from crmsync.store import tables
+from crmsync.store.journal import unpacked
+from crmsync.store.sql import frame_rows, insert_all, table_of, upsert
+
+_VERSIONS = table_of(tables.RawVersion)
+_DECISIONS = table_of(tables.DecisionRow)
+_DESIRED = table_of(tables.DesiredRow)
+_GAPS = table_of(tables.GapRow)
+_OUTBOX = table_of(tables.OutboxRow)
+_RUNS = table_of(tables.RunRow)
+_VALVES = table_of(tables.ValveRow)
+_PAGE = 2_000
+_KEPT: Mapping[str, type[SQLModel]] = {"state": tables.StateRow, "clocks": tables.ClockRow, "draws": tables.DrawRow}
+# The CRM's answer is recorded under the instant of its run; what was planned and not answered yet had been sent, or not.
+_UNANSWERED = {"finished_at": None, "seen_at": None, "code": "", "message": None, "is_settled": False}
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """What one decision left: frames by name, its log of decisions in order, the valve where it moved, and what it planned."""
+
+    run: Mapping[str, Any]
+    frames: Mapping[str, pl.DataFrame]
+    decisions: Rows
+    valve: Rows
+    outbox: Rows = ()
+
+
+class Past:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def versions(self, after: int, through: int) -> Iterator[Rows]:
+        """Raw versions numbered above `after` up to `through`, page by page."""
+        while True:
+            query = select(_VERSIONS).where(_VERSIONS.c.seq > after, _VERSIONS.c.seq <= through).order_by(_VERSIONS.c.seq)
+            with self._engine.connect() as db:
+                rows = [dict(row) for row in db.execute(query.limit(_PAGE)).mappings()]
+            if not rows:
+                return
+            yield rows
+            after = rows[-1]["seq"]
+
+    def put_versions(self, rows: Rows) -> None:
+        with self._engine.begin() as db:
+            insert_all(db, tables.RawVersion, rows)
+
+    def run(self, run_id: str) -> KeptRun:
+        """What was kept of a run."""
+        frames = {}
+        kept = table_of(tables.DecidedFrameRow)
+        with self._engine.connect() as db:
+            for row in db.execute(select(kept).where(kept.c.run_id == run_id)):
+                frames[row.name] = unpacked(row.body)
+            run = db.execute(select(_RUNS).where(_RUNS.c.run_id == run_id)).mappings().one()
+            decisions = db.execute(select(_DECISIONS).where(_DECISIONS.c.run_id == run_id).order_by(_DECISIONS.c.id)).mappings()
+            valve = db.execute(select(_VALVES).where(_VALVES.c.run_id == run_id)).mappings()
+            outbox = db.execute(select(_OUTBOX).where(_OUTBOX.c.run_id == run_id).order_by(_OUTBOX.c.id)).mappings()
+            return KeptRun(
+                run=dict(run),
+                frames=frames,
+                decisions=[dict(row) for row in decisions],
+                valve=[dict(row) for row in valve],
+                outbox=[_as_planned(dict(row)) for row in outbox],
+            )
+
+    def put_run(self, db: Connection, kept: KeptRun) -> None:
+        """Bring the store to where this run left it."""
+        upsert(db, tables.RunRow, [kept.run])
+        for name, model in _KEPT.items():
+            if name in kept.frames:
+                upsert(db, model, frame_rows(kept.frames[name]))
+        if "moves" in kept.frames:
+            insert_all(db, tables.MoveRow, frame_rows(kept.frames["moves"], run_id=kept.run["run_id"]))
+        upsert(db, tables.ValveRow, kept.valve)
+        upsert(db, tables.OutboxRow, kept.outbox)
+        bodies = [orjson.loads(row["body"])["desired"] for row in kept.decisions]
+        insert_all(
+            db,
+            tables.DecisionRow,
+            [
+                {**{name: row[name] for name in ("run_id", "at", "body")}, "person_id": body["person_id"]}
+                for row, body in zip(kept.decisions, bodies, strict=True)
+            ],
+        )
+        upsert(db, tables.DesiredRow, [{**_typed(body), "is_planned": True} for body in bodies])
+
+    def gaps_at(self, at: datetime) -> Rows:
+        """The gaps found by then, open where they were open then."""
+        with self._engine.connect() as db:
+            rows = db.execute(select(_GAPS).where(_GAPS.c.opened_at <= at)).mappings().all()
+        return [
+            {**row, "closed_at": None if row["closed_at"] is None or row["closed_at"] > at else row["closed_at"]} for row in rows
+        ]
+
+    def put_gaps(self, rows: Rows) -> None:
+        with self._engine.begin() as db:
+            upsert(db, tables.GapRow, rows)
+
+    def outbox_at(self, at: datetime) -> Rows:
+        """What was planned by then, with what was known of it then, under the ids that people went by then."""
+        with self._engine.connect() as db:
+            rows = db.execute(select(_OUTBOX).where(_OUTBOX.c.planned_at <= at).order_by(_OUTBOX.c.id)).mappings().all()
+        return [_as_of(dict(row), at) for row in rows]
+
+    def put_outbox(self, rows: Rows) -> None:
+        with self._engine.begin() as db:
+            upsert(db, tables.OutboxRow, rows)
+
+
+def _as_planned(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An outbox row under the id that its person went by then."""
+    return {**row, "person_id": orjson.loads(row["body"])["person_id"]}
+
+
+def _as_of(row: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """An outbox row as it stood then. One that a later plan superseded had been sent without a sure answer, or not at all."""
+    row = _as_planned(row)
+    if row["finished_at"] is None or row["finished_at"] <= at:
+        return row
+    state = "planned" if row["sent_at"] is None or row["sent_at"] > at else "unknown"
+    return {**row, **_UNANSWERED, "state": state}
+
+
+def _typed(desired: Mapping[str, Any]) -> dict[str, Any]:
+    """What the decision log holds as JSON, as the table wants it."""
+    kinds = {name: isinstance(_DESIRED.c[name].type, tables.Instant) for name in desired}
+    return {
+        name: datetime.fromisoformat(value) if kinds[name] and isinstance(value, str) else value for name, value in desired.items()
+    }
