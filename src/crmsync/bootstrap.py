@@ -161,6 +161,12 @@ def open_workspace(directory: Path) -> Workspace:
     )
 
 
+def load_other_rules(workspace: Workspace, directory: Path) -> Definitions:
+    """The definitions of another directory, read as this configuration would read them. Raises FixConfig."""
+    kinds = _touch_kinds(connection.mappings for connection in workspace.connections)
+    return load_definitions([shipped("rules"), directory], workspace.vocabulary.ladder.ranks(), kinds)
+
+
 def _plugin(config: ConnectionConfig) -> ConnectorPlugin:
     line, column = config.position
     try:

@@ -109,6 +109,18 @@ def test_a_replay_prints_what_is_documented_and_the_past_what_the_present_did(st
     assert desk.type("gaps", "--config", str(desk.directory), "--as-of", "yesterday").code == 2
 
 
+def test_a_what_if_prints_what_is_documented(story: Any) -> None:
+    desk = story.desk
+    rules = str(Path(__file__).parents[2] / "mappings" / "rules")
+    last = story.finished_at.date().isoformat()
+    words = ("what-if", "--config", str(desk.directory), "--rules", rules, "--from", last, "--to", last)
+    flip = {"person_id": "p", "change": "lost", "day": last, "why": "score >= 50"}
+    answer = desk.type(*words, "--json")
+    check("what-if", {**answer.json, "flips": [flip, *answer.json["flips"]]})
+    assert answer.requests == ()
+    assert "Nobody flips" in desk.type(*words).out
+
+
 def test_an_undo_prints_what_is_documented(own_desk: Any) -> None:
     run = own_desk.here("run", "--json").json["run_id"]
     shown = own_desk.here("undo", run, "--json").json

@@ -238,6 +238,22 @@ def replay(
     raise typer.Exit(execute(Asked(config, None, json, language), until))
 
 
+@app.command("what-if")
+def what_if(
+    rules: Annotated[Path, typer.Option("--rules", help="A directory with the other rules; what it lacks is as shipped.")],
+    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    until: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+    minutes: Annotated[int, typer.Option("--minutes", help="How long one first approach takes.", min=1)] = 30,
+    config: Config = Path(),
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Play past days under other rules, beside those in force and what happened. Contacts no CRM, writes nothing."""
+    from crmsync.cli.commands.whatif import execute
+
+    raise typer.Exit(execute(Asked(config, None, json, language), rules, since, until, minutes))
+
+
 @app.command()
 def undo(
     run: Annotated[Optional[str], typer.Argument(help="The run to take back; without one the latest runs are listed.")] = None,  # noqa: UP045

@@ -1,0 +1,65 @@
+"""What another definition would have changed: the same rules change nothing, stricter ones flip exactly whom an oracle names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from fake_house import House, definitions
+
+from crmsync.decisions.definitions import Definitions
+from crmsync.decisions.qualification import End
+from crmsync.sync.whatif import what_if
+
+FIRST, LAST = date(2026, 6, 2), date(2026, 6, 8)
+
+
+@pytest.fixture
+def week(house: House) -> House:
+    """A week in which somebody comes every day: some look at prices once, some also ask for a document."""
+    for number in range(4):
+        email = f"person{number}@acme{number}.example"
+        contact = house.contact("ma", email)
+        house.visit("ma", contact)
+        if number % 2:
+            house.visit("ma", contact, "document_request")
+        house.contact("sfa", email)
+        house.cycle(later=timedelta(hours=24))
+    house.cycle(later=timedelta(days=3))
+    return house
+
+
+def stricter(least: float) -> Definitions:
+    rules = definitions()
+    ends = [End(least, end.temperatures) for end in (rules.qualification.loose, rules.qualification.strict)]
+    return replace(rules, qualification=replace(rules.qualification, loose=ends[0], strict=ends[1]))
+
+
+def test_the_same_rules_flip_nobody(week: House) -> None:
+    found = what_if(week.workspace, definitions(), FIRST, LAST, 30)
+    assert found.flips == ()
+    assert found.present == found.other
+    assert found.present.total > 0
+    assert sum(found.happened.values()) == found.present.total
+
+
+def test_stricter_rules_lose_exactly_those_whose_score_is_too_low_and_say_why(week: House) -> None:
+    before = week.shown()
+    plain = what_if(week.workspace, stricter(0), FIRST, LAST, 30)
+    scores = {row["person_id"]: row["score"] for row in week.store.decided.frame(_desired()).to_dicts()}
+    least = (min(scores.values()) + max(scores.values())) / 2
+    found = what_if(week.workspace, stricter(least), FIRST, LAST, 30)
+    lost = {flip.person_id for flip in found.flips}
+    assert plain.flips == ()
+    assert 0 < len(lost) < found.present.total
+    assert {flip.change for flip in found.flips} == {"lost"}
+    assert all(flip.why == f"score >= {round(least, 2):g}" for flip in found.flips)
+    assert found.other.total == found.present.total - len(lost)
+    assert week.shown() == before
+
+
+def _desired() -> type:
+    from crmsync.store.tables import DesiredRow
+
+    return DesiredRow
