@@ -1,0 +1,138 @@
+"""What was decided."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, LargeBinary
+from sqlmodel import Field, SQLModel
+
+from crmsync.store.tables.kinds import instant, required_instant, text
+
+
+class StateRow(SQLModel, table=True):
+    __tablename__ = "person_state"
+    person_id: str = Field(primary_key=True)
+    phase: str
+    phase_at: datetime | None = instant()
+    temperature: str | None = None
+    temperature_at: datetime | None = instant()
+    cycle: int = 0
+    owner: str | None = None
+    department: str | None = None
+    owner_at: datetime | None = instant()
+    owner_because: str | None = None
+    handed_over_at: datetime | None = instant()
+    recycled_at: datetime | None = instant()
+    recycle_reason: str | None = None
+    not_before: datetime | None = instant()
+    lost_reason: str | None = None
+    opportunity_id: str | None = None
+    qualified_since: datetime | None = instant()
+    definition: str | None = None
+
+
+class ClockRow(SQLModel, table=True):
+    __tablename__ = "clock"
+    clock_id: str = Field(primary_key=True)
+    person_id: str = Field(index=True)
+    kind: str
+    attempt: int = 1
+    owner: str | None = None
+    started_at: datetime | None = instant()
+    due_at: datetime | None = instant()
+    arithmetic: str | None = text()
+    reminded_at: datetime | None = instant()
+    noticed_at: datetime | None = instant()
+    breached_at: datetime | None = instant()
+    reassigned_at: datetime | None = instant()
+    met_at: datetime | None = instant()
+    met_by: str | None = None
+    cancelled_at: datetime | None = instant()
+    cancelled_because: str | None = None
+
+
+class DrawRow(SQLModel, table=True):
+    __tablename__ = "draw"
+    pool: str = Field(primary_key=True)
+    rep_id: str = Field(primary_key=True)
+    count: int
+
+
+class ValveRow(SQLModel, table=True):
+    __tablename__ = "valve_log"
+    run_id: str = Field(primary_key=True)
+    at: datetime = required_instant()
+    position: float
+    version: str
+    moved_on: str
+    cause: str
+    load: float
+    attainment: float | None = None
+
+
+class MoveRow(SQLModel, table=True):
+    """One move of a phase. `sequence` orders the moves of one run; persons who turn out to be one keep the moves of both, so it
+    is no key."""
+
+    __tablename__ = "move"
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: str
+    person_id: str = Field(index=True)
+    at: datetime = required_instant()
+    sequence: int
+    source: str
+    target: str
+    because: str
+    evidence: str | None = None
+    actor: str
+    is_jump: bool = False
+    definition: str | None = None
+
+
+class DesiredRow(SQLModel, table=True):
+    """What the CRMs shall show of a person. `is_planned` turns false with every change, and true once it is in a plan."""
+
+    __tablename__ = "desired"
+    person_id: str = Field(primary_key=True)
+    phase: str | None = None
+    temperature: str | None = None
+    score: float | None = None
+    fit: float | None = None
+    interest: float | None = None
+    owner: str | None = None
+    sales_status: str | None = None
+    sla_due_at: datetime | None = instant()
+    sla_state: str | None = None
+    cycle: int | None = None
+    recycle_due_at: datetime | None = instant()
+    recycle_reason: str | None = None
+    nurture_list: str | None = None
+    definition: str | None = None
+    has_opportunity: bool | None = None
+    reason_ja: str | None = text()
+    reason_en: str | None = text()
+    is_planned: bool = Field(default=False, index=True)
+
+
+class DecisionRow(SQLModel, table=True):
+    """What was decided of a person, whenever it differs from the last: the score with its reasons, the verdict, what the CRMs
+    shall show. Append-only; the newest row is the present."""
+
+    __tablename__ = "decision"
+    __table_args__ = (Index("decision_person", "person_id", "id"),)
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: str
+    person_id: str
+    at: datetime = required_instant()
+    body: bytes = Field(sa_type=LargeBinary)
+
+
+class GapRow(SQLModel, table=True):
+    __tablename__ = "gap"
+    gap: str = Field(primary_key=True)
+    person_id: str = Field(primary_key=True)
+    opened_at: datetime = required_instant(primary_key=True)
+    department: str
+    detail: str = ""
+    closed_at: datetime | None = instant()

@@ -1,0 +1,44 @@
+"""Kinds of columns: instants as whole microseconds, long texts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, Text, TypeDecorator
+from sqlmodel import Field
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime as whole microseconds since 1970, UTC. SQLite would drop the zone of a DateTime column."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> int | None:
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+def to_micros(value: datetime) -> int:
+    """Microseconds since 1970 of an aware datetime. Raises ValueError for a naive one: its zone would be a guess."""
+    if value.tzinfo is None:
+        raise ValueError("a naive datetime reached the store")
+    since = value - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def instant(**kwargs: Any) -> Any:
+    return Field(default=None, sa_type=Instant, **kwargs)
+
+
+def required_instant(**kwargs: Any) -> Any:
+    return Field(sa_type=Instant, **kwargs)
+
+
+def text(**kwargs: Any) -> Any:
+    return Field(default=None, sa_type=Text, **kwargs)

@@ -1,0 +1,59 @@
+"""Which record is whose."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Text
+from sqlmodel import Field, SQLModel
+
+from crmsync.store.tables.kinds import instant, required_instant
+
+
+class LinkRow(SQLModel, table=True):
+    """Which person a record belongs to, and why. Rows are never deleted: a link taken back is revoked."""
+
+    __tablename__ = "link"
+    record: str = Field(primary_key=True)
+    person_id: str = Field(index=True)
+    rule: str
+    evidence: str = ""
+    linked_at: datetime = required_instant()
+    revoked_at: datetime | None = instant()
+
+
+class AliasRow(SQLModel, table=True):
+    """A person that turned out to be another: the id it goes by now."""
+
+    __tablename__ = "alias"
+    person_id: str = Field(primary_key=True)
+    current_id: str
+    since: datetime = required_instant()
+
+
+class ReviewRow(SQLModel, table=True):
+    """An identity that a person must settle: the record, and who it might be."""
+
+    __tablename__ = "review"
+    record: str = Field(primary_key=True)
+    candidates: str
+    why: str
+    since: datetime = required_instant()
+
+
+class AnswerRow(SQLModel, table=True):
+    """What somebody answered in the review: whether a record, and the person `person_id` that it belonged to, are the person
+    `candidate`. `before` (JSON) is what linking them changed, so that it can be taken back."""
+
+    __tablename__ = "answer"
+    id: int | None = Field(default=None, primary_key=True)
+    record: str = Field(index=True)
+    person_id: str
+    candidate: str
+    said: str
+    why: str
+    by: str
+    at: datetime = required_instant()
+    taken_back_at: datetime | None = instant()
+    taken_back_by: str | None = None
+    before: str = Field(default="{}", sa_type=Text)
