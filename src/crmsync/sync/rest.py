@@ -101,7 +101,7 @@ def _newest(workspace: Workspace) -> dict[str, int]:
 
 def ground(workspace: Workspace) -> str:
     """A digest of everything that decisions are made by, besides what is known: another ground, another decision."""
-    connections = [(connection.name, connection.role, connection.mapping_digest) for connection in workspace.connections]
+    connections = sorted((c.name, c.role, c.mapping_digest) for c in workspace.connections)
     made_by = (__version__, workspace.definitions_digest, connections, workspace.team, workspace.vocabulary, workspace.language)
     content = orjson.dumps(made_by, default=_plainly, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(content, digest_size=12).hexdigest()
