@@ -121,6 +121,7 @@ def test_who_lost_the_lease_takes_nothing_from_who_has_it_by_giving_it_back(here
     there.leases.acquire(BOTH, THERE)
     here.leases.release(lost)
     there.runs.set_meta("cursor", "theirs")
+    assert here.runs.meta("cursor") == "theirs", "whoever has the lease commits on"
 
 
 def test_a_clock_that_jumps_ahead_costs_the_lease_and_never_the_data(here: Store, there: Store, clock: Clock) -> None:

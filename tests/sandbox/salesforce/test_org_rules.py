@@ -102,7 +102,8 @@ def test_an_activity_key_is_unique_over_tasks_and_events_and_knows_case(org: Org
 def test_a_deleted_record_frees_its_key(org: Org) -> None:
     task = org.insert("Task", {"Subject": "Call", "crmsync_key__c": "k"})
     org.delete("Task", task)
-    org.insert("Task", {"Subject": "Call", "crmsync_key__c": "k"})
+    again = org.insert("Task", {"Subject": "Call", "crmsync_key__c": "k"})
+    assert [row["Id"] for row in org.rows("Task") if row["crmsync_key__c"] == "k"] == [again]
 
 
 def test_a_task_about_a_lead_has_no_case(org: Org) -> None:
