@@ -54,6 +54,8 @@ def prefixes(source: Source) -> Iterator[str]:
             yield from (str(part.value) for part in node.values[:1] if isinstance(part, ast.Constant))
         if isinstance(node, ast.Call) and called(node) in ("name_of", "_known"):
             yield from (f"{first.value}." for first in node.args[:1] if isinstance(first, ast.Constant))
+        if isinstance(node, ast.Call) and called(node) == "Column":  # a sheet's column of words
+            yield from (f"{group.value}." for group in node.args[2:3] if isinstance(group, ast.Constant))
 
 
 def placeholders(text: str) -> set[str]:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from crmsync.decisions.frames import CLOCKS, MOVES, OPPORTUNITIES, PERSONS, conform, empty
 from crmsync.figures.board import sla_board
-from crmsync.figures.chain import Chain, Period, chain, rate
+from crmsync.figures.chain import Chain, chain, rate
+from crmsync.figures.period import Period
 
 MAY = Period(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))
 IN_MAY = datetime(2026, 5, 15, tzinfo=UTC)

@@ -180,6 +180,10 @@ def explain(
 
 @app.command()
 def figures(
+    views: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="[VIEW]...", help="What to look at; without one the chain and the SLA board.", show_default=False),
+    ] = None,
     config: Config = Path(),
     since: Annotated[
         Optional[datetime],  # noqa: UP045
@@ -189,15 +193,22 @@ def figures(
         Optional[datetime],  # noqa: UP045
         typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of the period; else today."),
     ] = None,
+    by: Annotated[str, typer.Option("--by", metavar="SPAN", help="A row for each day, week, month or quarter.")] = "period",
+    split: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--split", metavar="NAME", help="A row for each source, method, campaign … May be given more than once."),
+    ] = None,
+    cohort: Annotated[bool, typer.Option("--cohort", help="What became of those who entered; else what happened.")] = False,
     as_of: AsOf = None,
     now: Now = None,
     json: Json = False,
     language: Language = None,
 ) -> None:
-    """The chain of figures with its bottleneck, and the SLA board."""
-    from crmsync.cli.commands.figures import execute
+    """The chain of figures with its bottleneck, and the SLA board; or the views that are named (docs/figures.md)."""
+    from crmsync.cli.commands.figures import Wanted, execute
 
-    raise typer.Exit(execute(Asked(config, now, json, language), since, until, as_of))
+    wanted = Wanted(views or (), since, until, as_of, by, split or (), cohort)
+    raise typer.Exit(execute(Asked(config, now, json, language), wanted))
 
 
 @app.command()

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import polars as pl
 
-from crmsync.figures.chain import Period
+from crmsync.figures.period import Period
+from crmsync.figures.sheet import Column, Sheet
+
+SLA = (
+    Column("clock", "word", "clock"),
+    Column("started"),
+    Column("met"),
+    Column("breached"),
+    Column("running"),
+    Column("cancelled"),
+    Column("kept", "share"),
+    Column("median_hours", "hours"),
+)
 
 
 def sla_board(clocks: pl.DataFrame, period: Period) -> pl.DataFrame:
@@ -32,3 +44,8 @@ def sla_board(clocks: pl.DataFrame, period: Period) -> pl.DataFrame:
         )
         .sort("kind")
     )
+
+
+def sla_sheet(clocks: pl.DataFrame, period: Period) -> Sheet:
+    """The board as a sheet."""
+    return Sheet.of("sla", SLA, sla_board(clocks, period).rename({"kind": "clock"}))

@@ -9,20 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 import polars as pl
 
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From `since` (included) to `until` (excluded), both in UTC."""
-
-    since: datetime
-    until: datetime
-
-    def holds(self, column: str) -> pl.Expr:
-        return (pl.col(column) >= self.since) & (pl.col(column) < self.until)
+from crmsync.figures.period import Period
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from crmsync.figures.board import sla_board
-from crmsync.figures.chain import Chain, Period, chain
+from crmsync.figures.chain import Chain, chain
+from crmsync.figures.period import Period
 from crmsync.sync.facts import gather
 from crmsync.sync.workspace import Workspace
 

@@ -1,8 +1,10 @@
-"""figures: the chain with its bottleneck, and the SLA board."""
+"""figures: the chain with its bottleneck and the SLA board; or the views that are asked for."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,21 +15,67 @@ from rich.console import Console
 from crmsync.cli.asked import Asked
 from crmsync.cli.frame import FINE, answers, print_json, session, terminal
 from crmsync.cli.past import looking_back
+from crmsync.cli.sheets import as_json
+from crmsync.cli.sheets import show as show_sheet
 from crmsync.cli.shown import table
+from crmsync.errors import FixConfig, Problem
 from crmsync.figures.chain import Chain
+from crmsync.figures.period import GRAINS
+from crmsync.figures.sheet import Question, Sheet
 from crmsync.messages import Language, catalogue, name_of, say
 from crmsync.sync.brief import day_of
+from crmsync.sync.ledger import Ledger
 from crmsync.sync.review import Review, review
+from crmsync.sync.views import made
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which views over which days: none is the chain and the SLA board, on one screen."""
+
+    views: Sequence[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    as_of: str | None = None
+    by: str = "period"
+    split: Sequence[str] = ()
+    as_cohort: bool = False
 
 
 @answers
-def execute(asked: Asked, since: datetime | None, until: datetime | None, as_of: str | None = None) -> int:
-    with session(asked) as at_work, looking_back(asked, at_work.workspace, as_of) as (workspace, now):
-        found = review(workspace, since.date() if since else None, until.date() if until else None, now)
+def execute(asked: Asked, wanted: Wanted) -> int:
+    with session(asked) as at_work, looking_back(asked, at_work.workspace, wanted.as_of) as (workspace, now):
+        if wanted.views:
+            ledger = Ledger(workspace, now)
+            sheets = made(wanted.views, ledger, _question(ledger, wanted))
+            return _tell(asked, sheets, ledger.zone.name, at_work.words)
+        found = review(workspace, wanted.since and wanted.since.date(), wanted.until and wanted.until.date(), now)
         if asked.as_json:
             print_json(figures_json(found))
         else:
             show(terminal(), found, at_work.workspace.definitions.targets.time_zone, at_work.words)
+    return FINE
+
+
+def _question(ledger: Ledger, wanted: Wanted) -> Question:
+    """The question in the zone of the targets; from the first of this month to today where no day is given."""
+    today = ledger.zone.day_of(ledger.now)
+    first = wanted.since.date() if wanted.since else today.replace(day=1)
+    last = wanted.until.date() if wanted.until else today
+    if last < first:
+        raise FixConfig([Problem("--to", 1, 1, "figures.no_day", {"first": first.isoformat(), "last": last.isoformat()})])
+    for grain in GRAINS:
+        if grain == wanted.by:
+            return Question(first, last, ledger.now, ledger.zone, grain, tuple(wanted.split), wanted.as_cohort)
+    raise FixConfig([Problem("--by", 1, 1, "figures.no_span", {"by": wanted.by, "known": ", ".join(GRAINS)})])
+
+
+def _tell(asked: Asked, sheets: Sequence[Sheet], zone: str, words: Language) -> int:
+    if asked.as_json:
+        print_json(as_json(sheets))
+    else:
+        for sheet in sheets:
+            show_sheet(terminal(), sheet, zone, words)
     return FINE
 
 

@@ -1,0 +1,57 @@
+"""The views of `crmsync figures`, by name: what each makes of the ledger. A view is one entry here and a function in `figures/`;
+the command prints, documents as JSON and exports it from its sheets alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from crmsync.errors import FixConfig, Problem
+from crmsync.figures.board import sla_sheet
+from crmsync.figures.sheet import Question, Sheet
+from crmsync.sync.ledger import Ledger
+
+Make = Callable[[Ledger, Question], tuple[Sheet, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view: its sheets, and which of the options `by`, `split` and `cohort` mean something to it."""
+
+    make: Make
+    takes: frozenset[str] = frozenset()
+    splits: frozenset[str] = frozenset()
+
+
+def _sla(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    return (sla_sheet(ledger.clocks, question.period),)
+
+
+VIEWS: Mapping[str, View] = {
+    "sla": View(_sla),
+}
+
+
+def made(names: Iterable[str], ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    """The sheets of these views, in this order. Raises FixConfig for a view that there is not, and for an option or a split that a
+    view can make nothing of: an answer to another question than was asked is worse than none."""
+    wanted = tuple(dict.fromkeys(names))
+    problems = [problem for name in wanted for problem in _problems(name, question)]
+    if problems:
+        raise FixConfig(problems)
+    return tuple(sheet for name in wanted for sheet in VIEWS[name].make(ledger, question))
+
+
+def _problems(name: str, question: Question) -> list[Problem]:
+    view = VIEWS.get(name)
+    if view is None:
+        return [Problem(name, 1, 1, "figures.no_view", {"view": name, "known": ", ".join(sorted(VIEWS))})]
+    asked = {"by": question.by != "period", "split": bool(question.split), "cohort": question.as_cohort}
+    found = [
+        Problem(f"--{option}", 1, 1, "figures.not_taken", {"view": name, "option": option})
+        for option, is_asked in asked.items()
+        if is_asked and option not in view.takes
+    ]
+    strange = [split for split in question.split if "split" in view.takes and split not in view.splits]
+    known = ", ".join(sorted(view.splits))
+    return found + [Problem("--split", 1, 1, "figures.no_split", {"view": name, "split": one, "known": known}) for one in strange]
