@@ -16,7 +16,20 @@ from pydantic.fields import FieldInfo
 from crmsync.config import mappings, settings, vocabulary
 from crmsync.config.document import FileModel
 from crmsync.config.mapping_check import PERSON_WISHES, TASK_WISHES
-from crmsync.config.rules import bant, calendars, qualification, recycle, routing, scoring, sla, targets, team, temperature, valve
+from crmsync.config.rules import (
+    bant,
+    calendars,
+    nurture,
+    qualification,
+    recycle,
+    routing,
+    scoring,
+    sla,
+    targets,
+    team,
+    temperature,
+    valve,
+)
 from crmsync.mapping.normalise import KINDS, mappable, required
 from pages.markdown import code, table
 
@@ -32,6 +45,7 @@ FILES: Mapping[str, type[FileModel]] = {
     "rules/routing.yaml": routing.RoutingFile,
     "rules/sla.yaml": sla.SlaFile,
     "rules/recycle.yaml": recycle.RecycleFile,
+    "rules/nurture.yaml": nurture.NurtureFile,
     "rules/calendars.yaml": calendars.CalendarsFile,
     "mappings/<crm>/<object>.yaml": mappings.MappingFile,
     "mappings/vocabulary/titles.yaml": vocabulary.TitlesFile,

@@ -16,6 +16,7 @@ import pytest
 from crmsync.config.document import read_document
 from crmsync.config.rules.bant import load_bant
 from crmsync.config.rules.calendars import load_calendars
+from crmsync.config.rules.nurture import load_nurture
 from crmsync.config.rules.recycle import load_recycle
 from crmsync.config.rules.routing import load_routing
 from crmsync.config.rules.sla import load_sla
@@ -77,6 +78,7 @@ def definitions() -> Definitions:
         routing=load_routing(read_document(RULES / "routing.yaml")),
         sla=load_sla(read_document(RULES / "sla.yaml")),
         recycle=load_recycle(read_document(RULES / "recycle.yaml")),
+        nurture=load_nurture(read_document(RULES / "nurture.yaml")),
         calendars=load_calendars(read_document(RULES / "calendars.yaml")),
     )
 

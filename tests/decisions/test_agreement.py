@@ -77,9 +77,9 @@ def another(value: Any) -> Any:
 
 
 def is_agreed(path: tuple[Any, ...]) -> bool:
-    """Routing is nobody's promise; who is out for good has no wait; the other wait counts only beside a contract's end, and how
-    sure is sure enough is arithmetic."""
-    if path[0] == "routing" or path[-1] in ("otherwise_days", "sureness"):
+    """Routing is nobody's promise; who is out for good has no wait; the other wait counts only beside a contract's end; how sure is
+    sure enough is arithmetic, and how often lists are read a matter of calls."""
+    if path[0] == "routing" or path[-1] in ("otherwise_days", "sureness", "read_back_hours"):
         return False
     return path[:2] != ("recycle", "policies") or SHIPPED.recycle.policies[path[2]].goes == "recycled"
 

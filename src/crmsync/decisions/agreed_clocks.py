@@ -5,6 +5,7 @@ from __future__ import annotations
 from crmsync.decisions.agreed_words import Chapter, Line, Words
 from crmsync.decisions.calendar import BusinessCalendar, Closure
 from crmsync.decisions.definitions import Definitions
+from crmsync.decisions.nurture import Frequency
 from crmsync.decisions.recycle import Delay
 from crmsync.decisions.sla import DEPARTMENTS, ClockRule, Due, Escalation
 from crmsync.decisions.valve import MonthTarget
@@ -62,7 +63,15 @@ def recycling(definitions: Definitions, words: Words) -> Chapter:
     stalled = [Line(words("stalled", days=rules.stalled_days, nurture=rules.stalled_list))] if rules.stalled_days else []
     fiscal = words("fiscal_year", month=month, day=day, zone=rules.time_zone)
     table = Line(head=words.head("reason", "goes", "wait", "list"), rows=rows)
-    return Chapter(words("chapter.recycle"), (table, Line(guards), Line(overrides), Line(mailed), *stalled, Line(fiscal)))
+    cap = _frequency(definitions.nurture.frequency, words)
+    return Chapter(words("chapter.recycle"), (table, Line(guards), Line(overrides), Line(mailed), *stalled, *cap, Line(fiscal)))
+
+
+def _frequency(cap: Frequency | None, words: Words) -> list[Line]:
+    if cap is None:
+        return []
+    exempt = words.all(cap.exempt) or "—"
+    return [Line(words("frequency", most=cap.most, days=cap.days, apart=cap.apart_days, exempt=exempt))]
 
 
 def _wait(delay: Delay, words: Words) -> str:

@@ -12,7 +12,20 @@ from datetime import UTC, datetime
 import polars as pl
 
 from crmsync.decisions import clocks as clock
-from crmsync.decisions import conditions, desired, evidence, gaps, handover, owners, phase, returns, scoring, temperature, waking
+from crmsync.decisions import (
+    conditions,
+    desired,
+    evidence,
+    gaps,
+    handover,
+    nurture,
+    owners,
+    phase,
+    returns,
+    scoring,
+    temperature,
+    waking,
+)
 from crmsync.decisions.acts import number
 from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.clocks import Desk
@@ -76,7 +89,10 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
     state, handed_on, draws = owners.hand_on(state, late, draws, staff)
     clocks = clock.reassign(clocks, late, handed_on, desk)
 
-    # 10, 11: what lies on the ground, and what the CRMs shall show
+    # 10: who is nurtured meanwhile
+    state = nurture.enrol(state, clocks, scores, facts, nurture.Rules(rules, definitions.nurture), now)
+
+    # 11, 12: what lies on the ground, and what the CRMs shall show
     return Decisions(
         state=_everyone(state, before),
         clocks=clocks,
@@ -85,7 +101,7 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
         because=because,
         qualification=verdicts,
         gaps=gaps.find(state, clocks, facts.persons, facts.reps, definitions.routing),
-        desired=desired.desired(state, clocks, scores, facts, rules, now),
+        desired=desired.desired(state, clocks, scores, facts, rules),
         tasks=desired.tasks(clocks, facts.reps, definitions.routing, sla),
         draws=draws,
         valve=valve_now[0],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from crmsync.decisions.bant import BantGate
 from crmsync.decisions.calendar import Calendars
+from crmsync.decisions.nurture import Nurture
 from crmsync.decisions.qualification import Definition
 from crmsync.decisions.recycle import Recycle
 from crmsync.decisions.routing import Routing
@@ -28,4 +29,5 @@ class Definitions:
     routing: Routing
     sla: Sla
     recycle: Recycle
+    nurture: Nurture
     calendars: Calendars

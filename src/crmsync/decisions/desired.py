@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 import polars as pl
 
 from crmsync.decisions import recycle
@@ -16,16 +14,14 @@ from crmsync.decisions.routing import Routing
 from crmsync.decisions.sla import Sla
 
 
-def desired(
-    state: pl.DataFrame, clocks: pl.DataFrame, scores: pl.DataFrame, facts: Facts, rules: Recycle, now: datetime
-) -> pl.DataFrame:
+def desired(state: pl.DataFrame, clocks: pl.DataFrame, scores: pl.DataFrame, facts: Facts, rules: Recycle) -> pl.DataFrame:
     """DESIRED of every living lead (not of the unidentified). The SLA columns are those of the running clock."""
     living = facts.persons.filter(~pl.col("is_deleted").fill_null(False)).select(
-        "person_id", "opted_out", "bounced", "sales_status", "sales_status_at", pl.lit(True).alias("#living")
+        "person_id", "sales_status", "sales_status_at", pl.lit(True).alias("#living")
     )
     opened = facts.opportunities.filter(pl.col("status") == "open").select("person_id").unique()
     running = clocks.filter(RUNNING).sort("person_id", "due_at", "clock_id").unique("person_id", keep="first", maintain_order=True)
-    frame = beside(beside(state, living), scores.select("person_id", "score", "fit", "interest", "last_touch_at"))
+    frame = beside(beside(state, living), scores.select("person_id", "score", "fit", "interest"))
     for part in (
         running.select("person_id", "kind", "due_at", _state_of_clock()),
         opened.with_columns(pl.lit(True).alias("has_opportunity")),
@@ -40,7 +36,6 @@ def desired(
             pl.col("due_at").alias("sla_due_at"),
             pl.when(waits).then("not_before").cast(INSTANT).alias("recycle_due_at"),
             _recycle_reason(rules).alias("recycle_reason"),
-            _nurture_list(rules, now).alias("nurture_list"),
             pl.col("has_opportunity").fill_null(False),
         ),
         DESIRED,
@@ -73,30 +68,3 @@ def _state_of_clock() -> pl.Expr:
 def _recycle_reason(rules: Recycle) -> pl.Expr:
     lost = recycle.reason(rules, "lost", "lost_reason")
     return pl.when(pl.col("phase") == "recycled").then("recycle_reason").when(pl.col("phase") == "closed_lost").then(lost)
-
-
-def _nurture_list(rules: Recycle, now: datetime) -> pl.Expr:
-    """The list of the recycle reason, of the temperature, of who stalled, or of a customer nobody looked after; none for whom sales
-    is working or who may not be mailed."""
-    silent = pl.col("opted_out").fill_null(False) | pl.col("bounced").fill_null(False)
-    by_temperature = pl.col("temperature").replace_strict(dict(rules.lists), default=None, return_dtype=pl.String)
-    neglected = (pl.col("kind") == "customer_care") & (pl.col("sla_state") == "breached")
-    return (
-        pl.when(silent)
-        .then(pl.lit(None, dtype=pl.String))
-        .when(pl.col("phase") == "recycled")
-        .then(pl.coalesce(recycle.nurture(rules, "recycle_reason"), by_temperature, _stalled(rules, now)))
-        .when(pl.col("phase").is_in(["inquiry", "closed_lost"]))
-        .then(pl.coalesce(by_temperature, _stalled(rules, now)))
-        .when((pl.col("phase") == "closed_won") & neglected)
-        .then(pl.lit(rules.upsell_list, dtype=pl.String))
-    )
-
-
-def _stalled(rules: Recycle, now: datetime) -> pl.Expr:
-    """The list of those who did nothing for too long."""
-    if rules.stalled_days is None:
-        return pl.lit(None, dtype=pl.String)
-    quiet_since = pl.max_horizontal("last_touch_at", "phase_at")
-    is_over = quiet_since <= pl.lit(now - timedelta(days=rules.stalled_days), dtype=INSTANT)
-    return pl.when(is_over).then(pl.lit(rules.stalled_list, dtype=pl.String))

@@ -130,6 +130,8 @@ STATE: Schema = {
     "opportunity_id": pl.String,  # the opportunity that the phase follows
     "qualified_since": INSTANT,  # waiting in the valve's queue since; null when not waiting
     "definition": pl.String,  # version under which the person last entered mql
+    "nurture_list": pl.String,  # the nurture programme they are on; null = none
+    "enrolments": pl.String,  # instants at which they were put into programmes, as far as a frequency cap counts them
 }
 
 CLOCKS: Schema = {

@@ -60,6 +60,11 @@ class Recycle:
     stalled_days: int | None = None
     stalled_list: str | None = None
 
+    def programmes(self) -> frozenset[str]:
+        """Every nurture programme that somebody may be put into."""
+        others = (*self.lists.values(), self.upsell_list, self.stalled_list)
+        return frozenset(name for name in (*(policy.nurture for policy in self.policies.values()), *others) if name)
+
 
 def reason(recycle: Recycle, kind: str, column: str) -> pl.Expr:
     """The recycle reason for the CRM's word in `column`: `<kind>_<word>`, or `<kind>_unknown` where that has no policy."""

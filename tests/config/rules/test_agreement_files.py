@@ -12,6 +12,7 @@ import pytest
 from crmsync.config.document import Document, parse_document, read_document
 from crmsync.config.rules.bant import load_bant
 from crmsync.config.rules.calendars import load_calendars
+from crmsync.config.rules.nurture import load_nurture
 from crmsync.config.rules.recycle import load_recycle
 from crmsync.config.rules.routing import load_routing
 from crmsync.config.rules.sla import load_sla
@@ -22,9 +23,11 @@ from crmsync.messages import LANGUAGES, say
 
 RULES = Path(__file__).parents[3] / "mappings" / "rules"
 CALENDARS = load_calendars(read_document(RULES / "calendars.yaml"))
+PROGRAMMES = load_recycle(read_document(RULES / "recycle.yaml")).programmes()
 LOADERS: dict[str, Callable[[Document], Any]] = {
     "bant": load_bant,
     "calendars": load_calendars,
+    "nurture": lambda document: load_nurture(document, PROGRAMMES),
     "recycle": load_recycle,
     "routing": load_routing,
     "sla": load_sla,
@@ -99,6 +102,10 @@ def test_the_shipped_waits_are_those_of_the_guide() -> None:
         ),
         ("recycle", ("no_decision: {wait", "no_decision: {goes: disqualified, wait"), ["rules.lost_comes_back"]),
         ("recycle", ("time_zone: Asia/Tokyo", "time_zone: Tokyo/Asia"), ["rules.unknown_zone"]),
+        ("nurture", ("lists: {}", "lists: {wram: Nurture, upsell: ' '}"), ["rules.no_list_name", "rules.unknown_programme"]),
+        ("nurture", ("lists: {}", "lists: {warm: Nurture, upsell: nurture}"), ["rules.duplicate"]),
+        ("nurture", ("exempt: [mailing]", "exempt: [mail]"), ["rules.unknown_programme"]),
+        ("nurture", ("most: 4", "most: 0"), ["config.wrong_value"]),
         ("calendars", ("default: tokyo", "default: osaka"), ["rules.unknown_calendar"]),
         ("calendars", ("Asia/Tokyo", "Asia/Kanto"), ["rules.unknown_zone"]),
         ("calendars", ("holidays: JP", "holidays: XX"), ["rules.unknown_country"]),

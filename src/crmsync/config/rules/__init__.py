@@ -11,6 +11,7 @@ from pathlib import Path
 from crmsync.config.document import Document, read_document
 from crmsync.config.rules.bant import load_bant
 from crmsync.config.rules.calendars import load_calendars
+from crmsync.config.rules.nurture import load_nurture
 from crmsync.config.rules.qualification import load_qualification
 from crmsync.config.rules.recycle import load_recycle
 from crmsync.config.rules.routing import load_routing
@@ -20,6 +21,7 @@ from crmsync.config.rules.targets import load_targets
 from crmsync.config.rules.temperature import load_temperature
 from crmsync.config.rules.valve import load_valve
 from crmsync.decisions.definitions import Definitions
+from crmsync.decisions.recycle import Recycle
 from crmsync.errors import FixConfig, Problem
 
 Loader = Callable[[Document], object]
@@ -28,6 +30,7 @@ Loader = Callable[[Document], object]
 def load_definitions(directories: Sequence[Path], ladder: Mapping[str, int], touch_kinds: frozenset[str]) -> Definitions:
     """All definitions. A file in a later directory replaces the one of its name in an earlier one. `ladder` is title → rank;
     `touch_kinds` the words that the mappings give to touches. Raises FixConfig with every problem of every file."""
+    found: dict[str, object] = {}
     loaders: dict[str, Loader] = {
         "scoring": lambda document: load_scoring(document, ladder, touch_kinds),
         "temperature": load_temperature,
@@ -38,9 +41,9 @@ def load_definitions(directories: Sequence[Path], ladder: Mapping[str, int], tou
         "routing": load_routing,
         "sla": load_sla,
         "recycle": load_recycle,
+        "nurture": lambda document: load_nurture(document, _programmes(found.get("recycle"))),
         "calendars": load_calendars,
     }
-    found: dict[str, object] = {}
     problems: list[Problem] = []
     for kind, load in loaders.items():
         try:
@@ -50,6 +53,10 @@ def load_definitions(directories: Sequence[Path], ladder: Mapping[str, int], tou
     if problems:
         raise FixConfig(problems)
     return Definitions(**found)  # type: ignore[arg-type]  # each loader gives what its field holds
+
+
+def _programmes(recycle: object) -> frozenset[str] | None:
+    return recycle.programmes() if isinstance(recycle, Recycle) else None
 
 
 def _document(directories: Sequence[Path], name: str) -> Document:

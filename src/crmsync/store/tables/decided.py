@@ -30,6 +30,8 @@ class StateRow(SQLModel, table=True):
     opportunity_id: str | None = None
     qualified_since: datetime | None = instant()
     definition: str | None = None
+    nurture_list: str | None = None
+    enrolments: str | None = text()
 
 
 class ClockRow(SQLModel, table=True):
