@@ -70,8 +70,7 @@ def recycling(definitions: Definitions, words: Words) -> Chapter:
 def _frequency(cap: Frequency | None, words: Words) -> list[Line]:
     if cap is None:
         return []
-    exempt = words.all(cap.exempt) or "—"
-    return [Line(words("frequency", most=cap.most, days=cap.days, apart=cap.apart_days, exempt=exempt))]
+    return [Line(words("frequency", most=cap.most, days=cap.days, apart=cap.apart_days))]
 
 
 def _wait(delay: Delay, words: Words) -> str:

@@ -31,13 +31,12 @@ _FORM = "%Y-%m-%dT%H:%M:%S%.6f"
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """At most `most` enrolments within `days`, and `apart_days` from one to the next. The programmes of `exempt` do not count: what
-    keeps people in touch is owed to them."""
+    """At most `most` enrolments within `days`, and `apart_days` from one to the next. The list of those who stalled does not count:
+    to be kept in touch is owed to them."""
 
     most: int
     days: int
     apart_days: int = 0
-    exempt: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def enrol(
     for part in (_selling(facts), _neglected(clocks)):
         frame = frame.join(part, on="person_id", how="left", maintain_order="left")
     wished = frame.with_columns(_wish(rules.recycle, now).alias("#wish"))
-    return conform(_capped(wished, rules.nurture.frequency, now), STATE)
+    return conform(_capped(wished, rules, now), STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +109,15 @@ def _stalled(rules: Recycle, now: datetime) -> pl.Expr:
     return pl.when(is_over).then(pl.lit(rules.stalled_list, dtype=pl.String))
 
 
-def _capped(frame: pl.DataFrame, frequency: Frequency | None, now: datetime) -> pl.DataFrame:
+def _capped(frame: pl.DataFrame, rules: Rules, now: datetime) -> pl.DataFrame:
     """`nurture_list` as wished, but for those who would be enrolled too often. Hardly anybody is enrolled at any one time: only of
     those are the earlier enrolments read."""
-    wish, before = pl.col("#wish"), pl.col("nurture_list")
+    wish, before, frequency = pl.col("#wish"), pl.col("nurture_list"), rules.nurture.frequency
     told = frame.with_row_index(ROW)
     settled = told.with_columns(wish.alias("nurture_list"))
     if frequency is None:
         return settled
-    counts = wish.is_not_null() & ~wish.is_in(frequency.exempt)
+    counts = wish.is_not_null() & wish.ne_missing(pl.lit(rules.recycle.stalled_list, dtype=pl.String))
     enrolled = told.filter(counts & wish.ne_missing(before)).with_columns(_recent(frequency, now).alias("#recent"))
     may = _may(frequency, now)
     with_this = pl.concat_list(pl.col("#recent"), pl.lit(now, dtype=INSTANT).dt.strftime(_FORM))

@@ -104,7 +104,6 @@ def test_the_shipped_waits_are_those_of_the_guide() -> None:
         ("recycle", ("time_zone: Asia/Tokyo", "time_zone: Tokyo/Asia"), ["rules.unknown_zone"]),
         ("nurture", ("lists: {}", "lists: {wram: Nurture, upsell: ' '}"), ["rules.no_list_name", "rules.unknown_programme"]),
         ("nurture", ("lists: {}", "lists: {warm: Nurture, upsell: nurture}"), ["rules.duplicate"]),
-        ("nurture", ("exempt: [mailing]", "exempt: [mail]"), ["rules.unknown_programme"]),
         ("nurture", ("most: 4", "most: 0"), ["config.wrong_value"]),
         ("calendars", ("default: tokyo", "default: osaka"), ["rules.unknown_calendar"]),
         ("calendars", ("Asia/Tokyo", "Asia/Kanto"), ["rules.unknown_zone"]),

@@ -14,7 +14,6 @@ class FrequencyFile(FileModel):
     most: int = Field(ge=1, le=1000)
     days: int = Field(ge=1, le=3660)
     apart_days: int = Field(0, ge=0, le=3660)
-    exempt: list[str] = Field(default_factory=list)
 
 
 class NurtureFile(FileModel):
@@ -29,12 +28,11 @@ def load_nurture(document: Document, programmes: frozenset[str] | None = None) -
     file = validate(document, NurtureFile)
     problems = Problems(document)
     if programmes is not None:
-        exempt = enumerate(file.frequency.exempt if file.frequency else ())
-        named = {("lists", programme): programme for programme in file.lists}
-        for path, programme in {**named, **{("frequency", "exempt", index): name for index, name in exempt}}.items():
-            if programme not in programmes:
-                known = ", ".join(sorted(programmes))
-                problems.add(path, "rules.unknown_programme", name=programme, nearest=nearest(programme, programmes), known=known)
+        known = ", ".join(sorted(programmes))
+        for programme in (name for name in file.lists if name not in programmes):
+            problems.add(
+                ("lists", programme), "rules.unknown_programme", name=programme, nearest=nearest(programme, programmes), known=known
+            )
     for programme, name in file.lists.items():
         if not name.strip():
             problems.add(("lists", programme), "rules.no_list_name", name=programme)
@@ -43,6 +41,6 @@ def load_nurture(document: Document, programmes: frozenset[str] | None = None) -
     cap = file.frequency
     return Nurture(
         lists={programme: name.strip() for programme, name in file.lists.items()},
-        frequency=Frequency(cap.most, cap.days, cap.apart_days, tuple(cap.exempt)) if cap else None,
+        frequency=Frequency(cap.most, cap.days, cap.apart_days) if cap else None,
         read_back_hours=file.read_back_hours,
     )
