@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic.fields import FieldInfo
 
-from crmsync.config import mappings, settings, vocabulary
+from crmsync.config import figures, mappings, settings, vocabulary
 from crmsync.config.document import FileModel
 from crmsync.config.mapping_check import PERSON_WISHES, TASK_WISHES
 from crmsync.config.rules import (
@@ -47,6 +47,10 @@ FILES: Mapping[str, type[FileModel]] = {
     "rules/recycle.yaml": recycle.RecycleFile,
     "rules/nurture.yaml": nurture.NurtureFile,
     "rules/calendars.yaml": calendars.CalendarsFile,
+    "figures.yaml": figures.FiguresFile,
+    "visits.csv": figures.VisitsFile,
+    "spend.csv": figures.SpendFile,
+    "headcounts.csv": figures.HeadcountsFile,
     "mappings/<crm>/<object>.yaml": mappings.MappingFile,
     "mappings/vocabulary/titles.yaml": vocabulary.TitlesFile,
     "mappings/vocabulary/free_mail.yaml": vocabulary.DomainsFile,

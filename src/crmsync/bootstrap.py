@@ -16,6 +16,7 @@ from typing import TypeVar
 import orjson
 
 from crmsync.config.document import read_document
+from crmsync.config.figures import load_inputs
 from crmsync.config.mappings import load_mappings
 from crmsync.config.rules import load_definitions
 from crmsync.config.rules.calendars import load_calendars
@@ -33,6 +34,7 @@ from crmsync.decisions.calendar import Calendars
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.team import Team
 from crmsync.errors import CrmsyncError, FixConfig, Problem, StopConnector
+from crmsync.figures.inputs import Inputs
 from crmsync.identity.vocabulary import Vocabulary
 from crmsync.mapping import ObjectMapping
 from crmsync.messages import catalogue
@@ -60,6 +62,7 @@ class Configuration:
     definitions_digest: str
     team: Team
     vocabulary: Vocabulary
+    inputs: Inputs
 
 
 def shipped(name: str) -> Path:
@@ -84,8 +87,9 @@ def read_configuration(directory: Path) -> Configuration:
     definitions = found.of(lambda: load_definitions(rules, ranks, _touch_kinds(one.mappings for one in speakers)))
     calendars = definitions.calendars if definitions else _calendars(rules)
     team = found.of(lambda: load_team(read_document(places.team, shown_as=places.team.name), calendars))
+    inputs = found.of(lambda: load_inputs(places.figures))
     found.check()
-    assert settings and vocabulary and definitions and team  # noqa: S101, PT018 - else there was a problem
+    assert settings and vocabulary and definitions and team and inputs  # noqa: S101, PT018 - else there was a problem
     return Configuration(
         settings=settings,
         plugins={one.name: one.plugin for one in connected if one.plugin},
@@ -94,6 +98,7 @@ def read_configuration(directory: Path) -> Configuration:
         definitions_digest=_digest_of(rules[-1]),
         team=team,
         vocabulary=vocabulary,
+        inputs=inputs,
     )
 
 
@@ -158,6 +163,7 @@ def open_workspace(directory: Path) -> Workspace:
         vocabulary=read.vocabulary,
         language=read.settings.language,
         intake=read.settings.intake,
+        inputs=read.inputs,
     )
 
 

@@ -143,6 +143,7 @@ class SettingsFile(FileModel):
     team: str = "team.yaml"
     rules: str = "rules"
     mappings: str = "mappings"
+    figures: str = "figures.yaml"
 
 
 class ConnectionEnvironment(FileModel):
@@ -211,11 +212,12 @@ class ConnectionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the rest of a configuration lies."""
+    """Where the rest of a configuration lies. `figures` need not be there."""
 
     team: Path
     rules: Path
     mappings: Path
+    figures: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +250,7 @@ def load_settings(directory: Path) -> Settings:
         raise FixConfig(problems)
     return Settings(
         directory=directory,
-        places=_places(directory, file.team, file.rules, file.mappings),
+        places=_places(directory, file.team, file.rules, file.mappings, file.figures),
         language=environment.language or file.language,
         store_url=_store_url(environment.store_url or file.store.url, directory),
         ca_file=_ca_file(environment, file, directory),
@@ -273,12 +275,12 @@ def read_places(directory: Path) -> Places:
         said = None
     entries = said if isinstance(said, dict) else {}
     usual = SettingsFile.model_fields
-    names = (entries.get(key, usual[key].default) for key in ("team", "rules", "mappings"))
+    names = (entries.get(key, usual[key].default) for key in ("team", "rules", "mappings", "figures"))
     return _places(directory, *(str(name) for name in names))
 
 
-def _places(directory: Path, team: str, rules: str, mappings: str) -> Places:
-    return Places(directory / team, directory / rules, directory / mappings)
+def _places(directory: Path, team: str, rules: str, mappings: str, figures: str) -> Places:
+    return Places(directory / team, directory / rules, directory / mappings, directory / figures)
 
 
 def _environment() -> Environment:

@@ -200,13 +200,16 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class CampaignSeen:
-    """A campaign, list or form of a CRM: the names that touches and sources point to."""
+    """A campaign, list or form of a CRM: the names that touches and sources point to. `cost` is what it has cost so far, between
+    `starts_on` and `ends_on` (days in the zone of its CRM)."""
 
     ref: RecordRef
     learnt_at: datetime
     name: str
     kind: str | None = None
     cost: float | None = None
+    starts_on: date | None = None
+    ends_on: date | None = None
     is_deleted: bool = False
 
 

@@ -13,6 +13,7 @@ from crmsync.connect.contract import Connector
 from crmsync.connect.hints import EventSource, HookReader
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.team import Team
+from crmsync.figures.inputs import Inputs
 from crmsync.identity.vocabulary import Vocabulary
 from crmsync.mapping.values import ObjectMapping
 from crmsync.messages import Language
@@ -55,7 +56,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The store, the connections and the definitions of one configuration."""
+    """The store, the connections, the definitions and the inputs of the figures of one configuration."""
 
     store: Store
     connections: tuple[Connection, ...]
@@ -65,6 +66,7 @@ class Workspace:
     vocabulary: Vocabulary
     language: Language
     intake: IntakeConfig = field(default_factory=IntakeConfig)
+    inputs: Inputs = field(default_factory=Inputs)
 
     def connection(self, name: str) -> Connection:
         return next(c for c in self.connections if c.name == name)

@@ -171,6 +171,8 @@ class CampaignRow(SQLModel, table=True):
     name: str
     kind: str | None = None
     cost: float | None = None
+    starts_on: date | None = None
+    ends_on: date | None = None
     is_deleted: bool = False
 
 

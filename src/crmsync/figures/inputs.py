@@ -1,0 +1,96 @@
+"""What figures need and CRMs hold thinly, as people give it: visitors, spend, head-counts; and the limits that alarm.
+
+An input that nobody gave is None: what needs it is absent, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from crmsync.figures.period import Zone
+
+GIVEN: Mapping[str, pl.DataType | type[pl.DataType]] = {
+    "first": pl.Date,  # the days that the value is of, both included: it is spread evenly over them
+    "last": pl.Date,
+    "source": pl.String,
+    "method": pl.String,
+    "campaign": pl.String,
+    "value": pl.Float64,
+}
+HEADCOUNTS: Mapping[str, pl.DataType | type[pl.DataType]] = {
+    "first": pl.Date,
+    "last": pl.Date,
+    "department": pl.String,
+    "value": pl.Float64,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From where on a figure alarms; None: never. `marginal_cpa` is what one more lead may cost, by method and for the others;
+    `known_companies` the share of leads whose company was known before."""
+
+    marginal_cpa: float | None = None
+    marginal_cpa_of: Mapping[str, float] = field(default_factory=dict)
+    known_companies: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """GIVEN frames of visitors and of spend, HEADCOUNTS; and the limits."""
+
+    visits: pl.DataFrame | None = None
+    spend: pl.DataFrame | None = None
+    headcounts: pl.DataFrame | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+def within(given: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
+    """The part of each row that falls into these days; `days` of them it covers."""
+    days = (pl.col("last") - pl.col("first")).dt.total_days() + 1
+    begins, ends = pl.max_horizontal("first", pl.lit(first)), pl.min_horizontal("last", pl.lit(last))
+    inside = (ends - begins).dt.total_days() + 1
+    return (
+        given.filter((pl.col("last") >= first) & (pl.col("first") <= last))
+        .with_columns(pl.col("value") * inside / days, begins.alias("first"), ends.alias("last"))
+        .sort("first", "last", *(name for name in given.columns if name not in ("first", "last")))
+    )
+
+
+def covers(given: pl.DataFrame, first: date, last: date) -> bool:
+    """Whether every one of these days is in some row."""
+    rows = given.filter((pl.col("last") >= first) & (pl.col("first") <= last)).select("first", "last").sort("first", "last")
+    reached = first.toordinal()
+    for begins, ends in rows.iter_rows():
+        if begins.toordinal() > reached:
+            return False
+        reached = max(reached, ends.toordinal() + 1)
+    return reached > last.toordinal()
+
+
+def known_by(given: pl.DataFrame | None, at: date) -> pl.DataFrame | None:
+    """What can have been said by the end of this day: rows that had begun."""
+    return None if given is None else given.filter(pl.col("first") <= at)
+
+
+def cost_of_campaigns(campaigns: pl.DataFrame, zone: Zone) -> pl.DataFrame:
+    """GIVEN of the costs that the CRMs hold of their campaigns, which say no day: spread from the campaign's first day to its last,
+    or up to the day on which the cost was learnt while it has none; one without a first day is of the day it was learnt."""
+    learnt = pl.col("learnt_at").dt.convert_time_zone(zone.name).dt.date()
+    first = pl.coalesce("starts_on", learnt)
+    return (
+        campaigns.filter(~pl.col("is_deleted") & pl.col("cost").is_not_null())
+        .select(
+            first.alias("first"),
+            pl.max_horizontal(pl.coalesce("ends_on", learnt), first).alias("last"),
+            pl.lit(None, pl.String).alias("source"),
+            pl.lit(None, pl.String).alias("method"),
+            pl.col("name").alias("campaign"),
+            pl.col("cost").cast(pl.Float64).alias("value"),
+        )
+        .sort("campaign", "first", "last", "value")
+    )
