@@ -20,8 +20,8 @@ from crmsync.messages import LANGUAGES, catalogue
 from crmsync.model.changes import Outcome
 from crmsync.model.entities import ApproachKind
 
-NOT_MESSAGES = frozenset({"auth.private_key"})
-"""Literals that look like codes and are none: the name of a setting."""
+NOT_MESSAGES = frozenset({"auth.private_key", "figures.yaml"})
+"""Literals that look like codes and are none: the name of a setting, and of a file."""
 
 AWAITING_A_SPEAKER = ("identity.review.", "identity.rule.", "mapping.why.", "rules.temperature.", "rules.valve.", "sla_state.")
 """Names of words that so far leave as codes only (JSON, receipts, logs)."""
