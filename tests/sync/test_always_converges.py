@@ -15,6 +15,7 @@ from fake_house import FIELDS, OWNED, House
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from known_alone import check_each_alone
 
 from crmsync.model.changes import Change
 from crmsync.testing.fake_connector import Trouble
@@ -227,6 +228,10 @@ class TwoCrms(RuleBasedStateMachine):
     @rule(only=CRMS)
     def a_cycle_runs_for_one_connection(self, only: str) -> None:
         self.house.cycle(only=only)
+
+    @rule()
+    def everybody_is_known_alone_as_among_all(self) -> None:
+        check_each_alone(self.house)
 
     @invariant()
     def only_declared_fields_were_written(self) -> None:

@@ -37,11 +37,14 @@ _BY_ROWS = (Float, LargeBinary)
 _ROWID = literal_column("rowid", BigInteger)
 
 
-def frame_of(connection: Connection, table: Table, chosen: Columns, where: Sequence[ColumnElement[bool]]) -> pl.DataFrame:
-    """These columns of the rows that pass, instants as Datetime("us", "UTC"), sorted by primary key."""
+def frame_of(
+    connection: Connection, table: Table, chosen: Columns, where: Sequence[ColumnElement[bool]], *, is_few: bool = False
+) -> pl.DataFrame:
+    """These columns of the rows that pass, instants as Datetime("us", "UTC"), sorted by primary key. `is_few`: an index leads to
+    them, and they are not looked for in the order in which the table holds its rows."""
     keys = [column for column in table.primary_key if column.name not in {c.name for c in chosen}]
     columns = [*chosen, *keys]
-    if connection.dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite" and not is_few:
         frame = pl.concat([_typed({}, columns), *_parts(connection, table, columns, where)])
     else:
         frame = _by_rows(connection, columns, where)

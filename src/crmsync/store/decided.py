@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, ValvePosition, conform
 from crmsync.store import tables
 from crmsync.store.journal import keep_frames
-from crmsync.store.sql import chunks, frame_rows, insert_all, read_frame, table_of, upsert
+from crmsync.store.sql import chunks, frame_rows, insert_all, read_among, read_frame, table_of, upsert
 
 _DECISIONS = table_of(tables.DecisionRow)
 _DESIRED = table_of(tables.DesiredRow)
@@ -133,27 +133,36 @@ class Decided:
 
     def frame(self, table: type[SQLModel], person_id: str | None = None) -> pl.DataFrame:
         """A whole table of this module as a frame, or one person's rows of it."""
-        where = () if person_id is None else (table_of(table).c.person_id == person_id,)
-        with self._engine.connect() as db:
-            return read_frame(db, table, *where)
+        return self._rows(table, None if person_id is None else [person_id])
 
     def count(self) -> int:
         """How many persons were ever decided about."""
         with self._engine.connect() as db:
             return int(db.execute(select(func.count()).select_from(_STATES)).scalar_one())
 
-    def states(self) -> pl.DataFrame:
-        return self.frame(tables.StateRow)
+    def states(self, persons: Iterable[str] | None = None) -> pl.DataFrame:
+        """The state of everyone, or of these persons."""
+        return self._rows(tables.StateRow, persons)
 
-    def clocks(self) -> pl.DataFrame:
-        return self.frame(tables.ClockRow)
+    def clocks(self, persons: Iterable[str] | None = None) -> pl.DataFrame:
+        """The clocks of everyone, or of these persons."""
+        return self._rows(tables.ClockRow, persons)
+
+    def answering(self, department: str) -> pl.DataFrame:
+        """The states of those for whom somebody of this department answers."""
+        with self._engine.connect() as db:
+            return read_among(db, tables.StateRow, "department", [department], _STATES.c.owner.is_not(None))
+
+    def _rows(self, table: type[SQLModel], persons: Iterable[str] | None) -> pl.DataFrame:
+        with self._engine.connect() as db:
+            return read_frame(db, table) if persons is None else read_among(db, table, "person_id", persons)
 
     def moves(self, person_id: str | None = None) -> pl.DataFrame:
         return self.frame(tables.MoveRow, person_id).sort("at", "id")
 
-    def gaps(self) -> pl.DataFrame:
-        """Open gaps, oldest first."""
-        return self.frame(tables.GapRow).filter(pl.col("closed_at").is_null()).sort("opened_at", "gap", "person_id")
+    def gaps(self, person_id: str | None = None) -> pl.DataFrame:
+        """Open gaps, oldest first; of everyone, or of one person."""
+        return self.frame(tables.GapRow, person_id).filter(pl.col("closed_at").is_null()).sort("opened_at", "gap", "person_id")
 
     def gap_history(self) -> pl.DataFrame:
         return self.frame(tables.GapRow)

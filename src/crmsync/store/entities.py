@@ -30,7 +30,7 @@ from crmsync.model.entities import (
 )
 from crmsync.model.records import RecordRef
 from crmsync.store import tables
-from crmsync.store.sql import among, chunks, read_frame, table_of, upsert
+from crmsync.store.sql import among, chunks, read_among, read_frame, table_of, upsert
 
 TABLES: Mapping[type, type[SQLModel]] = {
     PersonSeen: tables.PersonRow,
@@ -47,6 +47,8 @@ TABLES: Mapping[type, type[SQLModel]] = {
 }
 # A user that a CRM no longer shows is inactive; every other entity of a deleted record is marked deleted.
 _MARKED = tuple(table_of(row) for kind, row in TABLES.items() if kind is not UserSeen)
+_NAMING = (Approach, OpportunitySeen)
+"""Kinds that name several people: `mention` leads from these to them."""
 _USERS = table_of(tables.UserRow)
 _QUARANTINE = table_of(tables.Quarantine)
 
@@ -68,6 +70,9 @@ class Entities:
             by_kind.setdefault(kind, {})[identity] = row
         for kind, rows in by_kind.items():
             upsert(db, TABLES[kind], list(rows.values()))
+            if kind in _NAMING:
+                named = ((person, row["ref"]) for row in rows.values() for person in orjson.loads(row["people"]))
+                upsert(db, tables.MentionRow, [{"person": person, "ref": ref} for person, ref in dict.fromkeys(named)])
 
     def mark_deleted(self, db: Connection, refs: Iterable[RecordRef | str], learnt_at: datetime) -> None:
         """The records are gone from their CRM: what they said stays, marked."""
@@ -134,6 +139,16 @@ class Entities:
         """Every stored entity of a kind, deleted ones included, sorted by ref."""
         with self._engine.connect() as db:
             return read_frame(db, TABLES[kind], columns=columns)
+
+    def frame_of(self, kind: type, column: str, values: Iterable[str], columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Those whose `column` (one with an index) holds one of `values`, likewise."""
+        with self._engine.connect() as db:
+            return read_among(db, TABLES[kind], column, values, columns=columns)
+
+    def naming(self, people: Iterable[str]) -> list[str]:
+        """Refs of the approaches and opportunities that name one of these records of people, or once did."""
+        with self._engine.connect() as db:
+            return read_among(db, tables.MentionRow, "person", people, columns=["ref"])["ref"].unique().sort().to_list()
 
     def quarantined(self) -> pl.DataFrame:
         with self._engine.connect() as db:

@@ -40,6 +40,7 @@ TREATMENT: Mapping[str, Treatment] = {
     "opportunity_person": "anonymous",
     "touch": "deleted",
     "approach": "mentions taken out",
+    "mention": "deleted",
     "task": "deleted",
     "user_seen": "nothing personal",  # of the person: users are those who work here
     "field_change": "deleted",
@@ -190,7 +191,9 @@ class Erasing:
             db.execute(column.table.delete().where(among(db, column, erasure.refs)))
         for shared in (tables.PersonRow, tables.CompanyRow, tables.OpportunityRow, tables.ApproachRow):
             _scrub_rows(db, _table(shared), erasure)
-        quarantine = _table(tables.Quarantine)
+        mentions, quarantine = _table(tables.MentionRow), _table(tables.Quarantine)
+        for column in (mentions.c.person, mentions.c.ref):
+            db.execute(mentions.delete().where(among(db, column, erasure.refs)))
         db.execute(quarantine.update().where(among(db, quarantine.c.ref, erasure.mentioned_in)).values(value=""))
         self._anonymous_record(db, erasure, anonymous, now)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Literal
 
 import orjson
 import polars as pl
 from sqlalchemy import Connection, Engine, select
 
 from crmsync.store import tables
-from crmsync.store.sql import chunks, read_frame, table_of, upsert
+from crmsync.store.sql import chunks, read_among, read_frame, table_of, upsert
 
 _LINKS = table_of(tables.LinkRow)
 _IS_LIVE = _LINKS.c.revoked_at.is_(None)
@@ -59,6 +60,11 @@ class Identity:
         """Former person id → the id it goes by now."""
         with self._engine.connect() as db:
             return {row.person_id: row.current_id for row in db.execute(select(_ALIASES))}
+
+    def links_of(self, column: Literal["record", "person_id"], values: Iterable[str]) -> pl.DataFrame:
+        """The live links of these records or persons, with the columns of `links`."""
+        with self._engine.connect() as db:
+            return read_among(db, tables.LinkRow, column, values, _IS_LIVE)
 
     def save_links(self, db: Connection, rows: Sequence[tuple[str, str, str, str]], at: datetime) -> None:
         """(record, person_id, rule, evidence) each."""

@@ -15,7 +15,7 @@ from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import RecordRef
 from crmsync.planning.document import change_of
 from crmsync.store import tables
-from crmsync.store.sql import chunks, insert_all, read_frame, run_for_all, table_of, upsert
+from crmsync.store.sql import chunks, insert_all, read_among, read_frame, run_for_all, table_of, upsert
 
 _OUTBOX = table_of(tables.OutboxRow)
 _BASES = table_of(tables.BaseRow)
@@ -284,10 +284,14 @@ class Outbox:
                         found[(RecordRef(connection, object_, row.record_id), row.field)] = orjson.loads(row.value)
         return found
 
-    def all_bases(self, connection: str, fields: Sequence[str]) -> pl.DataFrame:
-        """connection, object, record_id, field, value (JSON), at: of these vendor fields in one CRM."""
+    def all_bases(self, connection: str, fields: Sequence[str], ids: Iterable[str] | None = None) -> pl.DataFrame:
+        """connection, object, record_id, field, value (JSON), at: of these vendor fields in one CRM, of all its records or of those
+        with these ids."""
+        mine = (_BASES.c.connection == connection, _BASES.c.field.in_(tuple(fields)))
         with self._engine.connect() as db:
-            return read_frame(db, tables.BaseRow, _BASES.c.connection == connection, _BASES.c.field.in_(tuple(fields)))
+            if ids is None:
+                return read_frame(db, tables.BaseRow, *mine)
+            return read_among(db, tables.BaseRow, "record_id", ids, *mine)
 
     def save_bases(self, db: Connection, bases: Mapping[tuple[RecordRef, str], Any], now: datetime) -> None:
         upsert(

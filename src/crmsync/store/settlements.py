@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,10 +37,11 @@ class Settlements:
         with self._engine.connect() as db:
             return [_told(row) for row in db.execute(query).mappings()]
 
-    def losers(self, source: str) -> pl.DataFrame:
-        """ref, rep_id, seen_at: the claims about this that lost in the last settlement of their person."""
+    def losers(self, source: str, persons: Iterable[str] | None = None) -> pl.DataFrame:
+        """ref, rep_id, seen_at: the claims about this that lost in the last settlement of their person; of all, or of these."""
         query = select(_SETTLEMENTS).where(_SETTLEMENTS.c.source == source).order_by(_SETTLEMENTS.c.id)
         with self._engine.connect() as db:
+            query = query if persons is None else query.where(among(db, _SETTLEMENTS.c.person_id, persons))
             last = {row["person_id"]: row for row in db.execute(query).mappings()}
         rows = [(over["record"], over["value"], row["seen_at"]) for row in last.values() for over in orjson.loads(row["over"])]
         return pl.DataFrame(rows, schema={"ref": pl.String, "rep_id": pl.String, "seen_at": INSTANT}, orient="row")

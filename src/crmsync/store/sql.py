@@ -241,6 +241,20 @@ def read_frame(
     return frame_of(connection, table, [table.c[name] for name in (columns or table.c.keys())], where)
 
 
+def read_among(
+    connection: Connection,
+    model: type[SQLModel],
+    column: str,
+    values: Iterable[str],
+    *where: ColumnElement[bool],
+    columns: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """Those of the rows whose text `column` holds one of `values`. For few of many: `column` has an index."""
+    table = table_of(model)
+    mine = (among(connection, table.c[column], sorted(set(values))), *where)
+    return frame_of(connection, table, [table.c[name] for name in (columns or table.c.keys())], mine, is_few=True)
+
+
 def frame_rows(frame: pl.DataFrame, **constant: Any) -> list[dict[str, Any]]:
     """A frame's rows as dicts for `upsert`, each with the same extra columns."""
     return [{**row, **constant} for row in frame.to_dicts()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +11,6 @@ import polars as pl
 
 from crmsync.decisions.frames import INSTANT
 from crmsync.identity.claims import Claim, Settlement, settle
-from crmsync.model.entities import FieldChange
 from crmsync.sync.workspace import Workspace
 
 
@@ -30,10 +29,9 @@ NO_WORDS = Words()
 _INSTANT_LATER = timedelta(microseconds=1)
 
 
-def with_certain_times(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
-    """The records with `sales_status_at` at its best evidence, `status_certain`, and `owner_certain_at` (null where no history says
-    since when the present owner is there)."""
-    changes = workspace.store.entities.frame(FieldChange)
+def with_certain_times(workspace: Workspace, changes: pl.DataFrame, records: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+    """The records, whose histories are `changes`, with `sales_status_at` at its best evidence, `status_certain`, and
+    `owner_certain_at` (null where no history says since when the present owner is there)."""
     status = _last(changes, _status_words(workspace), ("object", "field", "new")).rename(
         {"word": "status_word", "at": "status_set"}
     )
@@ -98,12 +96,13 @@ def _owner_words(workspace: Workspace, users: pl.DataFrame) -> pl.DataFrame:
     return fields.join(ids, on="connection", how="inner").unique(["connection", "object", "field", "new"], keep="first")
 
 
-def owner_words(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame) -> Words:
-    """Owners that people set since we last wrote or took account of them, one settlement for each person. An owner that lost before
+def owner_words(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame, whom: Collection[str] | None = None) -> Words:
+    """Owners that people set since we last wrote or took account of them, one settlement for each person; `records` are everyone's,
+    or those of the persons `whom`. An owner that lost before
     does not speak again while it waits for our write: the settlement would turn over."""
-    edits = _owner_edits(workspace, records, users)
+    edits = _owner_edits(workspace, records, users, is_few=whom is not None)
     places = ["ref", "rep_id"]
-    lost = edits.join(workspace.store.settlements.losers("owner"), on=places, how="inner").filter(
+    lost = edits.join(workspace.store.settlements.losers("owner", whom), on=places, how="inner").filter(
         pl.col("base_at") < pl.col("seen_at")
     )
     columns = ("person_id", "ref", "rep_id", "at", "owner_certain_at", "base_at")
@@ -114,13 +113,13 @@ def owner_words(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame
     return Words(tuple(settle(claims)), frozenset(lost["ref"]))
 
 
-def _owner_edits(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+def _owner_edits(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame, *, is_few: bool) -> pl.DataFrame:
     """The records whose owner is not our base, with `rep_id`, `at` and `base_at`. A user who has left is nobody's choice. What
     differs from our base was set after it, whatever the clock of its CRM says."""
     active = users.filter("is_active").select(pl.col("ref").alias("owner"), "rep_id")
     return (
         records.filter(~pl.col("is_deleted") & ~pl.col("is_read_only"))
-        .join(owner_bases(workspace, users), on="ref", how="inner")
+        .join(owner_bases(workspace, users, records["ref"] if is_few else None), on="ref", how="inner")
         .filter(pl.col("owner").ne_missing(pl.col("base_owner")))
         .join(active, on="owner", how="inner")
         .filter(pl.col("rep_id").is_not_null())
@@ -157,10 +156,11 @@ def edits_frame(settlements: Iterable[Settlement]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"person_id": pl.String, "owner_edit": pl.String, "owner_edit_at": INSTANT}, orient="row")
 
 
-def owner_bases(workspace: Workspace, users: pl.DataFrame) -> pl.DataFrame:
-    """ref of a person's record → base_owner: the user ref that we last wrote there, or saw and took into account; null where
-    that was nobody, or nobody we know of; base_at: when."""
+def owner_bases(workspace: Workspace, users: pl.DataFrame, refs: Iterable[str] | None = None) -> pl.DataFrame:
+    """ref of a person's record (of each, or of these) → base_owner: the user ref that we last wrote there, or saw and took into
+    account; null where that was nobody, or nobody we know of; base_at: when."""
     known = set(users["ref"])
+    ids = None if refs is None else [ref.split("/", 2)[2] for ref in refs]
     rows = []
     for connection in workspace.connections:
         owner_fields = {
@@ -170,7 +170,8 @@ def owner_bases(workspace: Workspace, users: pl.DataFrame) -> pl.DataFrame:
             if write.source == "owner"
         }
         kinds = connection.connector.capabilities.user_objects
-        for base in workspace.store.outbox.all_bases(connection.name, sorted(set(owner_fields.values()))).iter_rows(named=True):
+        bases = workspace.store.outbox.all_bases(connection.name, sorted(set(owner_fields.values())), ids)
+        for base in bases.iter_rows(named=True):
             if owner_fields.get(base["object"]) == base["field"]:
                 value = orjson.loads(base["value"])
                 owner = next((o for o in (f"{connection.name}/{kind}/{value}" for kind in kinds) if o in known), None)

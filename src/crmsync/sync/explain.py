@@ -34,23 +34,24 @@ class Explanation:
 def find_person(workspace: Workspace, text: str) -> str | None:
     """The person id behind a person id, an e-mail address, a record ref, or a record's bare id. None where nobody is."""
     store = workspace.store
-    links = store.identity.links().filter(pl.col("revoked_at").is_null())
-    wanted = store.identity.aliases().get(text, text)
-    address = text.strip().lower()
-    records = store.entities.frame(PersonSeen, columns=["ref", "email"])
-    with_address = records.filter(pl.col("email") == address)["ref"].to_list()
-    found = links.filter(
-        (pl.col("person_id") == wanted)
-        | (pl.col("record") == text)
-        | pl.col("record").is_in(with_address)
-        | pl.col("record").str.ends_with(f"/{text}")
+    with_address = store.entities.frame_of(PersonSeen, "email", [text.strip().lower()], ["ref"])
+    bare = (
+        f"{connection.name}/{object_}/{text}"
+        for connection in workspace.connections
+        for object_ in connection.connector.capabilities.person_objects
+    )
+    found = pl.concat(
+        [
+            store.identity.links_of("person_id", [store.identity.aliases().get(text, text)]),
+            store.identity.links_of("record", [text, *with_address["ref"], *bare]),
+        ]
     ).sort("linked_at", "record")
     return None if found.is_empty() else str(found["person_id"][0])
 
 
 def explain(workspace: Workspace, person_id: str, now: datetime) -> Explanation:
     """The story of a person that `find_person` gave, up to `now`."""
-    store, facts = workspace.store, gather(workspace, now)
+    store, facts = workspace.store, gather(workspace, now, [person_id])
     mine = pl.col("person_id") == person_id
     earlier = mine & (pl.col("at") <= now)
     touches = facts.touches.filter(earlier).select("at", "kind", "detail", pl.lit("touch").alias("side"))
@@ -60,15 +61,15 @@ def explain(workspace: Workspace, person_id: str, now: datetime) -> Explanation:
     return Explanation(
         # an owner set by hand is one until the next decision takes account of it: its moves tell of it
         person=_one(facts.persons.filter(mine).drop("owner_edit", "owner_edit_at")),
-        records=_rows(store.identity.links().filter(mine & pl.col("revoked_at").is_null()).sort("linked_at", "record")),
-        state=_one(store.decided.states().filter(mine)),
+        records=_rows(store.identity.links_of("person_id", [person_id]).sort("linked_at", "record")),
+        state=_one(store.decided.states([person_id])),
         decision=store.decided.last_decision(person_id) or {},
         moves=_rows(store.decided.moves(person_id).filter(pl.col("at") <= now).drop("id")),
         events=_rows(pl.concat([touches, approaches]).sort("at", "side", "kind")),
         opportunities=_rows(facts.opportunities.filter(mine)),
-        clocks=_rows(store.decided.clocks().filter(mine).sort("started_at", "clock_id")),
+        clocks=_rows(store.decided.clocks([person_id]).sort("started_at", "clock_id")),
         writes=_writes(workspace, person_id),
-        gaps=_rows(store.decided.gaps().filter(mine).drop("closed_at")),
+        gaps=_rows(store.decided.gaps(person_id).drop("closed_at")),
         settlements=tuple(settlement for settlement in store.settlements.of(person_id) if settlement["seen_at"] <= now),
     )
 

@@ -1,7 +1,10 @@
-"""Facts: what is known now, as the frames that decisions are made from. Only live records of live links count."""
+"""Facts: what is known now, as the frames that decisions are made from. Only live records of live links count.
+
+They are gathered of everyone, or of some persons alone: of them it is the same, and costs as much as they are many."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,34 +14,32 @@ from crmsync.decisions.frames import APPROACHES, OPPORTUNITIES, PERSONS, TOUCHES
 from crmsync.decisions.routing import QUEUE
 from crmsync.identity.companies import companies_frame
 from crmsync.identity.persons import persons_frame
-from crmsync.model.entities import (
-    Approach,
-    CompanySeen,
-    OpportunityPerson,
-    OpportunitySeen,
-    PersonSeen,
-    Touch,
-    UserSeen,
-)
+from crmsync.model.entities import UserSeen
 from crmsync.sync.claims import Words, edits_frame, owner_words, status_settlements, with_certain_times
+from crmsync.sync.sight import Sight
 from crmsync.sync.workspace import Workspace
 
 
-def gather(workspace: Workspace, now: datetime) -> Facts:
-    """Everything known, as of what is stored. `now` dates absences only; nothing later than it is left out here."""
-    return gather_judged(workspace, now)[0]
+def gather(workspace: Workspace, now: datetime, whom: Collection[str] | None = None) -> Facts:
+    """Everything known of everyone, or of the persons `whom`, as of what is stored. `now` dates absences only; nothing later than
+    it is left out here."""
+    return gather_judged(workspace, now, whom)[0]
 
 
-def gather_judged(workspace: Workspace, now: datetime) -> tuple[Facts, Words]:
-    """Everything known, and whose word stands in it where people set things by hand."""
-    links = _links(workspace)
+def gather_judged(workspace: Workspace, now: datetime, whom: Collection[str] | None = None) -> tuple[Facts, Words]:
+    """Everything known of them, and whose word stands in it where people set things by hand."""
+    sight = Sight.of(workspace.store, whom)
+    links = sight.links()
     users = user_reps(workspace)
-    persons, words = _persons(workspace, links, users)
+    persons, words = _persons(workspace, sight, links, users)
+    roles = sight.roles(links)
+    opportunities = sight.opportunities(links, roles)
+    cases = _opportunity_people(opportunities, roles, links)
     facts = Facts(
         persons=conform(persons, PERSONS).sort("person_id"),
-        touches=_touches(workspace, links),
-        approaches=_approaches(workspace, links, users),
-        opportunities=_opportunities(workspace, links, users),
+        touches=_touches(sight, links),
+        approaches=_approaches(sight.approaches(links, cases), cases, links, users),
+        opportunities=_opportunities(opportunities, cases, users),
         reps=workspace.team.frame(active_reps(workspace), now),
     )
     return facts, words
@@ -65,22 +66,12 @@ def active_reps(workspace: Workspace) -> dict[str, bool]:
     return dict(known.group_by("rep_id").agg(pl.col("is_active").all()).sort("rep_id").iter_rows())
 
 
-def _links(workspace: Workspace) -> pl.DataFrame:
-    live = workspace.store.identity.links().filter(pl.col("revoked_at").is_null())
-    return live.select(pl.col("record").alias("ref"), "person_id")
-
-
-def _persons(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) -> tuple[pl.DataFrame, Words]:
-    roles = pl.DataFrame([(c.name, c.role) for c in workspace.connections], schema=["connection", "role"], orient="row")
-    records = (
-        with_certain_times(workspace, workspace.store.entities.frame(PersonSeen), users)
-        .join(links, on="ref", how="inner")
-        .with_columns(pl.col("ref").str.split("/").list.first().alias("connection"))
-        .join(roles, on="connection", how="left")
-    )
-    companies = companies_frame(workspace.store.entities.frame(CompanySeen), users, workspace.vocabulary)
+def _persons(workspace: Workspace, sight: Sight, links: pl.DataFrame, users: pl.DataFrame) -> tuple[pl.DataFrame, Words]:
+    rows = sight.records(links)
+    records = _with_roles(workspace, with_certain_times(workspace, sight.changes(rows), rows, users).join(links, on="ref"))
+    companies = companies_frame(sight.companies(), users, workspace.vocabulary)
     persons = persons_frame(records, companies, workspace.vocabulary)
-    words = owner_words(workspace, records, users)
+    words = owner_words(workspace, records, users, sight.whom)
     told = (
         persons.drop("owner_edit", "owner_edit_at", "account_owner", strict=False)
         .join(edits_frame(words.settlements), on="person_id", how="left")
@@ -89,13 +80,20 @@ def _persons(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) -> 
     return told, replace(words, settlements=(*words.settlements, *status_settlements(records)))
 
 
+def _with_roles(workspace: Workspace, records: pl.DataFrame) -> pl.DataFrame:
+    """The records of people with what their CRM is used for."""
+    roles = pl.DataFrame([(c.name, c.role) for c in workspace.connections], schema=["connection", "role"], orient="row")
+    return records.with_columns(pl.col("ref").str.split("/").list.first().alias("connection")).join(
+        roles, on="connection", how="left"
+    )
+
+
 def _account_owners(workspace: Workspace, persons: pl.DataFrame, companies: pl.DataFrame) -> pl.DataFrame:
     """Who knows the company: the rep who answers for another person of it, else the owner of its record."""
-    state = workspace.store.decided.states().filter(pl.col("owner").is_not_null() & (pl.col("department") == "inside_sales"))
+    answering = workspace.store.decided.answering("inside_sales")
     colleagues = (
-        persons.select("person_id", "company_id")
-        .drop_nulls()
-        .join(state.select("person_id", "owner", "owner_at"), on="person_id", how="inner")
+        _at_companies(workspace, answering["person_id"], persons, companies)
+        .join(answering.select("person_id", "owner", "owner_at"), on="person_id", how="inner")
         .sort("owner_at", "person_id")
         .group_by("company_id")
         .agg(pl.col("owner").last().alias("colleague_owner"))
@@ -109,35 +107,41 @@ def _account_owners(workspace: Workspace, persons: pl.DataFrame, companies: pl.D
     )
 
 
-def _touches(workspace: Workspace, links: pl.DataFrame) -> pl.DataFrame:
-    touches = workspace.store.entities.frame(Touch).filter(~pl.col("is_deleted"))
+def _at_companies(workspace: Workspace, whom: pl.Series, persons: pl.DataFrame, companies: pl.DataFrame) -> pl.DataFrame:
+    """person_id, company_id of those of `whom` who are at one; of those who are not among `persons` from their own records."""
+    known = persons.select("person_id", "company_id")
+    others = set(whom) - set(known["person_id"])
+    if others:
+        sight = Sight.of(workspace.store, others)
+        links = sight.links()
+        records = _with_roles(workspace, sight.records(links).join(links, on="ref"))
+        more = persons_frame(records, companies, workspace.vocabulary)
+        known = pl.concat([known, more.select("person_id", "company_id")])
+    return known.drop_nulls()
+
+
+def _touches(sight: Sight, links: pl.DataFrame) -> pl.DataFrame:
+    """Touches reach the person of the record they name; where they name none, the one person with their address."""
+    emails = sight.addresses(links).filter(pl.len().over("email") == 1).join(links, on="person_id", how="semi")
+    touches = sight.touches(links, emails).filter(~pl.col("is_deleted"))
     by_record = touches.join(links, left_on="person", right_on="ref", how="inner")
     by_email = (
         touches.filter(pl.col("person").is_null() & pl.col("email").is_not_null())
-        .join(_emails(workspace, links), on="email", how="inner")
+        .join(emails, on="email", how="inner")
         .select(by_record.columns)
     )
     both = pl.concat([by_record, by_email]).rename({"ref": "touch_id"})
     return conform(both, TOUCHES).unique(["person_id", "touch_id", "kind"]).sort("person_id", "at", "kind", "touch_id")
 
 
-def _emails(workspace: Workspace, links: pl.DataFrame) -> pl.DataFrame:
-    """e-mail → person_id, where exactly one person has it."""
-    records = workspace.store.entities.frame(PersonSeen, columns=["ref", "email"]).drop_nulls("email")
-    pairs = records.join(links, on="ref", how="inner").select("email", "person_id").unique()
-    return pairs.filter(pl.len().over("email") == 1)
-
-
-def _approaches(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+def _approaches(approaches: pl.DataFrame, cases: pl.DataFrame, links: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
     """Approaches reach the persons named on them, and those of their opportunity where none is named."""
-    approaches = workspace.store.entities.frame(Approach).filter(~pl.col("is_deleted"))
+    approaches = approaches.filter(~pl.col("is_deleted"))
     named = _exploded(approaches, "people")
     persons = pl.concat(
         [
             named.join(links, left_on="person", right_on="ref", how="inner").select("ref", "person_id"),
-            approaches.filter(pl.col("people") == "[]")
-            .join(_opportunity_people(workspace, links), on="opportunity", how="inner")
-            .select("ref", "person_id"),
+            approaches.filter(pl.col("people") == "[]").join(cases, on="opportunity", how="inner").select("ref", "person_id"),
         ]
     ).unique()
     frame = (
@@ -148,23 +152,22 @@ def _approaches(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) 
     return conform(frame, APPROACHES).sort("person_id", "at", "approach_id")
 
 
-def _opportunities(workspace: Workspace, links: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+def _opportunities(opportunities: pl.DataFrame, cases: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
     frame = (
-        workspace.store.entities.frame(OpportunitySeen)
-        .filter(~pl.col("is_deleted"))
+        opportunities.filter(~pl.col("is_deleted"))
         .rename({"ref": "opportunity"})
-        .join(_opportunity_people(workspace, links), on="opportunity", how="inner")
+        .join(cases, on="opportunity", how="inner")
         .join(users.select(pl.col("ref").alias("owner"), "rep_id"), on="owner", how="left")
         .rename({"opportunity": "opportunity_id"})
     )
     return conform(frame, OPPORTUNITIES).sort("person_id", "created_at", "opportunity_id")
 
 
-def _opportunity_people(workspace: Workspace, links: pl.DataFrame) -> pl.DataFrame:
+def _opportunity_people(opportunities: pl.DataFrame, roles: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     """opportunity → person_id, from the opportunity itself and from the records that link the two."""
-    own = _exploded(workspace.store.entities.frame(OpportunitySeen), "people").rename({"ref": "opportunity"})
-    roles = workspace.store.entities.frame(OpportunityPerson).filter(~pl.col("is_deleted")).select("opportunity", "person")
-    pairs = pl.concat([own.select("opportunity", "person"), roles])
+    own = _exploded(opportunities, "people").rename({"ref": "opportunity"})
+    standing = roles.filter(~pl.col("is_deleted")).select("opportunity", "person")
+    pairs = pl.concat([own.select("opportunity", "person"), standing])
     return pairs.join(links, left_on="person", right_on="ref", how="inner").select("opportunity", "person_id").unique()
 
 

@@ -19,7 +19,7 @@ class StateRow(SQLModel, table=True):
     temperature_at: datetime | None = instant()
     cycle: int = 0
     owner: str | None = None
-    department: str | None = None
+    department: str | None = Field(default=None, index=True)
     owner_at: datetime | None = instant()
     owner_because: str | None = None
     handed_over_at: datetime | None = instant()
@@ -133,7 +133,7 @@ class DecisionRow(SQLModel, table=True):
 class GapRow(SQLModel, table=True):
     __tablename__ = "gap"
     gap: str = Field(primary_key=True)
-    person_id: str = Field(primary_key=True)
+    person_id: str = Field(primary_key=True, index=True)
     opened_at: datetime = required_instant(primary_key=True)
     department: str
     detail: str = ""

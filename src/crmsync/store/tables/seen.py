@@ -97,7 +97,7 @@ class OpportunityPersonRow(SQLModel, table=True):
     ref: str = Field(primary_key=True)
     learnt_at: datetime = required_instant()
     opportunity: str = Field(index=True)
-    person: str
+    person: str = Field(index=True)
     is_primary: bool = False
     is_deleted: bool = False
 
@@ -122,10 +122,19 @@ class ApproachRow(SQLModel, table=True):
     kind: str
     at: datetime = required_instant()
     people: str = "[]"
-    opportunity: str | None = None
+    opportunity: str | None = Field(default=None, index=True)
     by: str | None = None
     connected: bool | None = None
     is_deleted: bool = False
+
+
+class MentionRow(SQLModel, table=True):
+    """A person's record (`person`) that an approach or an opportunity (`ref`) names among its people, or once did: what leads from
+    a person to them. What they name now stands in their own rows."""
+
+    __tablename__ = "mention"
+    person: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True, index=True)
 
 
 class TaskRow(SQLModel, table=True):

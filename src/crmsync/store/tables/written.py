@@ -16,7 +16,7 @@ class BaseRow(SQLModel, table=True):
     __tablename__ = "base"
     connection: str = Field(primary_key=True)
     object: str = Field(primary_key=True)
-    record_id: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True, index=True)
     field: str = Field(primary_key=True)
     value: str = Field(sa_type=Text)
     at: datetime = required_instant()

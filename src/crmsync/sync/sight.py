@@ -1,0 +1,85 @@
+"""What facts are gathered from: the rows of everyone, or those that bear on some persons. Either way the same is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from crmsync.model.entities import Approach, CompanySeen, FieldChange, OpportunityPerson, OpportunitySeen, PersonSeen, Touch
+from crmsync.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The stored rows that bear on the persons `whom`; None: all of them. What comes with them of others is harmless: facts go by
+    the links, and those are of `whom` alone."""
+
+    store: Store
+    whom: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, store: Store, whom: Collection[str] | None) -> Sight:
+        return cls(store, None if whom is None else frozenset(whom))
+
+    def links(self) -> pl.DataFrame:
+        """ref, person_id of the live links."""
+        identity = self.store.identity
+        if self.whom is None:
+            live = identity.links().filter(pl.col("revoked_at").is_null())
+        else:
+            live = identity.links_of("person_id", self.whom)
+        return live.select(pl.col("record").alias("ref"), "person_id")
+
+    def records(self, links: pl.DataFrame) -> pl.DataFrame:
+        """PersonSeen rows."""
+        return self._rows(PersonSeen, "ref", links["ref"])
+
+    def companies(self) -> pl.DataFrame:
+        """CompanySeen rows: which records are one company is seen by all of them."""
+        return self.store.entities.frame(CompanySeen)
+
+    def changes(self, records: pl.DataFrame) -> pl.DataFrame:
+        """FieldChange rows of these records of people."""
+        return self._rows(FieldChange, "record", records["ref"])
+
+    def touches(self, links: pl.DataFrame, emails: pl.DataFrame) -> pl.DataFrame:
+        """Touch rows by record, and by address."""
+        if self.whom is None:
+            return self.store.entities.frame(Touch)
+        by_record = self._rows(Touch, "person", links["ref"])
+        by_email = self._rows(Touch, "email", emails["email"])
+        return pl.concat([by_record, by_email.join(by_record, on=["ref", "kind"], how="anti")])
+
+    def addresses(self, links: pl.DataFrame) -> pl.DataFrame:
+        """email, person_id of every record with an address that a record of `whom` has, whoever else has it."""
+        records = self._rows(PersonSeen, "ref", links["ref"], ["ref", "email"]).drop_nulls("email")
+        if self.whom is not None:
+            records = self._rows(PersonSeen, "email", records["email"], ["ref", "email"])
+            live = self.store.identity.links_of("record", records["ref"])
+            links = live.select(pl.col("record").alias("ref"), "person_id")
+        return records.join(links, on="ref", how="inner").select("email", "person_id").unique()
+
+    def approaches(self, links: pl.DataFrame, opportunities: pl.DataFrame) -> pl.DataFrame:
+        """Approach rows that name these people, or one of their `opportunities`."""
+        if self.whom is None:
+            return self.store.entities.frame(Approach)
+        named = self._rows(Approach, "ref", self.store.entities.naming(links["ref"]))
+        on_case = self._rows(Approach, "opportunity", opportunities["opportunity"])
+        return pl.concat([named, on_case.join(named, on="ref", how="anti")])
+
+    def roles(self, links: pl.DataFrame) -> pl.DataFrame:
+        """OpportunityPerson rows."""
+        return self._rows(OpportunityPerson, "person", links["ref"])
+
+    def opportunities(self, links: pl.DataFrame, roles: pl.DataFrame) -> pl.DataFrame:
+        """OpportunitySeen rows that name these people or that their `roles` name."""
+        if self.whom is None:
+            return self.store.entities.frame(OpportunitySeen)
+        refs = {*self.store.entities.naming(links["ref"]), *roles["opportunity"]}
+        return self._rows(OpportunitySeen, "ref", refs)
+
+    def _rows(self, kind: type, column: str, values: Iterable[str], columns: list[str] | None = None) -> pl.DataFrame:
+        entities = self.store.entities
+        return entities.frame(kind, columns) if self.whom is None else entities.frame_of(kind, column, values, columns)
