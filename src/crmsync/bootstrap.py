@@ -18,8 +18,8 @@ import orjson
 from crmsync.config.document import read_document
 from crmsync.config.figures import load_inputs
 from crmsync.config.mappings import load_mappings
-from crmsync.config.rules import load_definitions
 from crmsync.config.rules.calendars import load_calendars
+from crmsync.config.rules.sets import RuleReader
 from crmsync.config.rules.team import load_team
 from crmsync.config.settings import FILE, ConnectionConfig, Places, Settings, load_settings, read_places
 from crmsync.config.vocabulary import load_vocabulary
@@ -32,6 +32,7 @@ from crmsync.connect.retry import RetryPolicy
 from crmsync.connect.stopped import StoppedConnector
 from crmsync.decisions.calendar import Calendars
 from crmsync.decisions.definitions import Definitions
+from crmsync.decisions.signing import Rules
 from crmsync.decisions.team import Team
 from crmsync.errors import CrmsyncError, FixConfig, Problem, StopConnector
 from crmsync.figures.inputs import Inputs
@@ -39,7 +40,7 @@ from crmsync.identity.vocabulary import Vocabulary
 from crmsync.mapping import ObjectMapping
 from crmsync.messages import catalogue
 from crmsync.store import Store
-from crmsync.sync.workspace import Connection, Ears, Workspace
+from crmsync.sync.workspace import Connection, Ears, Shadow, Workspace
 
 Read = TypeVar("Read")
 # A server that has nothing to say holds a request for up to 110 s (Salesforce's socket timeout for long polling).
@@ -53,16 +54,24 @@ def wall_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A whole configuration, read and checked. `mappings` are by connection name, then by remote object."""
+    """A whole configuration, read and checked. `mappings` are by connection name, then by remote object; `reader` reads other rules
+    alike; `unsigned` is whose signature the rules lack."""
 
     settings: Settings
     plugins: Mapping[str, ConnectorPlugin]
     mappings: Mapping[str, Mapping[str, ObjectMapping]]
-    definitions: Definitions
-    definitions_digest: str
+    rules: Rules
     team: Team
     vocabulary: Vocabulary
     inputs: Inputs
+    reader: RuleReader
+    successor: Rules | None = None
+    shadow: Shadow | None = None
+    unsigned: tuple[Problem, ...] = ()
+
+    @property
+    def definitions(self) -> Definitions:
+        return self.rules.definitions
 
 
 def shipped(name: str) -> Path:
@@ -72,9 +81,9 @@ def shipped(name: str) -> Path:
     return (packaged if packaged.is_dir() else source) / name
 
 
-def read_configuration(directory: Path) -> Configuration:
+def read_configuration(directory: Path, *, with_shadow: bool = False) -> Configuration:
     """Read everything under a configuration directory. Contacts nothing. Raises FixConfig with every problem of every file: a
-    file that is wrong hides nothing in the others."""
+    file that is wrong hides nothing in the others. What is wrong with the shadow counts only if asked for: it stops nothing."""
     found = _Findings()
     settings = found.of(lambda: load_settings(directory))
     places = settings.places if settings else read_places(directory)
@@ -84,22 +93,53 @@ def read_configuration(directory: Path) -> Configuration:
     speakers = connected if settings else [_Connected.of_installed(name, places, found) for name in plugin_names()]
     ranks = vocabulary.ladder.ranks() if vocabulary else load_vocabulary([shipped("vocabulary")]).ladder.ranks()
     rules = [shipped("rules"), _existing(places.rules) or shipped("rules")]
-    definitions = found.of(lambda: load_definitions(rules, ranks, _touch_kinds(one.mappings for one in speakers)))
+    reader = RuleReader(tuple(rules), ranks, _touch_kinds(one.mappings for one in speakers))
+    definitions = found.of(reader.definitions)
     calendars = definitions.calendars if definitions else _calendars(rules)
     team = found.of(lambda: load_team(read_document(places.team, shown_as=places.team.name), calendars))
     inputs = found.of(lambda: load_inputs(places.figures))
+    successor, shadow = _beside(reader, places, team, found)
+    present = Rules.of(definitions, team) if definitions and team else None
+    unsigned = _unsigned(reader, places, present, successor)
+    if settings and settings.require_approval:
+        found.add(unsigned)
+    if with_shadow and shadow:
+        found.add(shadow.problems)
     found.check()
-    assert settings and vocabulary and definitions and team and inputs  # noqa: S101, PT018 - else there was a problem
+    assert settings and vocabulary and present and team and inputs  # noqa: S101, PT018 - else there was a problem
     return Configuration(
         settings=settings,
         plugins={one.name: one.plugin for one in connected if one.plugin},
         mappings={one.name: one.mappings for one in connected},
-        definitions=definitions,
-        definitions_digest=_digest_of(rules[-1]),
+        rules=present,
         team=team,
         vocabulary=vocabulary,
         inputs=inputs,
+        reader=reader,
+        successor=successor,
+        shadow=shadow,
+        unsigned=tuple(unsigned),
     )
+
+
+def _beside(reader: RuleReader, places: Places, team: Team | None, found: _Findings) -> tuple[Rules | None, Shadow | None]:
+    """The rules that succeed those in force and the ones that run beside them. What is wrong with a shadow is its own trouble."""
+    successor = shadow = None
+    if places.successor is not None and team is not None:
+        where = places.successor
+        successor = found.of(lambda: reader.successor(where, team))
+    if places.shadow is not None and team is not None:
+        try:
+            shadow = Shadow(Rules.of(reader.definitions(places.shadow), team))
+        except FixConfig as error:
+            shadow = Shadow(None, error.problems)
+    return successor, shadow
+
+
+def _unsigned(reader: RuleReader, places: Places, present: Rules | None, successor: Rules | None) -> list[Problem]:
+    """Whose signature is missing under the rules that run, and under those that will."""
+    missing = reader.unsigned(present) if present else []
+    return missing + (reader.unsigned(successor, places.successor) if successor and places.successor else [])
 
 
 class _Findings:
@@ -115,6 +155,9 @@ class _Findings:
         except FixConfig as error:
             self._problems.extend(error.problems)
             return None
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        self._problems.extend(problems)
 
     def check(self) -> None:
         """Raises FixConfig where there were any."""
@@ -158,19 +201,21 @@ def open_workspace(directory: Path) -> Workspace:
         store=store,
         connections=tuple(_connection(config, read) for config in read.settings.connections),
         definitions=read.definitions,
-        definitions_digest=read.definitions_digest,
+        definitions_digest=read.rules.digest,
         team=read.team,
         vocabulary=read.vocabulary,
         language=read.settings.language,
         intake=read.settings.intake,
         inputs=read.inputs,
+        successor=read.successor,
+        shadow=read.shadow,
     )
 
 
-def load_other_rules(workspace: Workspace, directory: Path) -> Definitions:
-    """The definitions of another directory, read as this configuration would read them. Raises FixConfig."""
-    kinds = _touch_kinds(connection.mappings for connection in workspace.connections)
-    return load_definitions([shipped("rules"), directory], workspace.vocabulary.ladder.ranks(), kinds)
+def other_rules(directory: Path, rules: Path) -> Rules:
+    """The rules of another directory, read as the configuration in `directory` reads its own. Raises FixConfig."""
+    read = read_configuration(directory)
+    return Rules.of(read.reader.definitions(rules), read.team)
 
 
 def _plugin(config: ConnectionConfig) -> ConnectorPlugin:
@@ -274,11 +319,3 @@ def _digest(mappings: Mapping[str, ObjectMapping]) -> str:
 
 def _stable(mapping: ObjectMapping) -> str:
     return orjson.dumps(mapping, default=lambda v: sorted(v) if isinstance(v, frozenset) else str(v)).decode()
-
-
-def _digest_of(directory: Path) -> str:
-    """The content of the rules in force, whatever the directory is called."""
-    digest = hashlib.blake2b(digest_size=12)
-    for file in sorted(directory.glob("*.yaml")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()

@@ -18,7 +18,7 @@ def test_it_is_markdown_with_the_digest_of_the_running_rules_and_the_day(desk: A
     answer = written(desk)
     assert (answer.code, answer.requests) == (0, ())
     assert answer.out.startswith("# ")
-    assert read_configuration(desk.directory).definitions_digest in answer.out
+    assert read_configuration(desk.directory).rules.digest in answer.out
     assert "2026-06-01" in answer.out
 
 

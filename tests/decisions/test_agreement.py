@@ -17,6 +17,8 @@ from crmsync.decisions.conditions import Condition
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import ValvePosition
 from crmsync.decisions.qualification import Signature
+from crmsync.decisions.signing import Rules
+from crmsync.decisions.team import Rep, Team
 from crmsync.decisions.valve import Override
 from crmsync.messages import LANGUAGES, Language
 
@@ -25,11 +27,12 @@ KINDS = ["pricing_page", "case_page", "page_view", "document_request", "quote_re
 KINDS += ["email_open", "email_click", "inbound_call"]
 LADDER = {"staff": 1, "manager": 4, "executive": 8}
 SHIPPED = load_definitions([RULES], LADDER, frozenset(KINDS))
+TEAM = Team(tuple(Rep(f"{n}@home.example", str(n), "inside_sales", "tokyo", "Asia/Tokyo", 15 + n) for n in (1, 2)))
 TODAY = date(2026, 6, 1)
 
 
 def paper(definitions: Definitions = SHIPPED, language: Language = "en", **more: Any) -> str:
-    return render(definitions, "d1gest", language, TODAY, **more)
+    return render(Rules(definitions, "d1gest"), TEAM, language, TODAY, **more)
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -108,8 +111,8 @@ def test_the_same_values_give_the_same_bytes_and_the_digest_stands_on_it(languag
     again = load_definitions([RULES], LADDER, frozenset(KINDS))
     assert paper(language=language) == paper(again, language)
     assert "d1gest" in paper(language=language)
-    assert render(SHIPPED, "other", language, TODAY) != paper(language=language)
-    assert "d1gest" in render_page(SHIPPED, "d1gest", language, TODAY)
+    assert render(Rules(SHIPPED, "other"), TEAM, language, TODAY) != paper(language=language)
+    assert "d1gest" in render_page(Rules(SHIPPED, "d1gest"), TEAM, language, TODAY)
 
 
 def test_it_carries_version_dates_and_signatures() -> None:
@@ -117,12 +120,23 @@ def test_it_carries_version_dates_and_signatures() -> None:
         SHIPPED.qualification,
         version=3,
         review_by=date(2026, 9, 30),
-        signed_by=(Signature("marketing", "Head of marketing", date(2026, 3, 20)), Signature("inside_sales", "Head of IS")),
+        signed_by=(
+            Signature("marketing", "Head of marketing", date(2026, 3, 20), "d1gest"),
+            Signature("inside_sales", "Head of IS"),
+        ),
     )
     told = paper(replace(SHIPPED, qualification=signed))
-    for part in ("standard@3", "2026-04-01", "2026-09-30", "2026-06-01", "| Marketing | Head of marketing | 2026-03-20 |  |"):
+    assert "not yet by: Inside Sales" in told
+    assert "| Inside Sales | 2 | 33 |" in told
+    for part in (
+        "standard@3",
+        "2026-04-01",
+        "2026-09-30",
+        "2026-06-01",
+        "| Marketing | Head of marketing | 2026-03-20 | d1gest |  |",
+    ):
         assert part in told
-    assert "| Inside Sales | Head of IS |  |  |" in told
+    assert "| Inside Sales | Head of IS |  |  |  |" in told
     assert "2026年9月30日" in paper(replace(SHIPPED, qualification=signed), "ja")
 
 
@@ -154,7 +168,7 @@ def test_a_bar_in_a_condition_breaks_no_table_and_a_tag_no_page() -> None:
     odd = replace(rule, when=replace(rule.when, text="title = 'a|<b>'"))
     changed = replace(SHIPPED, scoring=replace(SHIPPED.scoring, fit=(odd,)))
     assert "title = 'a\\|<b>'" in paper(changed)
-    assert "a|&lt;b&gt;" in render_page(changed, "d", "en", TODAY)
+    assert "a|&lt;b&gt;" in render_page(Rules(changed, "d"), TEAM, "en", TODAY)
 
 
 class Shape(HTMLParser):
@@ -177,7 +191,7 @@ class Shape(HTMLParser):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_is_well_formed_and_says_what_the_paper_says(language: Language) -> None:
     shape = Shape()
-    shape.feed(render_page(SHIPPED, "d1gest", language, TODAY))
+    shape.feed(render_page(Rules(SHIPPED, "d1gest"), TEAM, language, TODAY))
     assert shape.open == []
     cells = {
         c.strip().replace("\\|", "|")

@@ -25,7 +25,9 @@ from crmsync.decisions.agreement import render
 from crmsync.decisions.clocks import RUNNING
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import MOVES, PERSONS, SCORES, STATE, TOUCHES, Facts, conform
+from crmsync.decisions.signing import Rules
 from crmsync.decisions.sla import DEPARTMENTS
+from crmsync.decisions.team import Team
 from crmsync.decisions.temperature import temperature
 from crmsync.decisions.valve import TABLE, move
 from crmsync.decisions.worktime import due_column
@@ -563,7 +565,7 @@ def test_a58_what_24_hours_mean_is_agreed_and_reckoned_as_agreed(
     row = pl.DataFrame({"started_at": [start], "calendar": ["tokyo"], "amount": [float(amount)], "unit": [unit]})
     found = due_column(row.with_columns(pl.col("started_at").cast(pl.Datetime("us", "UTC"))), case.definitions.calendars)
     assert found["due_at"].item().astimezone(TOKYO).isoformat() == f"{due}:00+09:00"
-    paper = render(case.definitions, "digest-of-the-engine", "en", date(2026, 6, 1))
+    paper = render(Rules(case.definitions, "digest-of-the-engine"), Team(()), "en", date(2026, 6, 1))
     assert "digest-of-the-engine" in paper
     assert all(f"| {name} |" in paper for name in ("First contact", "Kick-off"))
 

@@ -224,13 +224,18 @@ def agreement(
     config: Config = Path(),
     as_page: Annotated[bool, typer.Option("--html", help="One HTML page that prints well; else Markdown.")] = False,
     out: Annotated[Optional[Path], typer.Option("--out", help="Write it to this file; else to standard output.")] = None,  # noqa: UP045
+    rules: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--rules", help="Of the rules in this directory; what it lacks is as in force."),
+    ] = None,
+    digest: Annotated[bool, typer.Option("--digest", help="Only the digest that both heads sign.")] = False,
     now: Now = None,
     language: Language = None,
 ) -> None:
-    """The agreement between marketing and sales, as the running configuration has it, with the configuration's digest on it."""
-    from crmsync.cli.commands.agreement import execute
+    """The agreement between marketing and sales, as the running configuration has it, with the digest that both heads sign."""
+    from crmsync.cli.commands.agreement import Wanted, execute
 
-    raise typer.Exit(execute(Asked(config, now, language=language), as_page, out))
+    raise typer.Exit(execute(Asked(config, now, language=language), Wanted(as_page, digest, rules, out)))
 
 
 @app.command()
@@ -251,7 +256,7 @@ def replay(
 
 @app.command("what-if")
 def what_if(
-    rules: Annotated[Path, typer.Option("--rules", help="A directory with the other rules; what it lacks is as shipped.")],
+    rules: Annotated[Path, typer.Option("--rules", help="A directory with the other rules; what it lacks is as in force.")],
     since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
     until: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
     minutes: Annotated[int, typer.Option("--minutes", help="How long one first approach takes.", min=1)] = 30,

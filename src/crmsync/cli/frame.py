@@ -84,6 +84,6 @@ def session(asked: Asked) -> Iterator[Session]:
 
     opened = open_workspace(asked.config)
     try:
-        yield Session(opened, asked.words(opened.language))
+        yield Session(opened.at(asked.moment().now), asked.words(opened.language))
     finally:
         opened.close()

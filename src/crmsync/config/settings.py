@@ -134,6 +134,10 @@ class NetworkFile(FileModel):
     proxy: str | None = None
 
 
+class DefinitionsFile(FileModel):
+    require_approval: bool = False
+
+
 class SettingsFile(FileModel):
     language: Language = "ja"
     store: StoreFile = StoreFile()
@@ -142,6 +146,9 @@ class SettingsFile(FileModel):
     connections: list[ConnectionFile] = Field(min_length=1)
     team: str = "team.yaml"
     rules: str = "rules"
+    successor: str | None = None
+    shadow: str | None = None
+    definitions: DefinitionsFile = DefinitionsFile()
     mappings: str = "mappings"
     figures: str = "figures.yaml"
 
@@ -212,17 +219,21 @@ class ConnectionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the rest of a configuration lies. `figures` need not be there."""
+    """Where the rest of a configuration lies. `figures` need not be there. `successor` are the rules that take over from `rules` on the day from which they are
+    effective, `shadow` those that run silently beside them; None for none."""
 
     team: Path
     rules: Path
     mappings: Path
     figures: Path
+    successor: Path | None = None
+    shadow: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole configuration but for rules, team and mappings, which have loaders of their own."""
+    """The whole configuration but for rules, team and mappings, which have loaders of their own. With `require_approval` rules are
+    run only if both heads have signed them."""
 
     directory: Path
     places: Places
@@ -232,6 +243,7 @@ class Settings:
     proxy: str | None
     intake: IntakeConfig
     connections: tuple[ConnectionConfig, ...]
+    require_approval: bool = False
 
 
 def load_settings(directory: Path) -> Settings:
@@ -250,13 +262,14 @@ def load_settings(directory: Path) -> Settings:
         raise FixConfig(problems)
     return Settings(
         directory=directory,
-        places=_places(directory, file.team, file.rules, file.mappings, file.figures),
+        places=_places(directory, file.model_dump(include=set(_PLACES))),
         language=environment.language or file.language,
         store_url=_store_url(environment.store_url or file.store.url, directory),
         ca_file=_ca_file(environment, file, directory),
         proxy=environment.proxy or file.network.proxy,
         intake=IntakeConfig(file.intake.host, file.intake.port, file.intake.most_kib * 1024),
         connections=connections,
+        require_approval=file.definitions.require_approval,
     )
 
 
@@ -275,12 +288,22 @@ def read_places(directory: Path) -> Places:
         said = None
     entries = said if isinstance(said, dict) else {}
     usual = SettingsFile.model_fields
-    names = (entries.get(key, usual[key].default) for key in ("team", "rules", "mappings", "figures"))
-    return _places(directory, *(str(name) for name in names))
+    return _places(directory, {key: entries.get(key, usual[key].default) for key in _PLACES})
 
 
-def _places(directory: Path, team: str, rules: str, mappings: str, figures: str) -> Places:
-    return Places(directory / team, directory / rules, directory / mappings, directory / figures)
+_PLACES = ("team", "rules", "mappings", "figures", "successor", "shadow")
+
+
+def _places(directory: Path, names: Mapping[str, Any]) -> Places:
+    successor, shadow = (names[key] for key in ("successor", "shadow"))
+    return Places(
+        team=directory / str(names["team"]),
+        rules=directory / str(names["rules"]),
+        mappings=directory / str(names["mappings"]),
+        figures=directory / str(names["figures"]),
+        successor=None if successor is None else directory / str(successor),
+        shadow=None if shadow is None else directory / str(shadow),
+    )
 
 
 def _environment() -> Environment:

@@ -8,6 +8,7 @@ from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.nurture import Frequency
 from crmsync.decisions.recycle import Delay
 from crmsync.decisions.sla import DEPARTMENTS, ClockRule, Due, Escalation
+from crmsync.decisions.team import Team
 from crmsync.decisions.valve import MonthTarget
 
 
@@ -94,6 +95,17 @@ def targets(definitions: Definitions, words: Words) -> Chapter:
 
 def _target(target: MonthTarget, words: Words) -> tuple[str, ...]:
     return tuple(words.number(n) for n in (target.visitors, target.leads, target.opportunities, target.wins, target.renewals))
+
+
+def capacity(team: Team, words: Words) -> Chapter:
+    """What the departments can take, when nobody is away."""
+    departments = dict.fromkeys(rep.department for rep in team.reps)
+    rows = tuple(
+        (words.department(name), words.number(len(mine)), words.number(sum(rep.capacity_per_day for rep in mine)))
+        for name in departments
+        if (mine := [rep for rep in team.reps if rep.department == name])
+    )
+    return Chapter(words("chapter.capacity"), (Line(head=words.head("department", "reps", "capacity"), rows=rows),))
 
 
 def calendars(definitions: Definitions, words: Words) -> Chapter:

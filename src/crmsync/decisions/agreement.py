@@ -15,6 +15,9 @@ from crmsync.decisions import agreed_clocks, agreed_rules
 from crmsync.decisions.agreed_words import Chapter, Line, Words
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import ValvePosition
+from crmsync.decisions.qualification import Definition
+from crmsync.decisions.signing import Rules, lacks
+from crmsync.decisions.team import Team
 from crmsync.messages import Language
 
 
@@ -27,10 +30,9 @@ class Agreement:
     chapters: tuple[Chapter, ...]
 
 
-def agreement(
-    definitions: Definitions, digest: str, language: Language, as_of: date, valve: ValvePosition | None = None
-) -> Agreement:
-    """The agreement as values. `digest` names the running configuration; nothing else comes from outside `definitions`."""
+def agreement(rules: Rules, team: Team, language: Language, as_of: date, valve: ValvePosition | None = None) -> Agreement:
+    """The agreement as values; nothing comes from outside `rules` and `team` but the day and where the valve stands."""
+    definitions, digest = rules.definitions, rules.digest
     words = Words(language)
     definition = definitions.qualification
     facts = (
@@ -40,6 +42,7 @@ def agreement(
         (words("review_by"), words.day(definition.review_by)),
         (words("as_of"), words.day(as_of)),
         (words("digest"), digest),
+        (words("signed"), _signed(definition, digest, words)),
     )
     chapters = [
         agreed_rules.definition(definitions, words),
@@ -51,14 +54,15 @@ def agreement(
         agreed_clocks.recycling(definitions, words),
         agreed_clocks.targets(definitions, words),
         agreed_clocks.calendars(definitions, words),
+        agreed_clocks.capacity(team, words),
         _signatures(definitions, words),
     ]
     return Agreement(words("title", name=getattr(definition.title, language)), facts, tuple(chapters))
 
 
-def render(definitions: Definitions, digest: str, language: Language, as_of: date, valve: ValvePosition | None = None) -> str:
+def render(rules: Rules, team: Team, language: Language, as_of: date, valve: ValvePosition | None = None) -> str:
     """The agreement as Markdown."""
-    told = agreement(definitions, digest, language, as_of, valve)
+    told = agreement(rules, team, language, as_of, valve)
     parts = [f"# {told.title}", _markdown_table(("", ""), told.facts)]
     for number, chapter in enumerate(told.chapters, start=1):
         parts.append(f"## {number}. {chapter.title}")
@@ -66,9 +70,9 @@ def render(definitions: Definitions, digest: str, language: Language, as_of: dat
     return "\n\n".join(parts) + "\n"
 
 
-def render_page(definitions: Definitions, digest: str, language: Language, as_of: date, valve: ValvePosition | None = None) -> str:
+def render_page(rules: Rules, team: Team, language: Language, as_of: date, valve: ValvePosition | None = None) -> str:
     """The agreement as one HTML page that needs nothing else and prints well."""
-    told = agreement(definitions, digest, language, as_of, valve)
+    told = agreement(rules, team, language, as_of, valve)
     body = [f"<h1>{escape(told.title)}</h1>", _html_table((), told.facts)]
     for number, chapter in enumerate(told.chapters, start=1):
         body.append(f"<h2>{number}. {escape(chapter.title)}</h2>")
@@ -84,12 +88,18 @@ _STYLE = (
 )
 
 
+def _signed(definition: Definition, digest: str, words: Words) -> str:
+    """Whether both heads have signed this, or whose signature is missing."""
+    missing = [words.department(lack.department) for lack in lacks(definition, digest)]
+    return words("unsigned", departments=words.all(missing)) if missing else words("signed_by_both")
+
+
 def _signatures(definitions: Definitions, words: Words) -> Chapter:
     rows = [
-        (words.department(s.department), s.role, words.day(s.signed_on) if s.signed_on else "", "")
+        (words.department(s.department), s.role, words.day(s.signed_on) if s.signed_on else "", s.digest, "")
         for s in definitions.qualification.signed_by
     ]
-    head = tuple(words(f"head.{name}") for name in ("department", "role", "signed_on", "signature"))
+    head = tuple(words(f"head.{name}") for name in ("department", "role", "signed_on", "signed_digest", "signature"))
     return Chapter(words("chapter.signatures"), (Line(words("signatures")), Line(head=head, rows=tuple(rows))))
 
 

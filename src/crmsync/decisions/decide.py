@@ -105,7 +105,7 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
         tasks=desired.tasks(clocks, facts.reps, definitions.routing, sla),
         draws=draws,
         valve=valve_now[0],
-        wakes_at=waking.wakes_at(ahead, state, clocks, desk),
+        wakes_at=waking.wakes_at(ahead, state, clocks, desk, definitions.begins_at),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
 
 from crmsync.decisions.bant import BantGate
 from crmsync.decisions.calendar import Calendars
@@ -31,3 +33,14 @@ class Definitions:
     recycle: Recycle
     nurture: Nurture
     calendars: Calendars
+
+    @property
+    def begins_at(self) -> datetime | None:
+        """The instant before which nobody is handed over under these: the midnight that begins the day from which they are
+        effective, in the zone of the targets. None where they always were."""
+        day = self.qualification.effective_from
+        return None if day is None else datetime.combine(day, time(), ZoneInfo(self.targets.time_zone)).astimezone(UTC)
+
+    def as_if_in_force(self) -> Definitions:
+        """The same without a first day: for plays of days on which they were not in force."""
+        return replace(self, qualification=replace(self.qualification, effective_from=None))

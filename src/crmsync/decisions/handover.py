@@ -62,13 +62,15 @@ def release(
     """QUALIFICATION of everyone in `frame` (STATE and evidence); `prepared` has the facts, scores, temperature and windows,
     `touches` those known now."""
     position, load = valve_now
+    begins_at = definitions.begins_at
+    is_in_force = begins_at is None or begins_at <= now
     verdicts = qualification.judge(prepared, definitions.qualification, position.position)
     touched = recycle.fresh_evidence(touches, frame, definitions.recycle)
     judged = (
         beside(frame.select("person_id", "phase", "not_before", "opted_out", "disqualification"), verdicts)
         .join(touched, on="person_id", how="left", maintain_order="left")
         .with_columns(pl.col("has_fresh", "has_override").fill_null(False))
-        .with_columns(_held_back(now).alias("held"))
+        .with_columns((_held_back(now) if is_in_force else pl.lit("not_in_force")).alias("held"))
     )
     may = (
         pl.col("qualifies")

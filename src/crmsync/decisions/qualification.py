@@ -39,11 +39,13 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who agrees, for which department, and since when they do (None = not yet, or not recorded)."""
+    """Who agrees, for which department, since when they do (None = not yet, or not recorded), and to what: the digest that they
+    signed (`signing.py`)."""
 
     department: str
     role: str
     signed_on: date | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

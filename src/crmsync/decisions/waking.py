@@ -18,9 +18,9 @@ from crmsync.decisions.frames import Facts
 FADES_EVERY = timedelta(hours=1)
 
 
-def wakes_at(facts: Facts, state: pl.DataFrame, clocks: pl.DataFrame, desk: Desk) -> datetime:
+def wakes_at(facts: Facts, state: pl.DataFrame, clocks: pl.DataFrame, desk: Desk, begins_at: datetime | None = None) -> datetime:
     """The instant until which a decision made at `desk.now` stands, while nothing new is learnt. `facts` also hold what is known
-    to lie ahead."""
+    to lie ahead; from `begins_at` the definitions are effective."""
     ahead = [
         facts.touches["at"],
         facts.approaches["at"],
@@ -31,6 +31,7 @@ def wakes_at(facts: Facts, state: pl.DataFrame, clocks: pl.DataFrame, desk: Desk
     # the day turns where work is done, and in UTC, by which the ends of contracts count
     zones = (ZoneInfo(desk.calendars.named(None).time_zone), UTC)
     instants += [clock.next_step(clocks, desk), *(_midnight_after(desk.now, zone) for zone in zones)]
+    instants.append(begins_at if begins_at is not None and begins_at > desk.now else None)
     return min(desk.now + FADES_EVERY, *(instant for instant in instants if instant is not None))
 
 

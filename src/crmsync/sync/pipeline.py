@@ -52,7 +52,7 @@ def look(workspace: Workspace, moment: Moment, progress: Progress | None = None)
     decision."""
     with alone(workspace, "plan"):
         pulled = _learn(workspace, moment, progress)
-        prepared = prepare(workspace, moment)
+        prepared = prepare(workspace.at(moment.now), moment)
         note_halts(workspace, prepared.plan, prepared.seqs, moment.now)
     return pulled, prepared
 
@@ -74,6 +74,7 @@ def run_cycle(
     """One whole cycle. With `only`, one connection is pulled; everyone is decided and every CRM is written to all the same.
     Where the last cycle found nothing to do and nothing has happened since, nobody is. With `hinted_only` it is a quick one:
     nothing is read but what a CRM said to have changed, and objects look as they did when last asked."""
+    workspace = workspace.at(moment.now)
     with alone(workspace, "run"):
         rest = resting(workspace, moment)
         pulled = _learn(workspace, moment, progress, only, describing=rest is None, hinted_only=hinted_only)
@@ -89,6 +90,7 @@ def apply_plan(
 ) -> Cycle:
     """Make exactly the plan with this digest from what is known, and apply it. Raises StopConnector when what is known now
     makes another plan: nothing is written then. With an `approval`, what a guard halts of this plan is released first."""
+    workspace = workspace.at(moment.now)
     with alone(workspace, "apply"):
         prepared = prepare(workspace, moment)
         if prepared.plan.digest != digest:

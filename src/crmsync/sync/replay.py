@@ -52,7 +52,6 @@ def replay(workspace: Workspace, until: str | datetime | None = None) -> Iterato
     writes to none but one of its own, contacts no CRM."""
     entries = list(workspace.store.journal.entries())
     erasures = [number for number, entry in enumerate(entries) if entry.act == "forgotten"]
-    present = ground(workspace)
     with history(workspace) as past:
         for number, entry in enumerate(entries):
             if isinstance(until, datetime) and entry.at > until:
@@ -60,7 +59,13 @@ def replay(workspace: Workspace, until: str | datetime | None = None) -> Iterato
             if entry.act == "decided":
                 is_erased = any(later > number for later in erasures)
                 redecided = {person for later in entries[number:] if later.act == "taken_back" for person in later.body["persons"]}
-                yield _replayed(past, entry, redecided, is_comparable=entry.body["ground"] == present, is_erased=is_erased)
+                yield _replayed(
+                    past,
+                    entry,
+                    redecided,
+                    is_comparable=entry.body["ground"] == ground(workspace.at(entry.at)),
+                    is_erased=is_erased,
+                )
             past.follow(entry)
             if entry.act == "decided" and entry.run_id == until:
                 return
@@ -79,8 +84,9 @@ def _written(past: History, entry: Entry) -> Written:
     """What the decision would have stored."""
     here = past.here
     before = here.store.decided.before()
-    decisions = decide(past.facts(entry), before, here.definitions, entry.at)
-    desired = with_reasons(decisions, here.definitions)
+    definitions = here.at(entry.at).definitions
+    decisions = decide(past.facts(entry), before, definitions, entry.at)
+    desired = with_reasons(decisions, definitions)
     return here.store.decided.written(before, decisions, desired)
 
 

@@ -94,7 +94,9 @@ def what_if(workspace: Workspace, other: Definitions, first: date, last: date, m
         for day, at, facts in _mornings(past, days, zone):
             if not branches:
                 before = past.here.store.decided.before()
-                branches = [_Branch(definitions, before) for definitions in (workspace.definitions, other)]
+                branches = [
+                    _Branch(definitions, before) for definitions in (workspace.definitions.as_if_in_force(), other.as_if_in_force())
+                ]
             on_duty = facts.reps.filter(
                 (pl.col("department") == "inside_sales") & pl.col("is_active") & pl.col("absent_until").is_null()
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -12,7 +12,9 @@ from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import Connector
 from crmsync.connect.hints import EventSource, HookReader
 from crmsync.decisions.definitions import Definitions
+from crmsync.decisions.signing import Rules
 from crmsync.decisions.team import Team
+from crmsync.errors import Problem
 from crmsync.figures.inputs import Inputs
 from crmsync.identity.vocabulary import Vocabulary
 from crmsync.mapping.values import ObjectMapping
@@ -55,8 +57,19 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """The rules that run silently beside those in force; None where they cannot be read, with why not."""
+
+    rules: Rules | None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Workspace:
     """The store, the connections, the definitions and the inputs of the figures of one configuration."""
+
+    """The store, the connections and the definitions of one configuration. `successor` takes over on its day, `shadow` decides
+    beside."""
 
     store: Store
     connections: tuple[Connection, ...]
@@ -67,6 +80,14 @@ class Workspace:
     language: Language
     intake: IntakeConfig = field(default_factory=IntakeConfig)
     inputs: Inputs = field(default_factory=Inputs)
+    successor: Rules | None = None
+    shadow: Shadow | None = None
+
+    def at(self, now: datetime) -> Workspace:
+        """The workspace with the rules that are in force then."""
+        present = Rules(self.definitions, self.definitions_digest)
+        rules = present.in_force(self.successor, now)
+        return self if rules is present else replace(self, definitions=rules.definitions, definitions_digest=rules.digest)
 
     def connection(self, name: str) -> Connection:
         return next(c for c in self.connections if c.name == name)

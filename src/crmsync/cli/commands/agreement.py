@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from crmsync.bootstrap import other_rules
 from crmsync.cli.asked import Asked
 from crmsync.cli.frame import FINE, answers, session
 from crmsync.decisions.agreement import render, render_page
+from crmsync.decisions.signing import Rules
 from crmsync.errors import StopConnector
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which paper: as a page, of other rules than those in force, only its digest; and the file it is kept in."""
+
+    as_page: bool = False
+    digest_only: bool = False
+    rules: Path | None = None
+    out: Path | None = None
+
+
 @answers
-def execute(asked: Asked, as_page: bool, out: Path | None) -> int:
-    now = asked.moment().now
+def execute(asked: Asked, wanted: Wanted) -> int:
+    now, out = asked.moment().now, wanted.out
     with session(asked) as at_work:
         workspace = at_work.workspace
-        today = now.astimezone(ZoneInfo(workspace.definitions.targets.time_zone)).date()
-        write = render_page if as_page else render
-        valve = workspace.store.decided.valve()
-        paper = write(workspace.definitions, workspace.definitions_digest, at_work.words, today, valve)
+        in_force = Rules(workspace.definitions, workspace.definitions_digest)
+        rules = in_force if wanted.rules is None else other_rules(asked.config, wanted.rules)
+        today = now.astimezone(ZoneInfo(rules.definitions.targets.time_zone)).date()
+        write = render_page if wanted.as_page else render
+        valve = workspace.store.decided.valve() if wanted.rules is None else None
+        paper = rules.digest + "\n" if wanted.digest_only else write(rules, workspace.team, at_work.words, today, valve)
     if out is None:
         sys.stdout.write(paper)
     else:

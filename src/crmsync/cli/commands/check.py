@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from crmsync.bootstrap import Configuration, read_configuration
 from crmsync.cli.asked import Asked
 from crmsync.cli.frame import FINE, WRONG, answers, print_json, terminal
@@ -12,17 +14,22 @@ from crmsync.messages import LANGUAGES, say
 @answers
 def execute(asked: Asked) -> int:
     try:
-        read = read_configuration(asked.config)
+        read = read_configuration(asked.config, with_shadow=True)
     except FixConfig as error:
         if not asked.as_json:
             raise
-        print_json({"ok": False, "problems": [_problem(p) for p in error.problems], "counts": None})
+        print_json({"ok": False, "problems": [_problem(p) for p in error.problems], "notices": [], "counts": None})
         return WRONG
     counts = _counts(read)
     if asked.as_json:
-        print_json({"ok": True, "problems": [], "counts": counts})
+        print_json({"ok": True, "problems": [], "notices": [_problem(p) for p in read.unsigned], "counts": counts})
     else:
-        terminal().print(say("cli.check_fine", asked.words(read.settings.language), **counts))
+        words = asked.words(read.settings.language)
+        terminal().print(say("cli.check_fine", words, **counts))
+        for notice in read.unsigned:
+            sys.stderr.write(f"{notice.file}:{notice.line}:{notice.column}: {say(notice.code, words, **notice.params)}\n")
+        if read.unsigned:
+            sys.stderr.write(say("cli.check_unsigned", words) + "\n")
     return FINE
 
 

@@ -20,11 +20,12 @@ from crmsync.sync.whatif import WhatIf, what_if
 
 @answers
 def execute(asked: Asked, rules: Path, since: datetime, until: datetime, minutes: int) -> int:
-    from crmsync.bootstrap import load_other_rules
+    from crmsync.bootstrap import other_rules
 
     with session(asked) as at_work:
         workspace = at_work.workspace
-        found = what_if(workspace, load_other_rules(workspace, rules), since.date(), until.date(), minutes)
+        other = other_rules(asked.config, rules).definitions
+        found = what_if(workspace, other, since.date(), until.date(), minutes)
         if asked.as_json:
             print_json(whatif_json(found))
         else:

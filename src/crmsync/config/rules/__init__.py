@@ -47,7 +47,7 @@ def load_definitions(directories: Sequence[Path], ladder: Mapping[str, int], tou
     problems: list[Problem] = []
     for kind, load in loaders.items():
         try:
-            found[kind] = load(_document(directories, f"{kind}.yaml"))
+            found[kind] = load(document_of(directories, kind))
         except FixConfig as error:
             problems.extend(error.problems)
     if problems:
@@ -59,7 +59,9 @@ def _programmes(recycle: object) -> frozenset[str] | None:
     return recycle.programmes() if isinstance(recycle, Recycle) else None
 
 
-def _document(directories: Sequence[Path], name: str) -> Document:
+def document_of(directories: Sequence[Path], kind: str) -> Document:
+    """The document of this kind that counts: that of the last directory which holds one. Raises FixConfig where it is no YAML."""
+    name = f"{kind}.yaml"
     held = [directory / name for directory in directories if (directory / name).is_file()]
     path = held[-1] if held else directories[-1] / name
     return read_document(path, shown_as=f"{path.parent.name}/{name}")

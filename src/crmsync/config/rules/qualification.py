@@ -32,6 +32,7 @@ class SignatureFile(FileModel):
     department: Literal["marketing", "inside_sales", "field_sales", "customer_success"]
     role: str = Field(min_length=1)
     signed_on: date | None = Field(None, alias="on")
+    digest: str = Field("", pattern="^([0-9a-f]{24})?$")
 
 
 class WatchFile(FileModel):
@@ -81,7 +82,7 @@ def load_qualification(document: Document, ladder: Mapping[str, int], touch_kind
         strict=file.strict.value(),
         strict_from=file.strict.from_position,
         effective_from=file.effective_from,
-        signed_by=tuple(Signature(s.department, s.role, s.signed_on) for s in file.signed_by),
+        signed_by=tuple(Signature(s.department, s.role, s.signed_on, s.digest) for s in file.signed_by),
         is_draft=file.status == "draft",
         review_by=file.review_by,
         watch=file.stale.value(),
