@@ -219,8 +219,8 @@ class ConnectionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the rest of a configuration lies. `figures` need not be there. `successor` are the rules that take over from `rules` on the day from which they are
-    effective, `shadow` those that run silently beside them; None for none."""
+    """Where the rest of a configuration lies. `figures` need not be there. `successor` are the rules that take over from `rules` on
+    the day from which they are effective, `shadow` those that run silently beside them; None for none."""
 
     team: Path
     rules: Path

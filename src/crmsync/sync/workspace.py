@@ -66,10 +66,8 @@ class Shadow:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The store, the connections, the definitions and the inputs of the figures of one configuration."""
-
-    """The store, the connections and the definitions of one configuration. `successor` takes over on its day, `shadow` decides
-    beside."""
+    """The store, the connections, the definitions and the inputs of the figures of one configuration. `successor` takes over on its
+    day, `shadow` decides beside."""
 
     store: Store
     connections: tuple[Connection, ...]
