@@ -43,6 +43,11 @@ def test_a_relative_database_lies_beside_the_file_and_another_is_taken_as_it_is(
         assert load(tmp_path, f"store: {{url: '{url}'}}\n{CONNECTION}").store_url == url
 
 
+@pytest.mark.parametrize("name", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_postgresql_goes_by_the_names_that_hosting_services_give_it(tmp_path: Path, name: str) -> None:
+    assert load(tmp_path, f"store: {{url: '{name}://u@db/crmsync'}}\n{CONNECTION}").store_url == "postgresql+psycopg://u@db/crmsync"
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "read"),
     [

@@ -123,6 +123,8 @@ class House:
 
     directory: Path
     objects: tuple[str, ...] = tuple(FIELDS)
+    database: str = ""
+    """Its URL; without one, a file in the directory."""
 
     def __post_init__(self) -> None:
         self.roles: Mapping[str, str] = {"ma": "ma", "sfa": "sfa"}
@@ -153,7 +155,7 @@ class House:
             )
             for name, role in self.roles.items()
         )
-        store = Store.open(f"sqlite:///{self.directory / 'house.db'}")
+        store = Store.open(self.database or f"sqlite:///{self.directory / 'house.db'}")
         return Workspace(store, connections, definitions(), self.definitions_digest, team(), vocabulary(), "en")
 
     def reopen(self, mapped: Mapping[str, ObjectMapping] | None = None) -> None:

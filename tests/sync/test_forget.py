@@ -135,6 +135,17 @@ def test_a_re_pull_from_scratch_brings_nothing_back(house: House) -> None:
     assert _traces(house, *SIGNS, f"sfa/contacts/{contact}") == []
 
 
+def test_a_task_of_ours_that_was_never_read_back_stays_out(house: House) -> None:
+    """It names her in its subject, and the CRM shows it to us for the first time after she was forgotten."""
+    house.visit("ma", house.contact("ma", WHO, family="Zaizen", given="Goro"))
+    house.contact("sfa", WHO, family="Zaizen", given="Goro")
+    house.cycle()
+    assert any("Zaizen" in fields["subject"] for fields in house.tasks().values())
+    _forget(house)
+    house.cycle()
+    assert _traces(house, *SIGNS) == []
+
+
 def test_her_record_stays_out_whichever_way_it_comes(house: House) -> None:
     """Also where it was read by its id, past the gate of a pull."""
     _, contact = _her(house)

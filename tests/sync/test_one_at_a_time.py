@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from databases import KINDS, database
 from fake_house import House
 from sqlalchemy.exc import OperationalError
 
@@ -40,9 +41,9 @@ class Clock:
         return self.now
 
 
-def opened(directory: Path, clock: Clock) -> Store:
+def opened(url: str, clock: Clock) -> Store:
     """The shared database as another process opens it."""
-    store = Store.open(f"sqlite:///{directory / 'shared.db'}")
+    store = Store.open(url)
     store.leases._clock = clock
     return store
 
@@ -52,16 +53,22 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with database(request.param, tmp_path) as made:
+        yield made
+
+
 @pytest.fixture
-def here(tmp_path: Path, clock: Clock):
-    store = opened(tmp_path, clock)
+def here(url: str, clock: Clock):
+    store = opened(url, clock)
     yield store
     store.close()
 
 
 @pytest.fixture
-def there(tmp_path: Path, clock: Clock, here: Store):
-    store = opened(tmp_path, clock)
+def there(url: str, clock: Clock, here: Store):
+    store = opened(url, clock)
     yield store
     store.close()
 
@@ -135,8 +142,8 @@ def test_a_clock_that_jumps_ahead_costs_the_lease_and_never_the_data(here: Store
         here.runs.set_meta("cursor", "mine")
 
 
-def test_of_many_who_race_for_it_one_gets_it(tmp_path: Path) -> None:
-    stores = [Store.open(f"sqlite:///{tmp_path / 'shared.db'}") for _ in range(6)]
+def test_of_many_who_race_for_it_one_gets_it(url: str) -> None:
+    stores = [Store.open(url) for _ in range(6)]
     gate, got, refused = threading.Barrier(len(stores)), [], []
 
     def race(store: Store) -> None:
@@ -247,11 +254,6 @@ def start(url: str) -> subprocess.Popen[str]:
     assert process.stdout is not None
     assert process.stdout.readline() == "at work\n"
     return process
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'shared.db'}"
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are told apart by /proc")

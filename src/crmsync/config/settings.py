@@ -383,7 +383,11 @@ def _from_environment(name: str) -> str:
 
 
 def _store_url(url: str, directory: Path) -> str:
-    """A relative SQLite path is relative to the configuration, wherever the program is started."""
+    """A relative SQLite path is relative to the configuration, wherever the program is started. PostgreSQL is reached with the
+    driver that we install, by either of the names that hosting services give it."""
+    for name in ("postgres://", "postgresql://"):
+        if url.startswith(name):
+            return "postgresql+psycopg://" + url.removeprefix(name)
     prefix = "sqlite:///"
     if url.startswith(prefix) and not url.startswith(prefix + "/") and url != prefix + ":memory:":
         return prefix + str((directory / url.removeprefix(prefix)).resolve())

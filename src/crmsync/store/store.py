@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import SQLModel, create_engine
 
@@ -31,6 +31,9 @@ from crmsync.store.settlements import Settlements
 from crmsync.store.staging import Staging
 
 SCHEMA_VERSION = "2"
+DIALECTS = ("sqlite", "postgresql+psycopg")
+# Of the advisory locks of a PostgreSQL database, the one under which crmsync makes its tables: "crmsync" on a telephone's keys.
+_MAKING_TABLES = 2_767_962
 
 
 class Store:
@@ -70,10 +73,11 @@ class Store:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, hide_parameters=True)  # a database error must not show whom it was about
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _prepare_sqlite)
-        SQLModel.metadata.create_all(engine)
+        engine = _engine(url)
+        with engine.begin() as db:
+            if db.dialect.name == "postgresql":  # two hosts may start at once on a database that is still empty
+                db.execute(select(func.pg_advisory_xact_lock(_MAKING_TABLES)))
+            SQLModel.metadata.create_all(db)
         store = cls(engine)
         found = store.runs.meta("schema_version")
         if found is None:
@@ -90,6 +94,18 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    """Raises StopConnector where the driver of the database is not installed."""
+    try:
+        engine = create_engine(url, hide_parameters=True)  # a database error must not show whom it was about
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        where = make_url(url).render_as_string()
+        raise StopConnector("store.no_driver", where=where, detail=str(error), known=", ".join(DIALECTS)) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
 
 
 def _prepare_sqlite(connection: object, _entry: ConnectionPoolEntry) -> None:

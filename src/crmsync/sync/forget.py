@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -138,6 +138,7 @@ class _Search:
         theirs = pl.col("person").is_in(mine) | pl.col("email").is_in(sorted(self.emails))
         self.events.update(touches.filter(theirs)["ref"])
         self.events.update(store.entities.frame(TaskSeen).filter(pl.col("key").is_in(sorted(clocks)))["ref"])
+        self.events.update(self._placed(clocks))
         self.events.update(store.entities.frame(FieldChange).filter(pl.col("record").is_in(mine))["ref"])
         roles = store.entities.frame(OpportunityPerson).filter(pl.col("person").is_in(mine))
         self.events.update(roles["ref"])
@@ -150,6 +151,12 @@ class _Search:
             for ref, held in store.entities.frame(kind).select("ref", column).iter_rows():
                 if self.records & set(orjson.loads(held)):
                     self.mentioned_in.add(ref)
+
+    def _placed(self, clocks: Iterable[str]) -> Iterator[str]:
+        """Our own tasks about them, those too that we have not read back yet."""
+        for task in self.workspace.store.outbox.placed_tasks(clocks).values():
+            if task["record_id"] is not None:
+                yield f"{task['connection']}/{task['object']}/{task['record_id']}"
 
     def _raw(self) -> None:
         """Records that speak of them, by what their CRM sent: also such as mean nothing to us."""
