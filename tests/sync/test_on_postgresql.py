@@ -1,4 +1,4 @@
-"""Two hosts share a PostgreSQL: what is decided and written is what a file of SQLite would have brought, and a second host takes over."""
+"""Two hosts share a PostgreSQL: what is decided and written is what SQLite would have brought, and a second host takes over."""
 
 from __future__ import annotations
 
