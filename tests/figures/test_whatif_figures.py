@@ -6,19 +6,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from crmsync.figures.whatif import LEAST_CASES, Case, HandOver, expected_wins, kept_share, wilson
+from crmsync.figures.whatif import LEAST_CASES, Case, HandOver, expected_wins, kept_share
 
 DAY = date(2026, 6, 1)
 
 
 def handed(name: str, day: int, due: int, score: float = 50.0) -> HandOver:
     return HandOver(name, DAY + timedelta(days=day), score, DAY + timedelta(days=due))
-
-
-def test_wilsons_limits_are_those_of_the_textbook() -> None:
-    assert wilson(1, 20) == pytest.approx((0.00888, 0.23613), abs=1e-4)
-    assert wilson(0, 20)[0] == 0.0
-    assert wilson(20, 20)[1] == 1.0
 
 
 def test_a_band_with_few_cases_says_nothing_and_is_counted() -> None:

@@ -14,9 +14,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from crmsync.decisions.qualification import Definition
-
-ACCEPTED = ("accepted", "opportunity", "won")
-GIVEN_BACK = ("rejected", "rejected_for_good", "unreached", "silent")
+from crmsync.model.verdicts import ACCEPTED, GIVEN_BACK
 
 
 @dataclass(frozen=True, slots=True)

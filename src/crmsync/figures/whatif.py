@@ -8,16 +8,16 @@ hand-overs says nothing, and its hand-overs are counted as `without_rate`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+
+from crmsync.figures.chance import wilson
 
 LEAST_CASES = 20
 BAND = 20.0
 """Points that one band of scores is wide; the last takes all from 100."""
 _LAST_BAND = 5
-_Z = 1.959964  # of 95 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,6 @@ class Case:
 
 def band(score: float) -> int:
     return max(0, min(_LAST_BAND, int(score // BAND)))
-
-
-def wilson(won: int, cases: int) -> tuple[float, float]:
-    """The limits of Wilson's interval for a share, at 95 %. `cases` must not be 0."""
-    share, square = won / cases, _Z * _Z
-    middle = share + square / (2 * cases)
-    spread = _Z * math.sqrt(share * (1 - share) / cases + square / (4 * cases * cases))
-    return max(0.0, (middle - spread) / (1 + square / cases)), min(1.0, (middle + spread) / (1 + square / cases))
 
 
 def expected_wins(hand_overs: Sequence[HandOver], cases: Sequence[Case]) -> Wins:
