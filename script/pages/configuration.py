@@ -17,6 +17,7 @@ from crmsync.config import figures, mappings, settings, vocabulary
 from crmsync.config.document import FileModel
 from crmsync.config.mapping_check import PERSON_WISHES, TASK_WISHES
 from crmsync.config.rules import (
+    alarms,
     bant,
     calendars,
     nurture,
@@ -51,6 +52,7 @@ FILES: Mapping[str, type[FileModel]] = {
     "visits.csv": figures.VisitsFile,
     "spend.csv": figures.SpendFile,
     "headcounts.csv": figures.HeadcountsFile,
+    "rules/alarms.yaml": alarms.AlarmLimitsFile,
     "mappings/<crm>/<object>.yaml": mappings.MappingFile,
     "mappings/vocabulary/titles.yaml": vocabulary.TitlesFile,
     "mappings/vocabulary/free_mail.yaml": vocabulary.DomainsFile,

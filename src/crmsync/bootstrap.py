@@ -18,6 +18,8 @@ import orjson
 from crmsync.config.document import read_document
 from crmsync.config.figures import load_inputs
 from crmsync.config.mappings import load_mappings
+from crmsync.config.rules import load_watch
+from crmsync.config.rules.alarms import Watch
 from crmsync.config.rules.calendars import load_calendars
 from crmsync.config.rules.sets import RuleReader
 from crmsync.config.rules.team import load_team
@@ -64,6 +66,7 @@ class Configuration:
     team: Team
     vocabulary: Vocabulary
     inputs: Inputs
+    watch: Watch
     reader: RuleReader
     successor: Rules | None = None
     shadow: Shadow | None = None
@@ -98,6 +101,7 @@ def read_configuration(directory: Path, *, with_shadow: bool = False) -> Configu
     calendars = definitions.calendars if definitions else _calendars(rules)
     team = found.of(lambda: load_team(read_document(places.team, shown_as=places.team.name), calendars))
     inputs = found.of(lambda: load_inputs(places.figures))
+    watch = found.of(lambda: load_watch(rules, ranks))
     successor, shadow = _beside(reader, places, team, found)
     present = Rules.of(definitions, team) if definitions and team else None
     unsigned = _unsigned(reader, places, present, successor)
@@ -106,7 +110,7 @@ def read_configuration(directory: Path, *, with_shadow: bool = False) -> Configu
     if with_shadow and shadow:
         found.add(shadow.problems)
     found.check()
-    assert settings and vocabulary and present and team and inputs  # noqa: S101, PT018 - else there was a problem
+    assert settings and vocabulary and present and team and inputs and watch  # noqa: S101, PT018 - else there was a problem
     return Configuration(
         settings=settings,
         plugins={one.name: one.plugin for one in connected if one.plugin},
@@ -115,6 +119,7 @@ def read_configuration(directory: Path, *, with_shadow: bool = False) -> Configu
         team=team,
         vocabulary=vocabulary,
         inputs=inputs,
+        watch=watch,
         reader=reader,
         successor=successor,
         shadow=shadow,
@@ -207,6 +212,7 @@ def open_workspace(directory: Path) -> Workspace:
         language=read.settings.language,
         intake=read.settings.intake,
         inputs=read.inputs,
+        watch=read.watch,
         successor=read.successor,
         shadow=read.shadow,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
+from crmsync.config.rules.alarms import Watch
 from crmsync.config.settings import IntakeConfig
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import Connector
@@ -78,6 +79,7 @@ class Workspace:
     language: Language
     intake: IntakeConfig = field(default_factory=IntakeConfig)
     inputs: Inputs = field(default_factory=Inputs)
+    watch: Watch = field(default_factory=Watch)
     successor: Rules | None = None
     shadow: Shadow | None = None
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from crmsync.config.document import Document, read_document
+from crmsync.config.rules.alarms import Watch, load_alarms
 from crmsync.config.rules.bant import load_bant
 from crmsync.config.rules.calendars import load_calendars
 from crmsync.config.rules.nurture import load_nurture
@@ -57,6 +58,11 @@ def load_definitions(directories: Sequence[Path], ladder: Mapping[str, int], tou
 
 def _programmes(recycle: object) -> frozenset[str] | None:
     return recycle.programmes() if isinstance(recycle, Recycle) else None
+
+
+def load_watch(directories: Sequence[Path], ladder: Mapping[str, int]) -> Watch:
+    """What the figures watch for. It decides nothing, so it is no part of the definitions. Raises FixConfig with every problem."""
+    return load_alarms(document_of(directories, "alarms"), ladder)
 
 
 def document_of(directories: Sequence[Path], kind: str) -> Document:
