@@ -71,3 +71,8 @@ class Question:
     @property
     def period(self) -> Period:
         return self.zone.period(self.first, self.last)
+
+    @property
+    def at_end(self) -> datetime:
+        """The end of the days, or `now` where they are not over."""
+        return min(self.period.until, self.now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -170,6 +170,16 @@ class Decided:
     def valve_log(self) -> pl.DataFrame:
         with self._engine.connect() as db:
             return read_frame(db, tables.ValveRow).sort("at")
+
+    def hand_overs(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """(person_id, run_id, decision) of everyone in the run that handed them over to inside sales: score, reasons, what was
+        wanted. Nothing of those who were forgotten."""
+        handed = select(_MOVES.c.run_id, _MOVES.c.person_id).where(_MOVES.c.target == "mql").distinct().subquery()
+        mine = (handed.c.run_id == _DECISIONS.c.run_id) & (handed.c.person_id == _DECISIONS.c.person_id)
+        query = select(_DECISIONS.c.person_id, _DECISIONS.c.run_id, _DECISIONS.c.body).join(handed, mine).order_by(_DECISIONS.c.id)
+        with self._engine.connect().execution_options(yield_per=2_000) as db:
+            for row in db.execute(query):
+                yield row.person_id, row.run_id, orjson.loads(row.body)
 
     def last_decision(self, person_id: str) -> Mapping[str, Any] | None:
         """The newest logged decision of a person, with `at` and `run_id`."""

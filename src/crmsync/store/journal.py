@@ -61,6 +61,19 @@ class Journal:
             body = db.execute(query).scalar_one_or_none()
         return None if body is None else unpacked(body)
 
+    def frames(self, name: str) -> Iterator[pl.DataFrame]:
+        """What every run kept under this name, in the order in which they ran."""
+        runs = table_of(tables.RunRow)
+        query = (
+            select(_FRAMES.c.body)
+            .join(runs, runs.c.run_id == _FRAMES.c.run_id)
+            .where(_FRAMES.c.name == name)
+            .order_by(runs.c.now, runs.c.run_id)
+        )
+        with self._engine.connect().execution_options(yield_per=50) as db:
+            for body in db.execute(query).scalars():
+                yield unpacked(body)
+
 
 def keep_frames(db: Connection, run_id: str, frames: Mapping[str, pl.DataFrame]) -> None:
     """Keep what a decision was given or left, by name. An empty frame is not kept."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlmodel import SQLModel
 
 from crmsync.store import tables
-from crmsync.store.journal import unpacked
+from crmsync.store.journal import keep_frames, unpacked
 from crmsync.store.sql import frame_rows, insert_all, table_of, upsert
 
 _VERSIONS = table_of(tables.RawVersion)
@@ -86,6 +86,7 @@ class Past:
         for name, model in _KEPT.items():
             if name in kept.frames:
                 upsert(db, model, frame_rows(kept.frames[name]))
+        keep_frames(db, kept.run["run_id"], {name: frame for name, frame in kept.frames.items() if name == "state"})
         if "moves" in kept.frames:
             insert_all(db, tables.MoveRow, frame_rows(kept.frames["moves"], run_id=kept.run["run_id"]))
         upsert(db, tables.ValveRow, kept.valve)

@@ -8,8 +8,10 @@ from functools import cached_property
 import polars as pl
 
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import Facts
+from crmsync.decisions.frames import STATE, Facts, conform, empty
+from crmsync.figures.handovers import hand_overs
 from crmsync.figures.period import Zone
+from crmsync.figures.stays import stays
 from crmsync.sync.facts import gather
 from crmsync.sync.workspace import Workspace
 
@@ -49,6 +51,50 @@ class Ledger:
     def states(self) -> pl.DataFrame:
         """Where everyone stands (STATE)."""
         return self.workspace.store.decided.states()
+
+    @cached_property
+    def stays(self) -> pl.DataFrame:
+        """Every stay in a phase up to now (`figures.stays`)."""
+        told = self.workspace.store.decided.moves()
+        return stays(self._current(told.with_columns(pl.col("person_id").alias("strand"))), self.now)
+
+    @cached_property
+    def handed(self) -> pl.DataFrame:
+        """Every hand-over to inside sales with its verdict (`figures.handovers`)."""
+        return hand_overs(self.stays)
+
+    @cached_property
+    def handed_because(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Of every hand-over whose reasons are kept: (person_id, run_id, rule: one row per rule that fired) and (person_id, run_id,
+        temperature)."""
+        rules: list[tuple[str, str, str]] = []
+        temperatures: list[tuple[str, str, str | None]] = []
+        for person, run, decision in self.workspace.store.decided.hand_overs():
+            rules.extend((person, run, reason["rule"]) for reason in decision["reasons"])
+            temperatures.append((person, run, decision["desired"].get("temperature")))
+        names = {"person_id": pl.String, "run_id": pl.String}
+        fired = pl.DataFrame(rules, schema={**names, "rule": pl.String}, orient="row")
+        return self._current(fired), self._current(
+            pl.DataFrame(temperatures, schema={**names, "temperature": pl.String}, orient="row")
+        )
+
+    @cached_property
+    def changes(self) -> pl.DataFrame:
+        """How everyone stood after each run that changed it (STATE), the oldest first."""
+        kept = [conform(frame, STATE) for frame in self.workspace.store.journal.frames("state")]
+        return self._current(pl.concat(kept)) if kept else empty(STATE)
+
+    @cached_property
+    def reasons(self) -> pl.DataFrame:
+        """person_id, at, reason: why somebody was recycled or lost then, as last told; none where nobody said."""
+        recycled = self.changes.filter(pl.col("phase") == "recycled").select(
+            "person_id", pl.col("recycled_at").alias("at"), pl.col("recycle_reason").alias("reason")
+        )
+        lost = self.changes.filter(pl.col("phase") == "closed_lost").select(
+            "person_id", pl.col("phase_at").alias("at"), pl.col("lost_reason").alias("reason")
+        )
+        told = pl.concat([recycled, lost]).unique(["person_id", "at"], keep="last", maintain_order=True)
+        return told.filter(~pl.col("reason").str.ends_with("_unknown"))
 
     def _current(self, frame: pl.DataFrame) -> pl.DataFrame:
         aliases = self.workspace.store.identity.aliases()

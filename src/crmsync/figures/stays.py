@@ -1,0 +1,144 @@
+"""Stays: how long people are in a phase, each time they are in it anew; those who left, and those who are still inside.
+
+A median of those who left is too short as long as the slow ones are still inside. So both are shown: `median_days` of those who
+left in the period, and `typical_days`, the median of the stays that began in it, with those still inside counted as lasting at
+least until now (Kaplan and Meier's estimate; absent while too few have left to know).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import polars as pl
+
+from crmsync.figures.period import Period
+from crmsync.figures.sheet import Column, Note, Sheet
+
+DAY = 86_400_000_000
+"""A day in microseconds."""
+
+
+def stays(moves: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """One row per stay: person_id, phase, cycle (times recycled before it), entered_at, because, definition, left_at, target, why,
+    evidence, run_id. What follows `target` is null for who is still inside.
+
+    `moves` are MOVES with `strand` (the id that the move was recorded under) and `run_id`. Two strands of one person, from before
+    they were known to be one, are told apart; the one that was given up has nobody inside."""
+    recycles = (pl.col("target") == "recycled").cast(pl.Int64).cum_sum().over("strand")
+    following = {name: pl.col(name).shift(-1).over("strand") for name in ("at", "target", "because", "evidence")}
+    told = (
+        moves.filter(pl.col("at") <= now)
+        .sort("at", maintain_order=True)
+        .with_row_index("#row")
+        .with_columns(
+            recycles.alias("cycle"),
+            following["at"].alias("left_at"),
+            following["target"].alias("next"),
+            following["because"].alias("why"),
+            following["evidence"].alias("shown"),
+        )
+        .filter(pl.col("left_at").is_not_null() | (pl.col("strand") == pl.col("person_id")))
+    )
+    return told.select(
+        "person_id",
+        pl.col("target").alias("phase"),
+        "cycle",
+        pl.col("at").alias("entered_at"),
+        "source",
+        "because",
+        "definition",
+        "left_at",
+        pl.col("next").alias("target"),
+        "why",
+        pl.col("shown").alias("evidence"),
+        "run_id",
+    ).sort("entered_at", "person_id", "phase")
+
+
+def time_in_phase(stayed: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
+    """Per phase, and within it per cycle (null: all of them): left, median_days, p90_days of those who left in the period;
+    began, typical_days of those who entered in it; inside, inside_median_days, inside_p90_days, oldest_days of those who are inside
+    at its end. Phases in which nobody was are left out."""
+    at_end = min(now, period.until)
+    length = (pl.col("left_at") - pl.col("entered_at")).dt.total_microseconds() / DAY
+    age = (pl.lit(at_end) - pl.col("entered_at")).dt.total_microseconds() / DAY
+    left = period.holds("left_at").fill_null(False)
+    inside = (pl.col("entered_at") < at_end) & (pl.col("left_at").is_null() | (pl.col("left_at") >= at_end))
+    known = stayed.filter(pl.col("entered_at") <= now).with_columns(
+        length.alias("#length"),
+        age.alias("#age"),
+        left.alias("#left"),
+        inside.alias("#inside"),
+        period.holds("entered_at").alias("#began"),
+    )
+    both = pl.concat([known.with_columns(pl.lit(None, dtype=pl.Int64).alias("cycle")), known])
+    measured = (
+        both.filter(pl.any_horizontal("#left", "#inside", "#began"))
+        .group_by("phase", "cycle")
+        .agg(
+            pl.col("#left").sum().alias("left"),
+            pl.col("#length").filter("#left").median().alias("median_days"),
+            pl.col("#length").filter("#left").quantile(0.9, "linear").alias("p90_days"),
+            pl.col("#began").sum().alias("began"),
+            pl.col("#inside").sum().alias("inside"),
+            pl.col("#age").filter("#inside").median().alias("inside_median_days"),
+            pl.col("#age").filter("#inside").quantile(0.9, "linear").alias("inside_p90_days"),
+            pl.col("#age").filter("#inside").max().alias("oldest_days"),
+        )
+    )
+    lasting = both.filter("#began").with_columns(
+        pl.coalesce("#length", (pl.lit(now) - pl.col("entered_at")).dt.total_microseconds() / DAY).alias("#lasted"),
+        pl.col("left_at").is_not_null().alias("#ended"),
+    )
+    typical = median_of_lasting(lasting, ["phase", "cycle"], "#lasted", "#ended").rename({"median": "typical_days"})
+    return (
+        measured.join(typical, on=["phase", "cycle"], how="left", nulls_equal=True)
+        .select(*_COLUMNS)
+        .sort("phase", "cycle", nulls_last=False)
+    )
+
+
+_COLUMNS = (
+    *("phase", "cycle", "left", "median_days", "p90_days", "began", "typical_days"),
+    *("inside", "inside_median_days", "inside_p90_days", "oldest_days"),
+)
+
+
+def median_of_lasting(rows: pl.DataFrame, by: list[str], lasted: str, ended: str) -> pl.DataFrame:
+    """`by`, median: per group the first duration by which at least half have ended, by Kaplan and Meier's estimate. Who has not
+    ended counts for as long as they were watched. Null where less than half are known to end."""
+    at_risk = pl.col("#watched").cum_sum(reverse=True).over(by, order_by=lasted)
+    steps = (
+        rows.group_by(*by, lasted)
+        .agg(pl.len().alias("#watched"), pl.col(ended).sum().alias("#ends"))
+        .with_columns(at_risk.alias("#risk"))
+        .with_columns((1 - pl.col("#ends") / pl.col("#risk")).alias("#stay"))
+        .with_columns(pl.col("#stay").cum_prod().over(by, order_by=lasted).alias("#left"))
+    )
+    # a share of one half that was multiplied together is a hair above it
+    half = pl.col("#left") <= 0.5 + 1e-12
+    return steps.group_by(by).agg(pl.col(lasted).filter(half).min().alias("median"))
+
+
+PHASES = (
+    Column("phase", "word", "phase"),
+    Column("cycle"),
+    Column("left"),
+    Column("median_days", "days"),
+    Column("p90_days", "days"),
+    Column("began"),
+    Column("typical_days", "days"),
+    Column("inside"),
+    Column("inside_median_days", "days"),
+    Column("inside_p90_days", "days"),
+    Column("oldest_days", "days"),
+)
+
+
+def phases_sheet(stayed: pl.DataFrame, period: Period, now: datetime, vetting_days: int) -> Sheet:
+    """Time in phase as a sheet; with a warning where inquiries wait longer than agreed to be vetted."""
+    rows = time_in_phase(stayed, period, now)
+    unvetted = rows.filter((pl.col("phase") == "inquiry") & pl.col("cycle").is_null())["inside_p90_days"].to_list()
+    params = {"days": vetting_days}
+    notes = [Note("figures.unvetted", {**params, "p90": round(age)}) for age in unvetted if age is not None and age > vetting_days]
+    return Sheet.of("phases", PHASES, rows, *notes)
