@@ -1,0 +1,160 @@
+"""Batons: whether each hand-over carried what the next runner needs, by who passed it on (DOMAIN.md §2, the last column of its
+table).
+
+`BATONS` is the table: from whom to whom, by the phase that is entered, and what must be carried, each as a condition over the
+columns that `_carried` prepares. What is known at the instant of asking counts: a baton that was completed later is complete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from crmsync.figures.chance import with_share
+from crmsync.figures.period import Period
+
+_PROMISED = (("owner", pl.col("rep_id").is_not_null()), ("due", pl.col("due_at").is_not_null()))
+
+
+@dataclass(frozen=True, slots=True)
+class Baton:
+    """A joint: who passes the person on to whom, on entering which phase from which ones, and what must be carried."""
+
+    sender: str
+    receiver: str
+    phase: str
+    sources: tuple[str, ...]
+    items: tuple[tuple[str, pl.Expr], ...]
+
+
+_REASON = (("reason", pl.col("reason").is_not_null()),)
+BATONS: tuple[Baton, ...] = (
+    Baton(
+        "marketing",
+        "inside_sales",
+        "mql",
+        ("inquiry", "recycled"),
+        (
+            *_PROMISED,
+            ("contact", pl.col("email").is_not_null() | pl.col("phone").is_not_null()),
+            ("company", pl.col("company_name").is_not_null()),
+            ("source", pl.col("source_method").is_not_null()),
+            ("trigger", pl.col("last_touch_at").is_not_null()),
+            ("consent", pl.col("opted_out").is_not_null()),
+        ),
+    ),
+    Baton(
+        "inside_sales",
+        "field_sales",
+        "sql",
+        ("mql", "inquiry", "recycled", "closed_lost"),
+        (*_PROMISED, ("bant", pl.col("bant_known") >= 3), ("opportunity", pl.col("cases") > 0)),
+    ),
+    Baton(
+        "field_sales",
+        "customer_success",
+        "closed_won",
+        ("sql", "mql", "inquiry", "recycled", "closed_lost", "disqualified"),
+        (*_PROMISED, ("contract_end", pl.col("contract_end").is_not_null())),
+    ),
+    Baton("field_sales", "marketing", "closed_lost", ("sql", "mql", "inquiry", "recycled"), _REASON),
+    Baton("field_sales", "marketing", "recycled", ("sql",), _REASON),
+    Baton("inside_sales", "marketing", "recycled", ("mql", "inquiry"), _REASON),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What is known of people, beside their stays: `persons` and `opportunities` as facts, `touches`, `clocks`, and of each
+    recycle or loss why, as `reasons` (person_id, at, reason)."""
+
+    persons: pl.DataFrame
+    opportunities: pl.DataFrame
+    touches: pl.DataFrame
+    clocks: pl.DataFrame
+    reasons: pl.DataFrame
+
+
+def completeness(stayed: pl.DataFrame, carried: Carried, period: Period) -> pl.DataFrame:
+    """sender, receiver, batons, complete, completeness, low, high: of the batons passed on in the period. `stayed` is of
+    `stays`."""
+    passed = _passed(stayed, carried, period)
+    counted = passed.group_by("sender", "receiver").agg(
+        pl.len().alias("batons"), (pl.col("missing").list.len() == 0).sum().cast(pl.Int64).alias("complete")
+    )
+    return with_share(counted, "complete", "batons", "completeness").sort("sender", "receiver")
+
+
+def missing_items(stayed: pl.DataFrame, carried: Carried, period: Period) -> pl.DataFrame:
+    """sender, receiver, item, missing: what was not carried, the most frequent first."""
+    passed = _passed(stayed, carried, period).explode("missing").drop_nulls("missing")
+    counted = passed.group_by("sender", "receiver", pl.col("missing").alias("item")).len("missing")
+    return counted.sort("missing", "sender", "receiver", "item", descending=[True, False, False, False])
+
+
+def _passed(stayed: pl.DataFrame, carried: Carried, period: Period) -> pl.DataFrame:
+    """One row per baton of the period: sender, receiver, missing (the items that it lacks). Nobody passes on who is gone."""
+    living = carried.persons.filter(~pl.col("is_deleted").fill_null(False))
+    entered = _with_facts(stayed.filter(period.holds("entered_at")).join(living, on="person_id"), carried)
+    rows = [
+        entered.filter((pl.col("phase") == baton.phase) & pl.col("source").is_in(baton.sources)).select(
+            pl.lit(baton.sender).alias("sender"), pl.lit(baton.receiver).alias("receiver"), _lacks(baton).alias("missing")
+        )
+        for baton in BATONS
+    ]
+    return pl.concat(rows)
+
+
+def _lacks(baton: Baton) -> pl.Expr:
+    return pl.concat_list(
+        pl.when(~is_there.fill_null(False)).then(pl.lit(item)).otherwise(pl.lit(None, pl.String)) for item, is_there in baton.items
+    ).list.drop_nulls()
+
+
+def _with_facts(entered: pl.DataFrame, carried: Carried) -> pl.DataFrame:
+    """The entries with the owner and the due instant of the first clock of the stay, the newest touch before it, what is known of
+    BANT, the opportunities, when the last contract ends, and the reason."""
+    key = ["person_id", "entered_at"]
+    stay = entered.select(*key, "left_at")
+    clock = (
+        stay.join(carried.clocks.select("person_id", "started_at", "due_at", "owner"), on="person_id")
+        .filter((pl.col("started_at") >= pl.col("entered_at")) & (pl.col("started_at") <= pl.col("left_at")).fill_null(True))
+        .sort("started_at", "due_at")
+        .group_by(key, maintain_order=True)
+        .agg(pl.col("owner").first().alias("rep_id"), pl.col("due_at").first())
+    )
+    touched = (
+        stay.join(carried.touches.select("person_id", "at"), on="person_id")
+        .filter(pl.col("at") <= pl.col("entered_at"))
+        .group_by(key)
+        .agg(pl.col("at").max().alias("last_touch_at"))
+    )
+    cases = carried.opportunities.group_by("person_id").agg(pl.len().alias("cases"), pl.col("contract_end").max())
+    known = pl.sum_horizontal(
+        pl.col(item).fill_null("unknown") != "unknown" for item in ("budget", "authority", "need", "timeframe")
+    )
+    return (
+        entered.join(clock, on=key, how="left")
+        .join(touched, on=key, how="left")
+        .join(cases, on="person_id", how="left")
+        .join(carried.reasons.rename({"at": "entered_at"}), on=key, how="left")
+        .with_columns(known.alias("bant_known"), pl.col("cases").fill_null(0))
+    )
+
+
+def records(
+    handed: pl.DataFrame, touches: pl.DataFrame, approaches: pl.DataFrame, opportunities: pl.DataFrame, period: Period
+) -> pl.DataFrame:
+    """measure, part, whole, share, low, high. "touchpoints": of the hand-overs of the period, those with an act of either side
+    since; "closes_with_reason": of the cases lost in it, those that say why. `handed` is of `hand_overs`."""
+    mine = handed.filter(period.holds("at")).select("person_id", pl.col("at").alias("handed_at"))
+    acts = pl.concat([touches.select("person_id", "at"), approaches.select("person_id", "at")])
+    seen = mine.join(acts, on="person_id").filter(pl.col("at") >= pl.col("handed_at")).unique(["person_id", "handed_at"])
+    lost = opportunities.filter((pl.col("status") == "lost") & period.holds("closed_at")).unique("opportunity_id")
+    rows = [
+        ("touchpoints", seen.height, mine.height),
+        ("closes_with_reason", lost["lost_reason"].is_not_null().sum(), lost.height),
+    ]
+    schema = {"measure": pl.String, "part": pl.Int64, "whole": pl.Int64}
+    return with_share(pl.DataFrame(rows, schema=schema, orient="row"), "part", "whole", "share")

@@ -1,0 +1,113 @@
+"""Customers: renewals of contracts that are due, wins that customer success does not know of, customers nobody looks after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from crmsync.figures.chain import rate
+from crmsync.figures.period import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Renewals:
+    """Contracts that ended: `due` = `renewed` + `lost`; `pending` ended so lately that they may still be renewed, and are in no
+    rate, like those that are not due yet (`not_due`: they end in the period, and after today)."""
+
+    due: int
+    renewed: int
+    lost: int
+    pending: int
+    not_due: int
+    rate: float | None
+
+
+def renewals(
+    opportunities: pl.DataFrame, companies: pl.DataFrame, first: date, last: date, today: date, grace_days: int
+) -> Renewals:
+    """Of the won contracts that end between two days, both included. A contract is one of a customer: the company, where one is
+    known, else the person. It is renewed where the customer has won another one that ends later, or of kind "renewal" that was
+    closed after this one was. `companies` has person_id and company_id; days are those of `today`'s zone."""
+    won = (
+        opportunities.filter((pl.col("status") == "won") & pl.col("contract_end").is_not_null())
+        .join(companies, on="person_id", how="left")
+        .with_columns(pl.coalesce("company_id", "person_id").alias("customer"))
+        .sort("customer", "opportunity_id")
+        .unique("opportunity_id", keep="first", maintain_order=True)
+    )
+    ending = won.filter(pl.col("contract_end").is_between(first, last))
+    later = (
+        ending.select("opportunity_id", "customer", "contract_end", "closed_at")
+        .join(
+            won.select("customer", pl.col("contract_end").alias("ends"), "kind", pl.col("closed_at").alias("won_at")), on="customer"
+        )
+        .filter(
+            (pl.col("ends") > pl.col("contract_end"))
+            | ((pl.col("kind") == "renewal") & (pl.col("won_at") > pl.col("closed_at"))).fill_null(False)
+        )
+        .select("opportunity_id")
+        .unique()
+        .with_columns(pl.lit(True).alias("renewed"))
+    )
+    told = ending.join(later, on="opportunity_id", how="left").with_columns(pl.col("renewed").fill_null(False))
+    is_due = pl.col("contract_end") <= today
+    is_over = pl.col("contract_end") <= today - timedelta(days=grace_days)
+    renewed = told.filter(is_due & pl.col("renewed")).height
+    lost = told.filter(is_over & ~pl.col("renewed")).height
+    return Renewals(
+        due=renewed + lost,
+        renewed=renewed,
+        lost=lost,
+        pending=told.filter(is_due & ~is_over & ~pl.col("renewed")).height,
+        not_due=told.filter(~is_due).height,
+        rate=rate(renewed, renewed + lost),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Aftercare:
+    """`wins`: people won in the period; `unacknowledged`: of those, without an act of customer success; `overdue`: of those, past
+    the date that was promised. `customers`: all of them now; `unfollowed`: of those, without an act of ours for too long."""
+
+    wins: int
+    unacknowledged: int
+    overdue: int
+    customers: int
+    unfollowed: int
+
+
+def aftercare(
+    persons: pl.DataFrame,
+    stayed: pl.DataFrame,
+    clocks: pl.DataFrame,
+    approaches: pl.DataFrame,
+    period: Period,
+    now: datetime,
+    unfollowed_days: int,
+) -> Aftercare:
+    """`persons` need person_id, acknowledged_at, opted_out, is_deleted; `stayed` is of `stays`. Acknowledged is who has
+    `acknowledged_at` since the win, or whose kick-off was held. Who wants no contact is left alone on purpose, and so is not
+    un-followed; a new customer is not before the days are over."""
+    living = persons.filter(~pl.col("is_deleted").fill_null(False))
+    customers = stayed.filter((pl.col("phase") == "closed_won") & (pl.col("entered_at") <= now)).join(living, on="person_id")
+    kick_offs = (
+        clocks.filter(pl.col("kind") == "kick_off")
+        .group_by("person_id")
+        .agg(pl.col("met_at").max().alias("kicked_off_at"), pl.col("due_at").max().alias("kick_off_due"))
+    )
+    won = customers.filter(period.holds("entered_at")).join(kick_offs, on="person_id", how="left")
+    taken = pl.max_horizontal("acknowledged_at", "kicked_off_at") >= pl.col("entered_at")
+    missing = won.filter(~taken.fill_null(False))
+    last_act = approaches.filter(pl.col("at") <= now).group_by("person_id").agg(pl.col("at").max().alias("last_approach_at"))
+    now_customers = customers.filter(pl.col("left_at").is_null()).join(last_act, on="person_id", how="left")
+    quiet_since = pl.max_horizontal("last_approach_at", "entered_at")
+    is_quiet = (quiet_since < now - timedelta(days=unfollowed_days)) & ~pl.col("opted_out").fill_null(False)
+    return Aftercare(
+        wins=won.height,
+        unacknowledged=missing.height,
+        overdue=missing.filter((pl.col("kick_off_due") < now).fill_null(False)).height,
+        customers=now_customers.height,
+        unfollowed=now_customers.filter(is_quiet).height,
+    )
