@@ -113,7 +113,7 @@ class Ours:
         with store.transaction() as db:
             run_id = store.runs.begin(db, "bench", now, is_rehearsal=True, definitions="")
             store.outbox.plan(db, run_id, self.changes, now)
-        applied = apply(self.space, run_id, now, Silent(), frozenset())
+        applied = apply(self.space, run_id, self.changes, now, Silent(), frozenset())
         if applied.failures or applied.written != len(self.ids):
             raise AssertionError(f"{applied.outcomes} {applied.failures}")
 

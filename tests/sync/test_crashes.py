@@ -43,7 +43,6 @@ BOUNDARIES = [
     (Guards, "note_halts"),
     (Guards, "note_written"),
     (Outbox, "plan"),
-    (Outbox, "open_changes"),
     (Outbox, "mark_sending"),
     (Outbox, "confirm"),
     (Outbox, "save_bases"),

@@ -20,14 +20,17 @@ from sqlalchemy import (
     Date,
     Float,
     LargeBinary,
+    Select,
     Table,
+    Text,
+    cast,
     func,
     literal_column,
     select,
     type_coerce,
 )
 
-from crmsync.store.tables import Instant
+from crmsync.store.tables import Instant, from_micros
 
 INSTANT = pl.Datetime("us", "UTC")
 ROWS_AT_ONCE = 50_000
@@ -49,6 +52,38 @@ def frame_of(
     else:
         frame = _by_rows(connection, columns, where)
     return frame.sort([column.name for column in table.primary_key]).select(column.name for column in chosen)
+
+
+def packed(connection: Connection, query: Select[Any]) -> list[list[Any]]:
+    """The columns of what a query gives, in its order of columns; payloads as what their JSON says. For results of some hundred
+    rows: SQLite packs them into one, as above."""
+    columns = list(query.selected_columns)
+    if connection.dialect.name == "sqlite":
+        row = connection.execute(query.with_only_columns(*map(_gathered, columns))).one()
+        found = [orjson.loads(text) for text in row]
+    else:
+        plain = connection.execute(query.with_only_columns(*map(_plain, columns))).fetchall()
+        found = [[row[place] for row in plain] for place in range(len(columns))]
+    return [_read(column, values) for column, values in zip(columns, found, strict=True)]
+
+
+def _gathered(column: Any) -> ColumnElement[str]:
+    """All values of a column as one JSON array; a payload is JSON already."""
+    if isinstance(column.type, LargeBinary):
+        joined: ColumnElement[str] = "[" + func.coalesce(func.group_concat(cast(column, Text)), "") + "]"
+        return joined
+    return func.json_group_array(_plain(column))
+
+
+def _read(column: Any, values: list[Any]) -> list[Any]:
+    """Values as the store's callers know them: instants, truth, what a payload says."""
+    if isinstance(column.type, Instant):
+        return [None if value is None else from_micros(value) for value in values]
+    if isinstance(column.type, Boolean):
+        return [bool(value) for value in values]
+    if isinstance(column.type, LargeBinary):
+        return [orjson.loads(value) if isinstance(value, bytes) else value for value in values]
+    return values
 
 
 def _parts(connection: Connection, table: Table, columns: Columns, where: Sequence[ColumnElement[bool]]) -> Iterator[pl.DataFrame]:

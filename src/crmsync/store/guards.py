@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func, select
 from crmsync.model.changes import Alarm
 from crmsync.model.records import RecordRef
 from crmsync.store import tables
-from crmsync.store.sql import among, insert_all, read_frame, table_of, upsert
+from crmsync.store.sql import among, insert_all, read_frame, table_of, upsert, upsert_columns
 
 _WRITTEN = table_of(tables.WrittenRecord)
 _HALTS = table_of(tables.HaltRow)
@@ -40,10 +40,10 @@ class Guards:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def note_written(self, db: Connection, refs: Iterable[RecordRef]) -> None:
-        """We have written to these records."""
-        rows = [{"connection": ref.connection, "object": ref.object, "record_id": ref.id} for ref in refs]
-        upsert(db, tables.WrittenRecord, rows)
+    def note_written(self, db: Connection, connection: str, object_: str, ids: Collection[str]) -> None:
+        """We have written to these records of one object."""
+        columns = {"connection": [connection] * len(ids), "object": [object_] * len(ids), "record_id": list(ids)}
+        upsert_columns(db, tables.WrittenRecord, columns)
 
     def written(self, connection: str, objects: Collection[str]) -> int:
         """How many records of these objects we have ever written to."""

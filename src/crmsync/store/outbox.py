@@ -15,7 +15,7 @@ from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import RecordRef
 from crmsync.planning.document import change_of
 from crmsync.store import tables
-from crmsync.store.sql import chunks, insert_all, read_among, read_frame, run_for_all, table_of, upsert
+from crmsync.store.sql import among, chunks, insert_all, read_among, read_frame, run_for_all, table_of, upsert
 
 _OUTBOX = table_of(tables.OutboxRow)
 _BASES = table_of(tables.BaseRow)
@@ -125,21 +125,14 @@ class Outbox:
                 more = superseded if row.state in OPEN_STATES else {}
                 db.execute(_OUTBOX.update().where(_OUTBOX.c.id == row.id).values(is_settled=True, **more))
 
-    def open_changes(self, run_id: str) -> list[Change]:
-        """The run's changes that are still to be sent, in plan order."""
-        query = select(_OUTBOX.c.body).where(_OUTBOX.c.run_id == run_id, _OUTBOX.c.state == "planned").order_by(_OUTBOX.c.id)
-        with self._engine.connect() as db:
-            return [_load(body) for body in db.execute(query).scalars()]
-
     def mark_sending(self, run_id: str, keys: Iterable[str], now: datetime, creating: Iterable[str] = ()) -> None:
         """These changes are on their way. `creating` are the clocks whose task is sent by a plain create: from here on it may
         stand in the CRM, whatever becomes of this process."""
         with self._engine.begin() as db:
             for chunk in chunks(creating):
                 db.execute(_PLACED.update().where(_PLACED.c.clock_id.in_(chunk)).values(unanswered_since=now))
-            for chunk in chunks(keys):
-                mine = (_OUTBOX.c.run_id == run_id, _OUTBOX.c.key.in_(chunk))
-                db.execute(_OUTBOX.update().where(*mine).values(state="sending", sent_at=now))
+            mine = (_OUTBOX.c.run_id == run_id, among(db, _OUTBOX.c.key, keys))
+            db.execute(_OUTBOX.update().where(*mine).values(state="sending", sent_at=now))
 
     def confirm(self, db: Connection, run_id: str, receipts: Sequence[Receipt], now: datetime) -> None:
         """Keep what became of each change."""

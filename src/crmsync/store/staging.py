@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection, Engine, func, select
 
 from crmsync.model.records import RawRecord, RecordRef
+from crmsync.store.columns import packed
 from crmsync.store.sql import among, insert_all, table_of, upsert
 from crmsync.store.tables import Again, CursorRow, RawLatest, RawVersion, Watermark
 from crmsync.store.versions import Identity, Known, Staged, StagedRecord, append, store_versions
@@ -88,9 +89,10 @@ class Staging:
         mine = (_LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, written))
         records: dict[Identity, RawRecord] = {}
         known: dict[Identity, Known] = {}
-        for id_, payload, stamp, is_deleted, replaced_by, content in db.execute(_NEWEST_WITH_HASH.where(*mine)):
+        found = packed(db, _NEWEST_WITH_HASH.where(*mine))
+        for id_, fields, stamp, is_deleted, replaced_by, content in zip(*found, strict=True):
             values, at = written[id_].values, written[id_].modified_at or stamp
-            records[object_, id_] = RawRecord(object_, id_, {**orjson.loads(payload), **values}, at, is_deleted, replaced_by)
+            records[object_, id_] = RawRecord(object_, id_, {**fields, **values}, at, is_deleted, replaced_by)
             known[object_, id_] = Known(content, stamp)
         append(db, connection, records, known, learnt_at, is_ours=True)
 

@@ -26,7 +26,8 @@ _log = structlog.get_logger("crmsync.sync.apply")
 # One transaction of receipts: small enough that a crash repeats little, large enough that commits do not rule.
 _RECORD_EVERY = 200
 
-Settled = Sequence[tuple[Change, Receipt]]
+Settled = Sequence[tuple[str, Change]]
+"""Changes whose values their records hold now, each with the id of its record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,12 @@ class Applied:
         return self.outcomes.get("written", 0)
 
 
-def apply(workspace: Workspace, run_id: str, now: datetime, progress: Progress, skip: frozenset[str]) -> Applied:
-    """Send what the run's outbox holds, connection by connection; `skip` names those that already stopped."""
+def apply(
+    workspace: Workspace, run_id: str, changes: Iterable[Change], now: datetime, progress: Progress, skip: frozenset[str]
+) -> Applied:
+    """Send these changes, which the outbox holds for this run, in their order and connection by connection; `skip` names those
+    that already stopped."""
     failures: list[Failure] = []
-    changes = workspace.store.outbox.open_changes(run_id)
     for name, mine in groupby(changes, key=lambda c: c.connection):
         if name in skip:
             continue
@@ -89,45 +92,50 @@ class _Sender:
                 sweep()
         self.progress.finished("apply", self.connection.name, batch.object)
 
-    def _record(self, object_: str, answered: Settled) -> None:
+    def _record(self, object_: str, answered: Sequence[tuple[Change, Receipt]]) -> None:
         """Confirm receipts and remember what the CRM now holds, in one transaction."""
-        store, now = self.workspace.store, self.now
-        settled = [(change, receipt) for change, receipt in answered if receipt.outcome in ("written", "unchanged")]
-        written = {_ref(c, r).id: Written(c.values(), r.modified_at) for c, r in settled}
+        store, name, now = self.workspace.store, self.connection.name, self.now
+        held = [(_record_id(*one), *one) for one in answered if one[1].outcome in ("written", "unchanged")]
+        written = {id_: Written(change.values(), receipt.modified_at) for id_, change, receipt in held}
+        settled = [(id_, change) for id_, change, _ in held]
         with store.transaction() as db:
             store.outbox.confirm(db, self.run_id, [receipt for _, receipt in answered], now)
-            store.guards.note_written(db, (_ref(change, receipt) for change, receipt in settled))
+            store.guards.note_written(db, name, object_, written)
             store.outbox.save_bases(db, self._shared_values(object_, settled), now)
-            self._remember_tasks(db, settled)
+            self._remember_tasks(db, object_, settled)
             refused = [str(change.key_value) for change, receipt in answered if _is_refused_create(change, receipt)]
             store.outbox.note_refused_creates(db, refused)
-            store.staging.stage_own_writes(db, self.connection.name, object_, written, now)
-        self.progress.advanced("apply", self.connection.name, object_, len(answered))
+            store.staging.stage_own_writes(db, name, object_, written, now)
+        self.progress.advanced("apply", name, object_, len(answered))
 
     def _shared_values(self, object_: str, settled: Settled) -> dict[tuple[RecordRef, str], object]:
         """What we wrote to fields that people write too: the base of the next comparison. What an undo put back is somebody else's
         value: it differs from the base as if they had just set it, and the decision hears of it."""
         policies = self.connection.mappings[object_].policies()
+        shared = {name for name, policy in policies.items() if policy == "newest_wins"}
         return {
-            (_ref(change, receipt), name): value
-            for change, receipt in settled
-            for name, value in change.values().items()
-            if policies.get(name) == "newest_wins" and not change.undoes
+            (self._ref(object_, id_), diff.field): diff.desired
+            for id_, change in settled
+            for diff in change.fields
+            if diff.field in shared and not change.undoes
         }
 
-    def _remember_tasks(self, db: Database, settled: Settled) -> None:
+    def _remember_tasks(self, db: Database, object_: str, settled: Settled) -> None:
         """Where each task stands now, and with which values."""
-        ours = {change.key_value: (change, receipt) for change, receipt in settled if change.key_value is not None}
+        ours = {change.key_value: (id_, change) for id_, change in settled if change.key_value is not None}
         outbox = self.workspace.store.outbox
         placed = outbox.placed_tasks(ours)
-        for clock_id, (change, receipt) in ours.items():
+        for clock_id, (id_, change) in ours.items():
             body = {**placed[clock_id]["body"], **change.values()}
-            outbox.place_task(db, clock_id, _ref(change, receipt), placed[clock_id]["person_ref"], body, self.now)
+            outbox.place_task(db, clock_id, self._ref(object_, id_), placed[clock_id]["person_ref"], body, self.now)
+
+    def _ref(self, object_: str, id_: str) -> RecordRef:
+        return RecordRef(self.connection.name, object_, id_)
 
 
 def _is_refused_create(change: Change, receipt: Receipt) -> bool:
     return change.operation == "create" and receipt.outcome in ("rejected", "retry", "conflict")
 
 
-def _ref(change: Change, receipt: Receipt) -> RecordRef:
-    return RecordRef(change.connection, change.object, receipt.record_id or change.record_id or "")
+def _record_id(change: Change, receipt: Receipt) -> str:
+    return receipt.record_id or change.record_id or ""

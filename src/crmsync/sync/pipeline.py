@@ -126,7 +126,7 @@ def _send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Mome
     pulled is sent nothing: what it holds now is not known."""
     with collector_at_rest():
         run_id = keep(workspace, prepared, moment)
-    applied = apply(workspace, run_id, moment.now, progress or Silent(), pulled.failed)
+    applied = apply(workspace, run_id, prepared.sendable, moment.now, progress or Silent(), pulled.failed)
     cycle = Cycle(run_id, pulled, prepared, applied)
     halted = {"halted": sorted(prepared.plan.halted)} if prepared.plan.halted else {}
     workspace.store.runs.end(run_id, "done" if cycle.is_complete else "incomplete", {**applied.outcomes, **halted})

@@ -87,7 +87,7 @@ def send_undo(workspace: Workspace, undoing: Undoing, moment: Moment, progress: 
     with alone(workspace, "undo"):
         run_id = _keep(workspace, undoing, moment)
         stopped = frozenset(f.connection for f in undoing.failures)
-        applied = apply(workspace, run_id, moment.now, progress or Silent(), stopped)
+        applied = apply(workspace, run_id, undoing.plan.changes, moment.now, progress or Silent(), stopped)
         is_complete = not (undoing.failures or applied.failures)
         workspace.store.runs.end(run_id, "done" if is_complete else "incomplete", applied.outcomes)
     return Undone(run_id, undoing, applied)

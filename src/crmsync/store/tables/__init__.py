@@ -2,7 +2,7 @@
 The others hold the present."""
 
 from crmsync.store.tables.decided import ClockRow, DecisionRow, DesiredRow, DrawRow, GapRow, MoveRow, StateRow, ValveRow
-from crmsync.store.tables.kinds import Instant, to_micros
+from crmsync.store.tables.kinds import Instant, from_micros, to_micros
 from crmsync.store.tables.pulled import (
     Again,
     CursorRow,
@@ -97,5 +97,6 @@ __all__ = [
     "ValveRow",
     "Watermark",
     "WrittenRecord",
+    "from_micros",
     "to_micros",
 ]

@@ -21,7 +21,7 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else to_micros(value)
 
     def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else from_micros(value)
 
 
 def to_micros(value: datetime) -> int:
@@ -30,6 +30,11 @@ def to_micros(value: datetime) -> int:
         raise ValueError("a naive datetime reached the store")
     since = value - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def from_micros(value: int) -> datetime:
+    """The instant, in UTC, that so many microseconds since 1970 are."""
+    return _EPOCH + timedelta(microseconds=value)
 
 
 def instant(**kwargs: Any) -> Any:
