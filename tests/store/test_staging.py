@@ -14,7 +14,7 @@ from sqlalchemy.exc import StatementError
 
 from crmsync.model.records import RawRecord, RecordRef
 from crmsync.store import Store, staging
-from crmsync.store.staging import Written
+from crmsync.store.own_writes import Written
 from crmsync.store.versions import Staged
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

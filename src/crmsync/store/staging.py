@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +10,10 @@ import orjson
 from sqlalchemy import Connection, Engine, func, select
 
 from crmsync.model.records import RawRecord, RecordRef
-from crmsync.store.columns import packed
+from crmsync.store.own_writes import Written, store_own_writes
 from crmsync.store.sql import among, insert_all, table_of, upsert
 from crmsync.store.tables import Again, CursorRow, RawLatest, RawVersion, Watermark
-from crmsync.store.versions import Identity, Known, Staged, StagedRecord, append, store_versions
+from crmsync.store.versions import PAYLOADS, Staged, StagedRecord, fields_in, newest_of, store_versions, with_whole
 
 _VERSIONS = table_of(RawVersion)
 _AGAIN = table_of(Again)
@@ -22,22 +21,15 @@ _LATEST = table_of(RawLatest)
 _CURSORS = table_of(CursorRow)
 _WATERMARKS = table_of(Watermark)
 # What a staged record is made of, in the order of `_staged`'s arguments.
-_STAGED = tuple(
-    _VERSIONS.c[name]
-    for name in ("seq", "connection", "object", "record_id", "modified_at", "learnt_at", "is_deleted", "replaced_by", "payload")
+_STAGED = with_whole(
+    select(
+        *(
+            _VERSIONS.c[name]
+            for name in ("seq", "connection", "object", "record_id", "modified_at", "learnt_at", "is_deleted", "replaced_by")
+        ),
+        *PAYLOADS,
+    )
 )
-_NEWEST = select(
-    _VERSIONS.c.record_id, _VERSIONS.c.payload, _LATEST.c.modified_at, _VERSIONS.c.is_deleted, _VERSIONS.c.replaced_by
-).join(_LATEST, _LATEST.c.seq == _VERSIONS.c.seq)
-_NEWEST_WITH_HASH = _NEWEST.add_columns(_LATEST.c.content_hash)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What we wrote to a record, and the stamp that the CRM gave it for that; None: it gave none."""
-
-    values: Mapping[str, Any]
-    modified_at: datetime | None
 
 
 class Staging:
@@ -86,15 +78,7 @@ class Staging:
         written values in it. So the next plan compares with them even where the CRM's search index lags behind its writes. Where
         the CRM gave no stamp the known one stays: the next write then finds that the record has moved, and looks before it
         writes."""
-        mine = (_LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, written))
-        records: dict[Identity, RawRecord] = {}
-        known: dict[Identity, Known] = {}
-        found = packed(db, _NEWEST_WITH_HASH.where(*mine))
-        for id_, fields, stamp, is_deleted, replaced_by, content in zip(*found, strict=True):
-            values, at = written[id_].values, written[id_].modified_at or stamp
-            records[object_, id_] = RawRecord(object_, id_, {**fields, **values}, at, is_deleted, replaced_by)
-            known[object_, id_] = Known(content, stamp)
-        append(db, connection, records, known, learnt_at, is_ours=True)
+        store_own_writes(db, connection, object_, written, learnt_at)
 
     def counts(self, connection: str) -> dict[str, int]:
         """How many records are stored of each object, those included that were deleted since: they are told by the key alone."""
@@ -171,8 +155,7 @@ class Staging:
     def versions_after(self, connection: str, seq: int, limit: int) -> list[StagedRecord]:
         """Up to `limit` stored versions with a greater number, in order."""
         query = (
-            select(*_STAGED)
-            .where(_VERSIONS.c.connection == connection, _VERSIONS.c.seq > seq)
+            _STAGED.where(_VERSIONS.c.connection == connection, _VERSIONS.c.seq > seq)
             .order_by(_VERSIONS.c.seq)
             .limit(limit)
         )
@@ -182,8 +165,7 @@ class Staging:
     def due_again(self, connection: str, now: datetime) -> list[StagedRecord]:
         """Versions whose meaning has changed because time has passed, in order."""
         query = (
-            select(*_STAGED)
-            .join(_AGAIN, _AGAIN.c.seq == _VERSIONS.c.seq)
+            _STAGED.join(_AGAIN, _AGAIN.c.seq == _VERSIONS.c.seq)
             .where(_AGAIN.c.connection == connection, _AGAIN.c.at <= now)
             .order_by(_VERSIONS.c.seq)
         )
@@ -217,11 +199,7 @@ class Staging:
     def latest(self, connection: str, object_: str, ids: Iterable[str]) -> dict[str, RawRecord]:
         """The newest stored version of each of these records, under the newest stamp that its content was seen with."""
         with self._engine.connect() as db:
-            mine = (_LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, ids))
-            return {
-                id_: RawRecord(object_, id_, orjson.loads(payload), stamp, is_deleted, replaced_by)
-                for id_, payload, stamp, is_deleted, replaced_by in db.execute(_NEWEST.where(*mine))
-            }
+            return newest_of(db, connection, object_, ids)
 
 
 def _staged(
@@ -234,6 +212,7 @@ def _staged(
     is_deleted: bool,
     replaced_by: str | None,
     payload: bytes,
+    whole: bytes | None,
 ) -> StagedRecord:
-    record = RawRecord(object_, id_, orjson.loads(payload), modified_at, is_deleted, replaced_by)
+    record = RawRecord(object_, id_, fields_in(payload, whole), modified_at, is_deleted, replaced_by)
     return StagedRecord(seq, connection, record, learnt_at)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from crmsync.identity.erasure import tombstone
 from crmsync.model.records import RawRecord, RecordRef
@@ -26,11 +26,18 @@ _RESTAMP = (
         _LATEST.c.object == bindparam("of_object"),
         _LATEST.c.record_id == bindparam("of_record"),
     )
-    .values(modified_at=bindparam("stamp"))
+    .values(modified_at=bindparam("stamp"), content_hash=bindparam("content"))
 )
 
 Identity = tuple[str, str]
 """Object and id: what tells the records of one connection apart."""
+
+# The whole version from which one that our own write made differs.
+_WHOLE = _VERSIONS.alias("whole")
+PAYLOADS = (_VERSIONS.c.payload, _WHOLE.c.payload.label("whole"))
+
+NOT_HASHED = ""
+"""The hash of a content that nothing has been compared with yet."""
 
 # How much older than the stored one a version must be to count as a late delivery: HubSpot's search cuts the milliseconds off.
 LATE_BY = timedelta(seconds=1)
@@ -70,41 +77,63 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is stored of a record: the hash of its content and the vendor's newest stamp."""
+    """What is stored of a record: the hash of its content, with whether that is stored too, and the vendor's newest stamp."""
 
     content: str
     modified_at: datetime | None
+    is_hashed: bool = True
+
+    def is_to_be_renewed(self, stamp: datetime | None) -> bool:
+        """Whether the same content under this stamp says anything that is not stored."""
+        return not self.is_hashed or _is_newer(stamp, self.modified_at)
+
+
+def with_whole(query: Select[Any]) -> Select[Any]:
+    """A query for versions with `PAYLOADS` among its columns."""
+    return query.join(_WHOLE, _WHOLE.c.seq == _VERSIONS.c.differs_from, isouter=True)
+
+
+def fields_in(payload: bytes, whole: bytes | None) -> dict[str, Any]:
+    """What a version says, given the whole one from which it differs; None: it is whole itself."""
+    own: dict[str, Any] = orjson.loads(payload)
+    return own if whole is None else {**orjson.loads(whole), **own}
+
+
+def newest_of(db: Connection, connection: str, object_: str, ids: Iterable[str]) -> dict[str, RawRecord]:
+    """The newest stored version of each of these records, under the newest stamp that its content was seen with."""
+    mine = (_LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, ids))
+    return {
+        id_: RawRecord(object_, id_, fields_in(payload, whole), stamp, is_deleted, replaced_by)
+        for id_, stamp, is_deleted, replaced_by, payload, whole in db.execute(_NEWEST.where(*mine))
+    }
+
+
+_NEWEST = with_whole(
+    select(_VERSIONS.c.record_id, _LATEST.c.modified_at, _VERSIONS.c.is_deleted, _VERSIONS.c.replaced_by, *PAYLOADS).join(
+        _LATEST, _LATEST.c.seq == _VERSIONS.c.seq
+    )
+)
 
 
 def store_versions(db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime) -> Staged:
-    """Append what is news in these records. Repeats among them fold to the newest."""
+    """Append what is news in these records: the versions whose content differs from the newest stored one. Repeats among them fold
+    to the newest. A version older than the stored one is no news but a late delivery: a search index that lags shows it after we
+    have read, or written, a newer one."""
     folded = _newest_of_each(_not_forgotten(db, connection, records))
-    return append(db, connection, folded, _known_versions(db, connection, folded), learnt_at, is_ours=False)
-
-
-def append(
-    db: Connection,
-    connection: str,
-    records: Mapping[Identity, RawRecord],
-    known: Mapping[Identity, Known],
-    learnt_at: datetime,
-    *,
-    is_ours: bool,
-) -> Staged:
-    """Append the versions whose content differs from the newest stored one. A version older than the stored one is no news but a
-    late delivery: a search index that lags shows it after we have read, or written, a newer one."""
-    first: int = db.execute(select(func.coalesce(func.max(_VERSIONS.c.seq), 0))).scalar_one() + 1
+    known = _known_versions(db, connection, folded)
+    first = next_seq(db)
     fresh, payloads, hashes = list[RawRecord](), list[bytes](), list[str]()
     stamped, new = list[dict[str, Any]](), list[bool]()
-    for identity, record in records.items():
+    for identity, record in folded.items():
         before = known.get(identity)
-        if before is not None and _is_late(record.modified_at, before.modified_at):
+        if before is not None and is_late(record.modified_at, before.modified_at):
             continue
-        payload = orjson.dumps(record.fields, option=orjson.OPT_SORT_KEYS)
+        payload = _payload_of(record)
         content = content_hash(payload, record.is_deleted, record.replaced_by)
         if before is not None and before.content == content:
-            if _is_newer(record.modified_at, before.modified_at):
-                stamped.append({"of_object": record.object, "of_record": record.id, "stamp": record.modified_at})
+            if before.is_to_be_renewed(record.modified_at):
+                stamp = record.modified_at or before.modified_at
+                stamped.append({"of_object": record.object, "of_record": record.id, "stamp": stamp, "content": content})
             continue
         fresh.append(record)
         payloads.append(payload)
@@ -112,15 +141,22 @@ def append(
         new.append(before is None)
     seqs = range(first, first + len(fresh))
     shared = _columns(connection, fresh, seqs)
-    again, ours = [learnt_at] * len(fresh), [is_ours] * len(fresh)
     replaced = [record.replaced_by for record in fresh]
-    insert_columns(db, RawVersion, {**shared, "learnt_at": again, "replaced_by": replaced, "is_ours": ours, "payload": payloads})
+    insert_columns(db, RawVersion, {**shared, "learnt_at": [learnt_at] * len(fresh), "replaced_by": replaced, "payload": payloads})
     upsert_columns(db, RawLatest, {**shared, "content_hash": hashes})
-    _restamp(db, connection, stamped)
+    restamp(db, connection, stamped)
     staged = tuple(
         StagedRecord(seq, connection, record, learnt_at, is_new) for seq, record, is_new in zip(seqs, fresh, new, strict=True)
     )
-    return Staged(sum(new), len(fresh) - sum(new), len(records) - len(fresh), staged)
+    return Staged(sum(new), len(fresh) - sum(new), len(folded) - len(fresh), staged)
+
+
+def next_seq(db: Connection) -> int:
+    """The number of the version that is stored next."""
+    return int(db.execute(_LAST_SEQ).scalar_one()) + 1
+
+
+_LAST_SEQ = select(func.coalesce(func.max(_VERSIONS.c.seq), 0))
 
 
 def _columns(connection: str, records: Sequence[RawRecord], seqs: Sequence[int]) -> dict[str, Sequence[Any]]:
@@ -149,12 +185,13 @@ def _newest_of_each(records: Sequence[RawRecord]) -> dict[Identity, RawRecord]:
     newest: dict[Identity, RawRecord] = {}
     for record in records:
         before = newest.get((record.object, record.id))
-        if before is None or not _is_late(record.modified_at, before.modified_at):
+        if before is None or not is_late(record.modified_at, before.modified_at):
             newest[(record.object, record.id)] = record
     return newest
 
 
-def _is_late(stamp: datetime | None, known: datetime | None) -> bool:
+def is_late(stamp: datetime | None, known: datetime | None) -> bool:
+    """Whether a version of this stamp is a late delivery beside a known one."""
     return stamp is not None and known is not None and stamp <= known - LATE_BY
 
 
@@ -162,7 +199,7 @@ def _is_newer(stamp: datetime | None, known: datetime | None) -> bool:
     return stamp is not None and (known is None or stamp > known)
 
 
-def _restamp(db: Connection, connection: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def restamp(db: Connection, connection: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """The same content under a newer stamp: the version stands, and is compared under the new stamp before it is written to."""
     run_for_all(db, _RESTAMP, [{"of_connection": connection, **row} for row in rows])
 
@@ -176,8 +213,17 @@ def _known_versions(db: Connection, connection: str, records: Mapping[Identity, 
         query = select(_LATEST.c.record_id, _LATEST.c.content_hash, _LATEST.c.modified_at).where(
             _LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, ids)
         )
-        known.update({(object_, id_): Known(content, stamp) for id_, content, stamp in db.execute(query)})
+        found = {id_: Known(content, stamp) for id_, content, stamp in db.execute(query)}
+        unhashed = [id_ for id_, one in found.items() if one.content == NOT_HASHED]
+        for id_, record in (newest_of(db, connection, object_, unhashed) if unhashed else {}).items():
+            content = content_hash(_payload_of(record), record.is_deleted, record.replaced_by)
+            found[id_] = Known(content, found[id_].modified_at, is_hashed=False)
+        known.update({(object_, id_): one for id_, one in found.items()})
     return known
+
+
+def _payload_of(record: RawRecord) -> bytes:
+    return orjson.dumps(record.fields, option=orjson.OPT_SORT_KEYS)
 
 
 def content_hash(payload: bytes, is_deleted: bool, replaced_by: str | None) -> str:

@@ -15,7 +15,7 @@ from crmsync.errors import CrmsyncError
 from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import RecordRef
 from crmsync.planning.plan import is_promised
-from crmsync.store.staging import Written
+from crmsync.store.own_writes import Written
 from crmsync.sync.ahead import one_ahead, runs_of
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.pull import Failure

@@ -19,7 +19,8 @@ class CursorRow(SQLModel, table=True):
 
 
 class RawVersion(SQLModel, table=True):
-    """One version of one remote record as pulled. Never changed: a normalising bug is cured by replay."""
+    """One version of one remote record as pulled. Never changed: a normalising bug is cured by replay. One that our own write made
+    (`is_ours`) says only what we wrote since the whole version that it `differs_from`."""
 
     __tablename__ = "raw_version"
     __table_args__ = (Index("raw_version_order", "connection", "seq"),)
@@ -32,10 +33,14 @@ class RawVersion(SQLModel, table=True):
     is_deleted: bool = False
     replaced_by: str | None = None
     is_ours: bool = False
+    differs_from: int | None = None
     payload: bytes = Field(sa_type=LargeBinary)
 
 
 class RawLatest(SQLModel, table=True):
+    """The newest version of each record. `content_hash` tells whether another says the same; empty until that is asked of a version
+    that our own write made."""
+
     __tablename__ = "raw_latest"
     connection: str = Field(primary_key=True)
     object: str = Field(primary_key=True)
