@@ -142,6 +142,12 @@ class ApiClient:
         where the call may be."""
         return self._run(call, json_of).value
 
+    def exchange(self, call: Call) -> tuple[httpx.Response, Any]:
+        """As `send_json`, with the response beside the JSON. Of a refusal that a lenient call is handed, the body is not read."""
+        outcome = self._run(call, json_of)
+        assert outcome.response is not None  # noqa: S101 - an outcome without a response never leaves _run
+        return outcome.response, outcome.value
+
     @contextmanager
     def download(self, call: Call) -> Iterator[Download]:
         """As `send`, with the body streamed to a temporary file that lives as long as the context: memory stays small however

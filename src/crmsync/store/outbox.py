@@ -15,7 +15,7 @@ from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import RecordRef
 from crmsync.planning.document import change_of
 from crmsync.store import tables
-from crmsync.store.sql import among, chunks, insert_all, read_among, read_frame, run_for_all, table_of, upsert
+from crmsync.store.sql import among, chunks, insert_columns, read_among, read_frame, run_for_all, table_of, upsert
 
 _OUTBOX = table_of(tables.OutboxRow)
 _BASES = table_of(tables.BaseRow)
@@ -89,24 +89,20 @@ class Outbox:
 
     def plan(self, db: Connection, run_id: str, changes: Sequence[Change], now: datetime) -> None:
         """Record what is about to be sent."""
-        insert_all(
+        shared = {"run_id": run_id, "state": "planned", "planned_at": now}
+        insert_columns(
             db,
             tables.OutboxRow,
-            [
-                {
-                    "key": c.key,
-                    "run_id": run_id,
-                    "connection": c.connection,
-                    "object": c.object,
-                    "target": c.key_value or c.record_id,
-                    "record_id": c.record_id,
-                    "person_id": c.person_id,
-                    "state": "planned",
-                    "body": _dump(c),
-                    "planned_at": now,
-                }
-                for c in changes
-            ],
+            {
+                "key": [c.key for c in changes],
+                "connection": [c.connection for c in changes],
+                "object": [c.object for c in changes],
+                "target": [c.key_value or c.record_id for c in changes],
+                "record_id": [c.record_id for c in changes],
+                "person_id": [c.person_id for c in changes],
+                "body": [_dump(c) for c in changes],
+                **{name: [value] * len(changes) for name, value in shared.items()},
+            },
         )
 
     def settle(

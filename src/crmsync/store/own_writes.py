@@ -43,9 +43,7 @@ class Written:
     modified_at: datetime | None
 
 
-def store_own_writes(
-    db: Connection, connection: str, object_: str, written: Mapping[str, Written], learnt_at: datetime
-) -> None:
+def store_own_writes(db: Connection, connection: str, object_: str, written: Mapping[str, Written], learnt_at: datetime) -> None:
     """Append a version for each of these records, by id, of which something is known. One that says what the version before it
     said only renews the stamp; one older than that is no news, as with `store_versions`."""
     mine = (_LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, written))

@@ -154,11 +154,7 @@ class Staging:
 
     def versions_after(self, connection: str, seq: int, limit: int) -> list[StagedRecord]:
         """Up to `limit` stored versions with a greater number, in order."""
-        query = (
-            _STAGED.where(_VERSIONS.c.connection == connection, _VERSIONS.c.seq > seq)
-            .order_by(_VERSIONS.c.seq)
-            .limit(limit)
-        )
+        query = _STAGED.where(_VERSIONS.c.connection == connection, _VERSIONS.c.seq > seq).order_by(_VERSIONS.c.seq).limit(limit)
         with self._engine.connect() as db:
             return [_staged(*row) for row in db.execute(query)]
 

@@ -24,7 +24,7 @@ from crmsync.sync.workspace import Connection, Progress, Workspace
 _log = structlog.get_logger("crmsync.sync.apply")
 
 # One transaction of receipts: small enough that a crash repeats little, large enough that commits do not rule.
-_RECORD_EVERY = 200
+_RECORD_EVERY = 500
 
 Settled = Sequence[tuple[str, Change]]
 """Changes whose values their records hold now, each with the id of its record."""

@@ -6,6 +6,7 @@ Each refusal has a code, its properties, and what the portal would take.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from crmsync.model.changes import Change
@@ -50,15 +51,22 @@ def _of_schema(change: Change, schema: ObjectSchema) -> Fault | None:
     if not schema.readable:
         return Fault(403, "OBJECT_NOT_READABLE", schema.why_not)
     fields = schema.fields
+    for diff in change.fields:
+        known = fields.get(diff.field)
+        if known is None or not known.writable:
+            return _of_fields(change, fields)
+    found = (value_fault(diff.desired, fields[diff.field]) for diff in change.fields)
+    return next((fault for fault in found if fault is not None), None)
+
+
+def _of_fields(change: Change, fields: Mapping[str, FieldInfo]) -> Fault:
+    """Properties that are not there, else those that cannot be written."""
     names = {diff.field for diff in change.fields}
     unknown = tuple(sorted(names - fields.keys()))
     if unknown:
         return Fault(0, "PROPERTY_DOESNT_EXIST", ", ".join(unknown), properties=unknown)
     fixed = tuple(sorted(name for name in names if not fields[name].writable))
-    if fixed:
-        return Fault(0, "READ_ONLY_VALUE", ", ".join(fixed), properties=fixed)
-    found = (value_fault(diff.desired, fields[diff.field]) for diff in change.fields)
-    return next((fault for fault in found if fault is not None), None)
+    return Fault(0, "READ_ONLY_VALUE", ", ".join(fixed), properties=fixed)
 
 
 def value_fault(value: Any, field: FieldInfo) -> Fault | None:

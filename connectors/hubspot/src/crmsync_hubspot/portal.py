@@ -5,11 +5,9 @@ dicts; no cursor, no decision lives here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
-
-import httpx
 
 from crmsync.connect.answers import json_or_none
 from crmsync.connect.calls import Call, CallRejected
@@ -37,7 +35,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A batch call's answer, refused ones too: the caller reads the errors row by row."""
+    """A batch call's answer, refused ones too: the caller reads the errors row by row. `text` is that of a refusal."""
 
     status: int
     body: Any
@@ -235,7 +233,9 @@ class Portal:
         return answer if isinstance(answer, Mapping) else {}
 
     def _answer(self, call: Call) -> Answer:
-        response: httpx.Response = self.client.send(replace(call, wants_json=True))
+        response, body = self.client.exchange(call)
+        if response.is_success:
+            return Answer(response.status_code, body, "")
         return Answer(response.status_code, json_or_none(response), response.text)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 
 from crmsync.connect.contract import PushBatch
 from crmsync.errors import RetryLater
@@ -15,7 +16,7 @@ from crmsync_hubspot.faults import Fault
 from crmsync_hubspot.lifecycle import STAGE, clearing, must_clear_first, setting
 from crmsync_hubspot.linking import link
 from crmsync_hubspot.objects import OBJECTS
-from crmsync_hubspot.portal import BATCH, Portal, chunks
+from crmsync_hubspot.portal import BATCH, Portal
 from crmsync_hubspot.receipts import Input, Row, failed, has_moved, modified_of, own, refused
 from crmsync_hubspot.sending import send
 from crmsync_hubspot.upsert import Upserter
@@ -54,27 +55,32 @@ class Pusher:
 
     def push(self, batch: PushBatch) -> Iterator[Receipt]:
         """See `Connector.push`. A record that is named twice goes out in two runs: HubSpot refuses a batch for that."""
-        checker = Checker(self._catalogue, batch.object)
-        writable = []
-        for change in batch.changes:
-            fault = checker.fault(change)
-            if fault is None:
-                writable.append(change)
-            else:
-                yield refused(change, fault)
-        for run in runs(writable):
-            match run[0].operation:
+        refusals: list[Receipt] = []
+        for operation, run in runs(self._writable(batch, refusals)):
+            match operation:
                 case "update":
                     yield from self._update(batch.object, run)
                 case "upsert":
-                    yield from self._upserter.upsert(batch.object, run)
+                    yield from self._upserter.upsert(batch.object, list(run))
                 case "create":
-                    yield from self._upserter.create(batch.object, run)
+                    yield from self._upserter.create(batch.object, list(run))
+        yield from refusals
 
-    def _update(self, object: str, changes: Sequence[Change]) -> Iterator[Receipt]:
+    def _writable(self, batch: PushBatch, refusals: list[Receipt]) -> Iterator[Change]:
+        """The changes that can be sent as they are; those that cannot are added to the refusals. Each is looked at when its turn
+        comes: the first are on their way meanwhile."""
+        checker = Checker(self._catalogue, batch.object)
+        for change in batch.changes:
+            fault = checker.fault(change)
+            if fault is None:
+                yield change
+            else:
+                refusals.append(refused(change, fault))
+
+    def _update(self, object: str, changes: Iterator[Change]) -> Iterator[Receipt]:
         """Compare 100 at a time; what is due waits in its lane until 100 are there, so that every batch but the last is full."""
         lanes = _Lanes(object)
-        for part in chunks(changes, BATCH):
+        while part := list(islice(changes, BATCH)):
             yield from self._compare(lanes, part)
             yield from self._flush(lanes, BATCH)
         yield from self._flush(lanes, 1)
@@ -184,20 +190,27 @@ class Pusher:
         return {diff.field: wire_text(diff.desired, fields[diff.field].type) for diff in change.fields}
 
 
-def runs(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+def runs(changes: Iterable[Change]) -> Iterator[tuple[Operation, Iterator[Change]]]:
     """The changes in runs of one operation and no record twice, in their order; each is compared and written before the next
-    begins, so none is so long that what was compared first grows old."""
-    run: list[Change] = []
-    seen: set[str | None] = set()
-    for change in changes:
+    begins, so none is so long that what was compared first grows old. A run is to be read to its end before the next."""
+    return ((operation, run) for (_, operation), run in groupby(changes, _Runs().place))
+
+
+@dataclass(slots=True)
+class _Runs:
+    """How far the changes have been cut."""
+
+    number: int = 0
+    operation: Operation = "update"
+    seen: set[str | None] = field(default_factory=set)
+
+    def place(self, change: Change) -> tuple[int, Operation]:
+        """The number of the run that the next change belongs to, and its operation."""
         name = change.record_id if change.operation == "update" else change.key_value
-        if run and (len(run) == LONGEST_RUN[change.operation] or name in seen or change.operation != run[0].operation):
-            yield run
-            run, seen = [], set()
-        run.append(change)
-        seen.add(name)
-    if run:
-        yield run
+        if name in self.seen or len(self.seen) == LONGEST_RUN[self.operation] or change.operation != self.operation:
+            self.number, self.operation, self.seen = self.number + 1, change.operation, set()
+        self.seen.add(name)
+        return self.number, self.operation
 
 
 def is_true_already(change: Change, row: Row, fields: Mapping[str, FieldInfo]) -> bool:
