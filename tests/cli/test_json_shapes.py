@@ -121,6 +121,24 @@ def test_a_what_if_prints_what_is_documented(story: Any) -> None:
     assert "Nobody flips" in desk.type(*words).out
 
 
+def test_a_shadow_prints_what_is_documented(own_desk: Any) -> None:
+    draft = own_desk.directory / "draft"
+    draft.mkdir()
+    keener = (own_desk.directory / "rules" / "temperature.yaml").read_text(encoding="utf-8")
+    keener = keener.replace("enter: 30, leave: 22", "enter: 2, leave: 1").replace("enter: 8, leave: 5", "enter: 1, leave: 0.5")
+    (draft / "temperature.yaml").write_text(keener, encoding="utf-8")
+    settings = own_desk.directory / "crmsync.yaml"
+    before = settings.read_text(encoding="utf-8")
+    settings.write_text(before + "shadow: draft\n", encoding="utf-8")
+    try:
+        assert own_desk.here("run").code == 0
+        printed = own_desk.type("shadow", "--config", str(own_desk.directory), "--json").json
+    finally:
+        settings.write_text(before, encoding="utf-8")
+    assert printed["standing"]
+    check("shadow", {**printed, "ended": [{"kind": "mql_out", "outcome": "sql", "count": 1}]})
+
+
 def test_an_undo_prints_what_is_documented(own_desk: Any) -> None:
     run = own_desk.here("run", "--json").json["run_id"]
     shown = own_desk.here("undo", run, "--json").json

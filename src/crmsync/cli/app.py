@@ -271,6 +271,22 @@ def what_if(
 
 
 @app.command()
+def shadow(
+    since: Annotated[
+        Optional[datetime],  # noqa: UP045
+        typer.Option("--since", formats=["%Y-%m-%d"], help="Only what began on this day or later."),
+    ] = None,
+    config: Config = Path(),
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Where the rules that run silently (`shadow` in crmsync.yaml) disagree with the live ones: who, since when, and why."""
+    from crmsync.cli.commands.shadow import execute
+
+    raise typer.Exit(execute(Asked(config, None, json, language), since))
+
+
+@app.command()
 def undo(
     run: Annotated[Optional[str], typer.Argument(help="The run to take back; without one the latest runs are listed.")] = None,  # noqa: UP045
     config: Config = Path(),

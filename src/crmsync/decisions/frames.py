@@ -7,8 +7,8 @@ columns before it leaves a function, so that equal content is equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -272,6 +272,22 @@ class Before:
     @classmethod
     def nothing(cls) -> Before:
         return cls(empty(STATE), empty(CLOCKS), empty(DRAWS), None)
+
+    def under(self, aliases: Mapping[str, str]) -> Before:
+        """The same under the ids that people go by now (former id → present one); of two persons who became one, the one that keeps
+        its id stands."""
+        return replace(self, state=_renamed(self.state, aliases), clocks=_renamed(self.clocks, aliases))
+
+
+def _renamed(frame: pl.DataFrame, aliases: Mapping[str, str]) -> pl.DataFrame:
+    former = frame.filter(pl.col("person_id").is_in(list(aliases)))
+    if former.is_empty():
+        return frame
+    others = frame.join(former.select("person_id"), on="person_id", how="anti")
+    renamed = former.with_columns(pl.col("person_id").replace(dict(aliases))).join(others, on="person_id", how="anti")
+    # two of them may have become one who was neither
+    alone = renamed if "clock_id" in frame.columns else renamed.unique("person_id", keep="first", maintain_order=True)
+    return pl.concat([others, alone]).sort(frame.columns[0])
 
 
 DRAWS: Schema = {"pool": pl.String, "rep_id": pl.String, "count": pl.Int64}

@@ -19,6 +19,7 @@ from sqlmodel import SQLModel
 from crmsync.model.changes import Change
 from crmsync.store import tables
 from crmsync.store.journal import forget_answers, without_persons
+from crmsync.store.shadows import leave_shadows
 from crmsync.store.sql import among, table_of, upsert
 from crmsync.store.tombstones import KEY, key_in, tombstones_in
 from crmsync.store.versions import NOT_HASHED, content_hash
@@ -70,6 +71,8 @@ TREATMENT: Mapping[str, Treatment] = {
     "settlement": "deleted",
     "journal": "deleted",  # answers about them
     "decided_frame": "deleted",
+    "shadow_frame": "deleted",
+    "disagreement": "deleted",
     "tombstone": "nothing personal",
     "run": "nothing personal",
     "meta": "nothing personal",
@@ -236,9 +239,10 @@ class Erasing:
                 db.execute(reviews.delete().where(reviews.c.record == row.record))
 
     def _decided(self, db: Connection, erasure: Erasure, anonymous: str, now: datetime) -> None:
-        for model in (tables.DesiredRow, tables.DecisionRow, tables.SettlementRow):
+        for model in (tables.DesiredRow, tables.DecisionRow, tables.SettlementRow, tables.DisagreementRow):
             _of_persons(db, model, erasure, None)
         without_persons(db, erasure.persons)
+        leave_shadows(db, erasure.persons)
         forget_answers(db, erasure.persons, erasure.refs)
         _of_persons(db, tables.OverrideRow, erasure, {"person_id": anonymous, "record_id": ""})
         _of_persons(db, tables.MoveRow, erasure, {"person_id": anonymous, "evidence": None})

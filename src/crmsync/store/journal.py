@@ -77,7 +77,7 @@ class Journal:
 
 def keep_frames(db: Connection, run_id: str, frames: Mapping[str, pl.DataFrame]) -> None:
     """Keep what a decision was given or left, by name. An empty frame is not kept."""
-    rows = [{"run_id": run_id, "name": name, "body": _packed(frame)} for name, frame in frames.items() if frame.height]
+    rows = [{"run_id": run_id, "name": name, "body": packed(frame)} for name, frame in frames.items() if frame.height]
     upsert(db, tables.DecidedFrameRow, rows)
 
 
@@ -89,7 +89,7 @@ def without_persons(db: Connection, persons: Collection[str]) -> None:
         left = frame.filter(~pl.col("person_id").is_in(gone)) if "person_id" in frame.columns else frame
         if left.height < frame.height:
             here = (_FRAMES.c.run_id == row.run_id, _FRAMES.c.name == row.name)
-            db.execute(_FRAMES.update().where(*here).values(body=_packed(left)))
+            db.execute(_FRAMES.update().where(*here).values(body=packed(left)))
 
 
 def forget_answers(db: Connection, persons: Collection[str], records: Collection[str]) -> None:
@@ -102,7 +102,8 @@ def forget_answers(db: Connection, persons: Collection[str], records: Collection
             db.execute(_JOURNAL.delete().where(_JOURNAL.c.id == row.id))
 
 
-def _packed(frame: pl.DataFrame) -> bytes:
+def packed(frame: pl.DataFrame) -> bytes:
+    """A frame as it is kept."""
     buffer = BytesIO()
     frame.write_ipc(buffer, compression="zstd")
     return zlib.compress(buffer.getvalue(), _FASTEST)

@@ -28,6 +28,7 @@ from crmsync.store.overrides import Overrides
 from crmsync.store.past import Past
 from crmsync.store.runs import Runs
 from crmsync.store.settlements import Settlements
+from crmsync.store.shadows import Shadows
 from crmsync.store.staging import Staging
 
 SCHEMA_VERSION = "2"
@@ -57,6 +58,7 @@ class Store:
         self.runs = Runs(engine)
         self.journal = Journal(engine)
         self.past = Past(engine)
+        self.shadows = Shadows(engine)
 
     @classmethod
     def open(cls, url: str) -> Store:

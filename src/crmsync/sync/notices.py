@@ -26,6 +26,22 @@ class Told:
     is_grave: bool = False
 
 
+OURS = "crmsync"
+"""What a notice names in place of a connection where it is about our own rules."""
+
+
+def keep_ours(store: Store, object_: str, notices: Iterable[Notice]) -> tuple[Told, ...]:
+    """What is to be told of our own rules, each once; all that stands of it is given."""
+    unique = list({_line(notice): notice for notice in notices}.values())
+    name = f"notices:{OURS}/{object_}"
+    known = store.runs.meta(name) or "[]"
+    standing = orjson.dumps(sorted(_line(notice) for notice in unique)).decode()
+    if standing != known:
+        store.runs.set_meta(name, standing)
+    before = set(orjson.loads(known))
+    return tuple(Told(OURS, object_, notice.code, notice.params, is_news=_line(notice) not in before) for notice in unique)
+
+
 def keep(store: Store, connection: Connection, object_: str, notices: Iterable[Notice], *, is_whole: bool) -> tuple[Told, ...]:
     """What a pull of an object told, each once. What stands is remembered until a whole pull no longer tells it."""
     unique = list({_line(notice): notice for notice in notices}.values())

@@ -15,11 +15,13 @@ from crmsync.sync.guard import Approval, note_halts, release
 from crmsync.sync.keep import keep
 from crmsync.sync.lease import alone
 from crmsync.sync.normalise import Following, normalise
+from crmsync.sync.notices import keep_ours
 from crmsync.sync.plan import Prepared, plan
 from crmsync.sync.pull import Pulled, pull
 from crmsync.sync.reconcile import reconcile
 from crmsync.sync.resolve import resolve
 from crmsync.sync.rest import is_undisturbed, rest_after, rested, resting
+from crmsync.sync.shadow import shadow
 from crmsync.sync.workspace import Moment, Progress, Silent, Workspace
 
 
@@ -127,8 +129,10 @@ def _send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Mome
     with collector_at_rest():
         run_id = keep(workspace, prepared, moment)
     applied = apply(workspace, run_id, prepared.sendable, moment.now, progress or Silent(), pulled.failed)
-    cycle = Cycle(run_id, pulled, prepared, applied)
+    shadowed = shadow(workspace, prepared.decided, run_id, moment.now)
+    notices = keep_ours(workspace.store, "rules", shadowed.notices)
+    cycle = Cycle(run_id, pulled.with_notices(notices), prepared, applied)
     halted = {"halted": sorted(prepared.plan.halted)} if prepared.plan.halted else {}
     workspace.store.runs.end(run_id, "done" if cycle.is_complete else "incomplete", {**applied.outcomes, **halted})
-    rest_after(workspace, prepared, moment, is_complete=cycle.is_complete)
+    rest_after(workspace, prepared, moment, is_complete=cycle.is_complete, wakes_at=shadowed.wakes_at)
     return cycle

@@ -77,6 +77,9 @@ class Pulled:
     def with_failures(self, more: tuple[Failure, ...]) -> Pulled:
         return replace(self, failures=self.failures + more)
 
+    def with_notices(self, more: tuple[Told, ...]) -> Pulled:
+        return replace(self, notices=self.notices + more)
+
 
 def pull(
     workspace: Workspace,

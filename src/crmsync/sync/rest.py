@@ -27,7 +27,8 @@ _REST = "rest"
 @dataclass(frozen=True, slots=True)
 class Rest:
     """What was true when a cycle found nothing to do. `ground` is a digest of everything that decisions are made by and of how
-    the CRMs are mapped, `newest` the number of the newest version of each connection, `runs` how many runs there had been."""
+    the CRMs are mapped, `shadow` one of the rules that run beside, `newest` the number of the newest version of each connection,
+    `runs` how many runs there had been."""
 
     ground: str
     newest: Mapping[str, int]
@@ -35,6 +36,7 @@ class Rest:
     decided_at: datetime
     wakes_at: datetime
     is_rehearsal: bool
+    shadow: str = ""
 
 
 def resting(workspace: Workspace, moment: Moment) -> Rest | None:
@@ -42,7 +44,7 @@ def resting(workspace: Workspace, moment: Moment) -> Rest | None:
     rest = _kept(workspace)
     if rest is None or not rest.decided_at <= moment.now < rest.wakes_at or rest.is_rehearsal != moment.is_rehearsal:
         return None
-    is_same = rest.ground == ground(workspace) and rest.runs == workspace.store.runs.count()
+    is_same = rest.ground == ground(workspace) and rest.shadow == _shadow(workspace) and rest.runs == workspace.store.runs.count()
     return rest if is_same else None
 
 
@@ -57,14 +59,17 @@ def is_undisturbed(workspace: Workspace, rest: Rest) -> bool:
     return not store.decided.unplanned() and not store.outbox.unfinished_persons(names)
 
 
-def rest_after(workspace: Workspace, prepared: Prepared, moment: Moment, *, is_complete: bool) -> None:
-    """Keep until when the next cycles may rest: not at all where this one moved somebody, wrote or left something waiting."""
+def rest_after(
+    workspace: Workspace, prepared: Prepared, moment: Moment, *, is_complete: bool, wakes_at: datetime | None = None
+) -> None:
+    """Keep until when the next cycles may rest: not at all where this one moved somebody, wrote or left something waiting. Until
+    `wakes_at` stands what a shadow decided."""
     decisions = prepared.decided.decisions
     left = prepared.plan.changes or prepared.held_back or prepared.waiting
     is_quiet = is_complete and not left and decisions.moves.is_empty()
     again = workspace.store.staging.next_again()
-    wakes_at = decisions.wakes_at if again is None else min(decisions.wakes_at, again)
-    _keep(workspace, moment, moment.now, wakes_at if is_quiet else moment.now)
+    stands = min(at for at in (decisions.wakes_at, wakes_at, again) if at is not None)
+    _keep(workspace, moment, moment.now, stands if is_quiet else moment.now)
 
 
 def rested(workspace: Workspace, rest: Rest, moment: Moment) -> tuple[str, Prepared]:
@@ -82,7 +87,7 @@ def rested(workspace: Workspace, rest: Rest, moment: Moment) -> tuple[str, Prepa
 
 def _keep(workspace: Workspace, moment: Moment, decided_at: datetime, wakes_at: datetime) -> None:
     runs = workspace.store.runs
-    rest = Rest(ground(workspace), _newest(workspace), runs.count(), decided_at, wakes_at, moment.is_rehearsal)
+    rest = Rest(ground(workspace), _newest(workspace), runs.count(), decided_at, wakes_at, moment.is_rehearsal, _shadow(workspace))
     runs.set_meta(_REST, orjson.dumps(rest).decode())
 
 
@@ -93,6 +98,11 @@ def _kept(workspace: Workspace) -> Rest | None:
     raw = orjson.loads(kept)
     instants = {name: datetime.fromisoformat(raw[name]) for name in ("decided_at", "wakes_at")}
     return Rest(**{**raw, **instants})
+
+
+def _shadow(workspace: Workspace) -> str:
+    beside = workspace.shadow
+    return beside.rules.digest if beside is not None and beside.rules is not None else ""
 
 
 def _newest(workspace: Workspace) -> dict[str, int]:

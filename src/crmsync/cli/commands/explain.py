@@ -110,7 +110,7 @@ class _Teller:
         reasons, score = self.story.decision.get("reasons") or [], self.story.decision.get("score") or {}
         if not reasons:
             return
-        titles = _titles(self.definitions, self.words)
+        titles = rule_titles(self.definitions, self.words)
         shown = table(say("title.reasons", self.words), "rule", "points:number", "evidence", language=self.words)
         for reason in sorted(reasons, key=lambda r: (-abs(r["points"]), r["rule"])):
             evidence = self._at(_instant(reason["evidence_at"])) if reason.get("evidence_at") else _short(reason["evidence"])
@@ -210,7 +210,7 @@ class _Teller:
             yield self._say("texts", fields=", ".join(texts))
 
 
-def _titles(definitions: Definitions, words: Language) -> dict[str, str]:
+def rule_titles(definitions: Definitions, words: Language) -> dict[str, str]:
     """Rule → what the definitions call it in this language."""
     scoring = definitions.scoring
     titles = {rule.name: rule.title for rule in scoring.fit} | {rule.name: rule.title for rule in scoring.interest}

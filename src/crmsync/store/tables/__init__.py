@@ -1,6 +1,7 @@
 """Every table. Append-only: raw_version, move, decision, settlement, valve_log, outbox, release, run, journal, decided_frame.
 The others hold the present."""
 
+from crmsync.store.tables.beside import DisagreementRow, ShadowFrameRow
 from crmsync.store.tables.decided import ClockRow, DecisionRow, DesiredRow, DrawRow, GapRow, MoveRow, StateRow, ValveRow
 from crmsync.store.tables.kinds import Instant, from_micros, to_micros
 from crmsync.store.tables.pulled import (
@@ -60,6 +61,7 @@ __all__ = [
     "DecidedFrameRow",
     "DecisionRow",
     "DesiredRow",
+    "DisagreementRow",
     "DrawRow",
     "FieldChangeRow",
     "GapRow",
@@ -89,6 +91,7 @@ __all__ = [
     "ReviewRow",
     "RunRow",
     "SettlementRow",
+    "ShadowFrameRow",
     "StateRow",
     "TaskRow",
     "Tombstone",
