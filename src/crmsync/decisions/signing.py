@@ -59,7 +59,7 @@ class Lack:
 def digest_of(definitions: Definitions, team: Team) -> str:
     """The digest that is signed, that stands on the agreement and that every run records: twelve bytes in hexadecimal."""
     agreed = replace(definitions.qualification, signed_by=(), is_draft=False)
-    standing = tuple(replace(rep, name="", absences=()) for rep in sorted(team.reps, key=lambda rep: rep.rep_id))
+    standing = tuple(replace(rep, name="", absences=(), joined=None) for rep in sorted(team.reps, key=lambda rep: rep.rep_id))
     plain = _plain((replace(definitions, qualification=agreed), standing))
     content = json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()

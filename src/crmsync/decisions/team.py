@@ -22,7 +22,8 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Rep:
-    """One rep. `rep_id` is the e-mail address in lower case; empty limits = all; `time_zone` is that of the calendar."""
+    """One rep. `rep_id` is the e-mail address in lower case; empty limits = all; `time_zone` is that of the calendar;
+    `joined` their first day, None where nobody says: figures alone ask for it."""
 
     rep_id: str
     name: str
@@ -38,6 +39,7 @@ class Rep:
     languages: tuple[str, ...] = ()
     manager: str | None = None
     absences: tuple[Absence, ...] = ()
+    joined: date | None = None
 
     def absent_until(self, now: datetime) -> date | None:
         """The last day of the absence that covers today; absences that touch count as one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from crmsync.figures.chain import rate
 from crmsync.figures.chance import with_share
 from crmsync.figures.handovers import VERDICTS
 from crmsync.figures.sheet import Column, Sheet
@@ -59,6 +60,13 @@ def disagreement(handed: pl.DataFrame, fired: pl.DataFrame, temperatures: pl.Dat
         .filter(pl.col("rejected") > 0)
     )
     return with_share(found, "rejected", "hot", "rejection").sort("rejection", "rule", descending=[True, False])
+
+
+def hot_rejection(handed: pl.DataFrame, temperatures: pl.DataFrame) -> float | None:
+    """Rejected ÷ (accepted + rejected) of the hot hand-overs; None over none. `temperatures` as for `disagreement`."""
+    hot = temperatures.filter(pl.col("temperature") == "hot").select("person_id", "run_id").unique()
+    judged = handed.filter(pl.col("verdict").is_in(["accepted", "rejected"])).join(hot, on=["person_id", "run_id"])
+    return rate(judged.filter(pl.col("verdict") == "rejected").height, judged.height)
 
 
 def _with_acceptance(counted: pl.DataFrame) -> pl.DataFrame:

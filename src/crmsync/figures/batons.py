@@ -13,6 +13,8 @@ import polars as pl
 
 from crmsync.figures.chance import with_share
 from crmsync.figures.period import Period
+from crmsync.figures.sheet import Column, Sheet
+from crmsync.figures.stays import first_clocks
 
 _PROMISED = (("owner", pl.col("rep_id").is_not_null()), ("due", pl.col("due_at").is_not_null()))
 
@@ -28,7 +30,9 @@ class Baton:
     items: tuple[tuple[str, pl.Expr], ...]
 
 
-_REASON = (("reason", pl.col("reason").is_not_null()),)
+_REASON = (("reason", ~pl.col("reason").str.ends_with("_unknown")),)
+"""A reason that is called unknown is none."""
+
 BATONS: tuple[Baton, ...] = (
     Baton(
         "marketing",
@@ -117,13 +121,6 @@ def _with_facts(entered: pl.DataFrame, carried: Carried) -> pl.DataFrame:
     BANT, the opportunities, when the last contract ends, and the reason."""
     key = ["person_id", "entered_at"]
     stay = entered.select(*key, "left_at")
-    clock = (
-        stay.join(carried.clocks.select("person_id", "started_at", "due_at", "owner"), on="person_id")
-        .filter((pl.col("started_at") >= pl.col("entered_at")) & (pl.col("started_at") <= pl.col("left_at")).fill_null(True))
-        .sort("started_at", "due_at")
-        .group_by(key, maintain_order=True)
-        .agg(pl.col("owner").first().alias("rep_id"), pl.col("due_at").first())
-    )
     touched = (
         stay.join(carried.touches.select("person_id", "at"), on="person_id")
         .filter(pl.col("at") <= pl.col("entered_at"))
@@ -135,7 +132,7 @@ def _with_facts(entered: pl.DataFrame, carried: Carried) -> pl.DataFrame:
         pl.col(item).fill_null("unknown") != "unknown" for item in ("budget", "authority", "need", "timeframe")
     )
     return (
-        entered.join(clock, on=key, how="left")
+        entered.join(first_clocks(entered, carried.clocks), on=key, how="left")
         .join(touched, on=key, how="left")
         .join(cases, on="person_id", how="left")
         .join(carried.reasons.rename({"at": "entered_at"}), on=key, how="left")
@@ -158,3 +155,19 @@ def records(
     ]
     schema = {"measure": pl.String, "part": pl.Int64, "whole": pl.Int64}
     return with_share(pl.DataFrame(rows, schema=schema, orient="row"), "part", "whole", "share")
+
+
+_SENDERS = (Column("sender", "word", "department"), Column("receiver", "word", "department"))
+_LIMITS = (Column("low", "share"), Column("high", "share"))
+COMPLETENESS = (*_SENDERS, Column("batons"), Column("complete"), Column("completeness", "share"), *_LIMITS)
+MISSING = (*_SENDERS, Column("item", "word", "item"), Column("missing"))
+RECORDS = (Column("measure", "word", "measure"), Column("part"), Column("whole"), Column("share", "share"), *_LIMITS)
+
+
+def batons_sheets(stayed: pl.DataFrame, carried: Carried, recorded: pl.DataFrame, period: Period) -> tuple[Sheet, ...]:
+    """Completeness, what is missing, and the rows of `records`, as sheets."""
+    return (
+        Sheet.of("batons", COMPLETENESS, completeness(stayed, carried, period)),
+        Sheet.of("batons_missing", MISSING, missing_items(stayed, carried, period)),
+        Sheet.of("records", RECORDS, recorded),
+    )

@@ -9,6 +9,8 @@ import polars as pl
 
 from crmsync.figures.chain import rate
 from crmsync.figures.period import Period
+from crmsync.figures.sheet import Column, Sheet
+from crmsync.figures.stays import first_clocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ def renewals(
     known, else the person. It is renewed where the customer has won another one that ends later, or of kind "renewal" that was
     closed after this one was. `companies` has person_id and company_id; days are those of `today`'s zone."""
     won = (
-        opportunities.filter((pl.col("status") == "won") & pl.col("contract_end").is_not_null())
+        opportunities.filter(pl.col("status") == "won")
         .join(companies, on="person_id", how="left")
         .with_columns(pl.coalesce("company_id", "person_id").alias("customer"))
         .sort("customer", "opportunity_id")
@@ -77,6 +79,16 @@ class Aftercare:
     customers: int
     unfollowed: int
 
+    @property
+    def unfollowed_share(self) -> float | None:
+        """None over nobody."""
+        return rate(self.unfollowed, self.customers)
+
+    @property
+    def acknowledged_share(self) -> float | None:
+        """Of the wins; None over none."""
+        return rate(self.wins - self.unacknowledged, self.wins)
+
 
 def aftercare(
     persons: pl.DataFrame,
@@ -88,18 +100,14 @@ def aftercare(
     unfollowed_days: int,
 ) -> Aftercare:
     """`persons` need person_id, acknowledged_at, opted_out, is_deleted; `stayed` is of `stays`. Acknowledged is who has
-    `acknowledged_at` since the win, or whose kick-off was held. Who wants no contact is left alone on purpose, and so is not
-    un-followed; a new customer is not before the days are over."""
+    `acknowledged_at` since the win, or whose first clock since then was met (the kick-off). Who wants no contact is left alone on
+    purpose, and so is not un-followed; a new customer is not before the days are over."""
     living = persons.filter(~pl.col("is_deleted").fill_null(False))
     customers = stayed.filter((pl.col("phase") == "closed_won") & (pl.col("entered_at") <= now)).join(living, on="person_id")
-    kick_offs = (
-        clocks.filter(pl.col("kind") == "kick_off")
-        .group_by("person_id")
-        .agg(pl.col("met_at").max().alias("kicked_off_at"), pl.col("due_at").max().alias("kick_off_due"))
-    )
-    won = customers.filter(period.holds("entered_at")).join(kick_offs, on="person_id", how="left")
-    taken = pl.max_horizontal("acknowledged_at", "kicked_off_at") >= pl.col("entered_at")
-    missing = won.filter(~taken.fill_null(False))
+    won = customers.filter(period.holds("entered_at"))
+    known = won.join(first_clocks(won, clocks), on=["person_id", "entered_at"], how="left")
+    taken = pl.max_horizontal("acknowledged_at", "met_at") >= pl.col("entered_at")
+    missing = known.filter(~taken.fill_null(False))
     last_act = approaches.filter(pl.col("at") <= now).group_by("person_id").agg(pl.col("at").max().alias("last_approach_at"))
     now_customers = customers.filter(pl.col("left_at").is_null()).join(last_act, on="person_id", how="left")
     quiet_since = pl.max_horizontal("last_approach_at", "entered_at")
@@ -107,7 +115,37 @@ def aftercare(
     return Aftercare(
         wins=won.height,
         unacknowledged=missing.height,
-        overdue=missing.filter((pl.col("kick_off_due") < now).fill_null(False)).height,
+        overdue=missing.filter((pl.col("due_at") < now).fill_null(False)).height,
         customers=now_customers.height,
         unfollowed=now_customers.filter(is_quiet).height,
     )
+
+
+RENEWALS = (
+    Column("due_contracts"),
+    Column("renewed"),
+    Column("lost_contracts"),
+    Column("pending"),
+    Column("not_due"),
+    Column("renewal_rate", "share"),
+)
+AFTERCARE = (
+    Column("wins"),
+    Column("unacknowledged"),
+    Column("overdue"),
+    Column("customers"),
+    Column("unfollowed"),
+    Column("unfollowed_share", "share"),
+)
+
+
+def customers_sheets(renewed: Renewals, care: Aftercare) -> tuple[Sheet, Sheet]:
+    """Both as sheets, of one row each."""
+    due = (renewed.due, renewed.renewed, renewed.lost, renewed.pending, renewed.not_due, renewed.rate)
+    after = (care.wins, care.unacknowledged, care.overdue, care.customers, care.unfollowed, care.unfollowed_share)
+    return _sheet("renewals", RENEWALS, due), _sheet("aftercare", AFTERCARE, after)
+
+
+def _sheet(name: str, columns: tuple[Column, ...], row: tuple[float | None, ...]) -> Sheet:
+    schema = {column.name: pl.Float64 if column.kind == "share" else pl.Int64 for column in columns}
+    return Sheet.of(name, columns, pl.DataFrame([row], schema=schema, orient="row"))

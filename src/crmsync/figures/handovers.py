@@ -8,6 +8,7 @@ from datetime import datetime
 
 import polars as pl
 
+from crmsync.figures.stays import first_clocks
 from crmsync.model.verdicts import ACCEPTED, LAPSED, REJECTED
 
 VERDICTS = ("accepted", "rejected", "lapsed", "ended", "undecided")
@@ -46,14 +47,7 @@ def followed(handed: pl.DataFrame, clocks: pl.DataFrame, approaches: pl.DataFram
     """`handed` (of `hand_overs`) with who had the baton first and what they did: rep_id and due_at (of the clock that began with
     the hand-over), attempts, connected, first_approach_at (our approaches while the person was with inside sales, up to `now`),
     and `waiting`: not approached, and not due yet."""
-    first = (
-        handed.select("person_id", "at", "left_at")
-        .join(clocks.select("person_id", "started_at", "due_at", "owner", "attempt"), on="person_id")
-        .filter((pl.col("started_at") >= pl.col("at")) & (pl.col("started_at") <= pl.col("left_at").fill_null(now)))
-        .sort("started_at", "attempt", "due_at")
-        .group_by("person_id", "at", maintain_order=True)
-        .agg(pl.col("owner").first().alias("rep_id"), pl.col("due_at").first())
-    )
+    first = first_clocks(handed.rename({"at": "entered_at"}), clocks).drop("met_at").rename({"entered_at": "at"})
     acts = (
         handed.select("person_id", "at", "left_at")
         .join(approaches.rename({"at": "approached_at"}), on="person_id")
@@ -75,3 +69,9 @@ def followed(handed: pl.DataFrame, clocks: pl.DataFrame, approaches: pl.DataFram
         .with_columns(waits.alias("waiting"))
         .sort("at", "person_id")
     )
+
+
+def hours_to_approach(worked: pl.DataFrame) -> float | None:
+    """The median of the clock hours from hand-over to first approach, of those who were approached (`followed`)."""
+    hours = (pl.col("first_approach_at") - pl.col("at")).dt.total_microseconds() / 3_600_000_000
+    return worked.select(hours.median()).item()  # type: ignore[no-any-return]  # a float or nothing

@@ -8,6 +8,7 @@ import polars as pl
 
 from crmsync.figures.chance import with_share
 from crmsync.figures.period import Period
+from crmsync.figures.sheet import Column, Sheet
 
 
 def sla_by_seniority(clocks: pl.DataFrame, joined: pl.DataFrame, period: Period, zone: str, new_days: int) -> pl.DataFrame:
@@ -37,3 +38,20 @@ def sla_by_seniority(clocks: pl.DataFrame, joined: pl.DataFrame, period: Period,
         .with_columns((pl.col("met") + pl.col("breached")).alias("#judged"))
     )
     return with_share(counted, "met", "#judged", "kept").drop("#judged").sort("seniority")
+
+
+SENIORITY = (
+    Column("seniority", "word", "seniority"),
+    Column("reps"),
+    Column("met"),
+    Column("breached"),
+    Column("kept", "share"),
+    Column("low", "share"),
+    Column("high", "share"),
+)
+
+
+def seniority_sheet(clocks: pl.DataFrame, joined: pl.DataFrame, period: Period, zone: str, new_days: int) -> Sheet:
+    """Newcomers beside veterans as a sheet; where nobody says when anyone joined, that is missing."""
+    missing = () if joined["joined"].is_not_null().any() else ("joined",)
+    return Sheet.of("seniority", SENIORITY, sla_by_seniority(clocks, joined, period, zone, new_days), missing=missing)

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
+import polars as pl
+
 from crmsync.figures.chance import Interval, share
+from crmsync.figures.sheet import Column, Sheet
 
 POINT = 0.01
 
@@ -26,3 +29,25 @@ def wins_of_points(counts: Mapping[str, int]) -> dict[str, Interval | None]:
         winning = Interval(1.0, 1.0, 1.0) if name == names[-1] else share(wins, counts[name])
         gained[name] = None if winning is None else winning.times(counts[before] * POINT)
     return gained
+
+
+POINTS = (
+    Column("step", "word", "step"),
+    Column("before"),
+    Column("count"),
+    Column("per_point", "number"),
+    Column("at_least", "number"),
+    Column("at_most", "number"),
+)
+
+
+def points_sheet(counts: Mapping[str, int]) -> Sheet:
+    """What a point of each step would bring, as a sheet."""
+    before = dict(zip(list(counts)[1:], counts.values(), strict=False))
+    rows = [
+        (step, before[step], counts[step], *((gained.value, gained.low, gained.high) if gained else (None, None, None)))
+        for step, gained in wins_of_points(counts).items()
+    ]
+    schema = {"step": pl.String, "before": pl.Int64, "count": pl.Int64}
+    figures = dict.fromkeys(("per_point", "at_least", "at_most"), pl.Float64)
+    return Sheet.of("points", POINTS, pl.DataFrame(rows, schema={**schema, **figures}, orient="row"))

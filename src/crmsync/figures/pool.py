@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from crmsync.figures.sheet import Column, Note, Sheet
+
 MONTH_DAYS = 365.25 / 12
 
 
@@ -50,3 +52,22 @@ def runway(persons: pl.DataFrame, state: pl.DataFrame, moves: pl.DataFrame, now:
         months=left,
         is_short=left is not None and left < least,
     )
+
+
+POOL = (
+    Column("untouched"),
+    Column("recyclable"),
+    Column("resting"),
+    Column("monthly", "number"),
+    Column("months", "number"),
+    Column("alarm", "flag"),
+)
+
+
+def pool_sheet(found: Runway) -> Sheet:
+    """The pool as a sheet, with a warning where it is short."""
+    row = (found.untouched, found.recyclable, found.resting, found.monthly, found.months, found.is_short)
+    counts = dict.fromkeys(("untouched", "recyclable", "resting"), pl.Int64)
+    schema = {**counts, "monthly": pl.Float64, "months": pl.Float64, "alarm": pl.Boolean}
+    notes = [Note("figures.short_pool", {"months": f"{found.months:.1f}"})] if found.is_short else []
+    return Sheet.of("pool", POOL, pl.DataFrame([row], schema=schema, orient="row"), *notes)

@@ -7,6 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from crmsync.figures.period import Period
+from crmsync.figures.sheet import Column, Sheet
 
 NEW = "new"
 RECYCLED = "recycled"
@@ -20,8 +21,8 @@ def recycle_yield(
     (opportunities ÷ entered), win_yield: one row for the new leads of the period, one for everyone recycled in it, one per reason.
 
     `stayed` is of `stays`; a recycle counts each time, and what follows counts for the last one before it. came_back: touched again
-    afterwards; qualified: handed over again. `reasons` has person_id, recycled_at, reason; new leads come back by definition."""
-    entered = _entries(stayed, period).join(reasons.rename({"recycled_at": "at"}), on=["person_id", "at"], how="left")
+    afterwards; qualified: handed over again. `reasons` has person_id, at, reason; new leads come back by definition."""
+    entered = _entries(stayed, period).join(reasons, on=["person_id", "at"], how="left")
     known = entered.with_columns(pl.when(pl.col("group") == RECYCLED).then(pl.col("reason").fill_null(UNKNOWN)).alias("reason"))
     handed = stayed.filter(pl.col("phase") == "mql").select("person_id", pl.col("entered_at").alias("event"))
     acts = {
@@ -68,3 +69,21 @@ def _who_did(entered: pl.DataFrame, events: pl.DataFrame, now: datetime) -> pl.D
     """The entries after which, and before the next recycle, something happened."""
     within = (pl.col("event") > pl.col("at")) & (pl.col("event") <= now) & (pl.col("event") <= pl.col("until")).fill_null(True)
     return entered.select(*_ENTRY, "until").join(events, on="person_id").filter(within).select(_ENTRY).unique()
+
+
+RECYCLING = (
+    Column("group", "word", "group"),
+    Column("reason", "word", "agreement.reason"),
+    Column("entered"),
+    Column("came_back"),
+    Column("qualified"),
+    Column("opportunities"),
+    Column("won"),
+    Column("yield", "share"),
+    Column("win_yield", "share"),
+)
+
+
+def recycling_sheet(rows: pl.DataFrame) -> Sheet:
+    """The rows of `recycle_yield` as a sheet."""
+    return Sheet.of("recycling", RECYCLING, rows)

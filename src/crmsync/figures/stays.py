@@ -55,6 +55,22 @@ def stays(moves: pl.DataFrame, now: datetime) -> pl.DataFrame:
     ).sort("entered_at", "person_id", "phase")
 
 
+def first_clocks(stayed: pl.DataFrame, clocks: pl.DataFrame) -> pl.DataFrame:
+    """person_id, entered_at, rep_id, due_at, met_at of the first clock that started in each stay: who had the baton first, and
+    until when something was promised. `stayed` needs person_id, entered_at, left_at; stays without a clock have no row."""
+    known = clocks.select("person_id", "started_at", "attempt", "due_at", "met_at", pl.col("owner").alias("rep_id"))
+    began = pl.col("started_at") >= pl.col("entered_at")
+    in_time = (pl.col("started_at") <= pl.col("left_at")).fill_null(True)
+    return (
+        stayed.select("person_id", "entered_at", "left_at")
+        .join(known, on="person_id")
+        .filter(began & in_time)
+        .sort("started_at", "attempt", "due_at")
+        .group_by("person_id", "entered_at", maintain_order=True)
+        .agg(pl.col("rep_id", "due_at", "met_at").first())
+    )
+
+
 def time_in_phase(stayed: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
     """Per phase, and within it per cycle (null: all of them): left, median_days, p90_days of those who left in the period;
     began, typical_days of those who entered in it; inside, inside_median_days, inside_p90_days, oldest_days of those who are inside

@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import polars as pl
+
 from crmsync.figures.alarms import TriageLimits
 from crmsync.figures.chance import Interval, share
+from crmsync.figures.sheet import Column, Note, Sheet
 
 Health = Literal["weak", "sound", "unknown"]
 
@@ -83,3 +86,33 @@ def _health(rate: Interval | None, part: int | None, whole: int | None, least: f
     if rate.high < least:
         return "weak"
     return "sound" if rate.value >= least else "unknown"
+
+
+TRIAGE = (
+    Column("link", "word", "link"),
+    Column("part", "number"),
+    Column("whole", "number"),
+    Column("rate", "share"),
+    Column("low", "share"),
+    Column("high", "share"),
+    Column("least", "share"),
+    Column("health", "word", "health"),
+    Column("department", "word", "department"),
+)
+
+
+def triage_sheet(counts: Mapping[str, int | None], limits: TriageLimits) -> Sheet:
+    """Every link and the verdict as a sheet. The links that cannot be judged because nobody gives their counts are named."""
+    found = triage(counts, limits)
+    rows = [_row(link, counts) for link in found.links]
+    schema = {column.name: pl.String if column.kind == "word" else pl.Float64 for column in TRIAGE}
+    sick = found.verdict
+    words = {"seen_word": f"seen.{sick.seen}", "department_word": f"department.{sick.department}"} if sick else {}
+    note = Note("figures.verdict", words) if sick else Note("figures.no_verdict")
+    missing = ("visits",) if counts.get("visitors") is None else ()
+    return Sheet.of("triage", TRIAGE, pl.DataFrame(rows, schema=schema, orient="row"), note, missing=missing)
+
+
+def _row(link: Link, counts: Mapping[str, int | None]) -> tuple[object, ...]:
+    rate = (link.rate.value, link.rate.low, link.rate.high) if link.rate else (None, None, None)
+    return (link.name, *(counts.get(name) for name in PARTS[link.name]), *rate, link.least, link.health, link.department)

@@ -14,6 +14,7 @@ import polars as pl
 
 from crmsync.figures.alarms import TemperatureLimits
 from crmsync.figures.period import Period
+from crmsync.figures.sheet import Column, Note, Sheet
 from crmsync.figures.stays import DAY
 
 TEMPERATURES = ("hot", "warm", "cold")
@@ -95,3 +96,32 @@ def _mix(spelled: pl.DataFrame, stayed: pl.DataFrame, at: datetime) -> Mix:
     held = spelled.filter((pl.col("since") <= at) & (pl.col("until") > at).fill_null(True))
     counts = dict(held.join(inside.select("person_id").unique(), on="person_id")["temperature"].value_counts().iter_rows())
     return Mix(at, *(counts.get(temperature, 0) for temperature in TEMPERATURES))
+
+
+WARMING = (
+    Column("was", "word", "temperature"),
+    Column("became", "word", "temperature"),
+    Column("changes"),
+    Column("share", "share"),
+    Column("median_days", "days"),
+)
+MIX = (Column("at", "instant"), Column("hot"), Column("warm"), Column("cold"), Column("hot_share", "share"))
+
+
+def warmth_sheets(
+    spelled: pl.DataFrame, stayed: pl.DataFrame, period: Period, now: datetime, limits: TemperatureLimits
+) -> tuple[Sheet, Sheet]:
+    """Changes of the period, and the mix week by week with its alarm, as sheets."""
+    mixed = mixes(spelled, stayed, now, limits.weeks)
+    found = alarm(mixed, limits)
+    share = mixed[0].hot_share
+    shown = {"share": f"{share or 0:.0%}", "weeks": limits.weeks}
+    codes = {"too_many_hot": "figures.too_many_hot", "too_few_hot": "figures.too_few_hot"}
+    notes = [Note(codes[found], shown)] if found else []
+    rows = [(mix.at, mix.hot, mix.warm, mix.cold, mix.hot_share) for mix in mixed]
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {"at": pl.Datetime("us", "UTC"), "hot_share": pl.Float64}
+    schema = {name: schema.get(name, pl.Int64) for name in ("at", *TEMPERATURES, "hot_share")}
+    return (
+        Sheet.of("warming", WARMING, warming(spelled, period)),
+        Sheet.of("mix", MIX, pl.DataFrame(rows, schema=schema, orient="row"), *notes),
+    )

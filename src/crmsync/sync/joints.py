@@ -4,17 +4,32 @@ and the question, and gives its sheets."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import polars as pl
 
 from crmsync.decisions import conditions
-from crmsync.figures.acceptance import acceptance_sheets
-from crmsync.figures.handovers import followed
+from crmsync.figures.acceptance import acceptance_sheets, by_definition, hot_rejection
+from crmsync.figures.batons import Carried, batons_sheets, completeness, records
+from crmsync.figures.board import sla_board
+from crmsync.figures.chain import rate
+from crmsync.figures.counterparts import counterparts_sheet
+from crmsync.figures.customers import Aftercare, Renewals, aftercare, customers_sheets, renewals
+from crmsync.figures.handovers import followed, hours_to_approach
+from crmsync.figures.heads import heads_sheet
+from crmsync.figures.inputs import covers, known_by, within
 from crmsync.figures.junk import junk_sheet
-from crmsync.figures.persona import persona_sheet
+from crmsync.figures.newcomers import seniority_sheet
+from crmsync.figures.period import spans
+from crmsync.figures.persona import persona_by_source, persona_sheet
+from crmsync.figures.points import points_sheet
+from crmsync.figures.pool import Runway, pool_sheet, runway
+from crmsync.figures.recycled import RECYCLED, recycle_yield, recycling_sheet
 from crmsync.figures.sheet import Question, Sheet
 from crmsync.figures.stays import phases_sheet
-from crmsync.figures.truth import truth_sheet
+from crmsync.figures.triage import triage_sheet
+from crmsync.figures.truth import truth_board, truth_sheet
+from crmsync.figures.warmth import mixes, warmth_sheets
 from crmsync.sync.ledger import Ledger
 
 
@@ -42,6 +57,82 @@ def sources(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
     )
 
 
+def triage(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    """Where the chain is weak, and what a point of each rate would bring."""
+    counts = counted(ledger, question)
+    chain = {step: counts[step] or 0 for step in ("leads", "mqls", "opportunities", "wins")}
+    return (triage_sheet(counts, ledger.workspace.watch.alarms.triage), points_sheet(chain))
+
+
+def recycling(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    return (recycling_sheet(_yields(ledger, question)), pool_sheet(_runway(ledger)))
+
+
+def customers(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    return customers_sheets(_renewals(ledger, question), _aftercare(ledger, question))
+
+
+def batons(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    return batons_sheets(ledger.stays, _carried(ledger), _records(ledger, question), question.period)
+
+
+def warmth(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    limits = ledger.workspace.watch.alarms.temperature
+    return warmth_sheets(ledger.spells, ledger.stays, question.period, question.at_end, limits)
+
+
+def people(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    """Wins per head, and newcomers beside veterans."""
+    joined = pl.DataFrame(
+        [(rep.rep_id, rep.joined) for rep in ledger.workspace.team.reps],
+        schema={"rep_id": pl.String, "joined": pl.Date},
+        orient="row",
+    )
+    headcounts = known_by(ledger.workspace.inputs.headcounts, ledger.zone.day_of(ledger.now))
+    months = spans(question.first, question.last, question.by, ledger.zone)
+    days = ledger.workspace.watch.alarms.newcomer_days
+    return (
+        heads_sheet(ledger.facts.opportunities, ledger.stays, headcounts, months, ledger.zone),
+        seniority_sheet(ledger.clocks, joined, question.period, ledger.zone.name, days),
+    )
+
+
+def counterparts(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    """Every figure beside the one that falls where it is raised by a trick."""
+    counts, period = counted(ledger, question), question.period
+    handed = ledger.handed.filter(period.holds("at"))
+    worked = followed(handed, ledger.clocks, ledger.facts.approaches, ledger.now)
+    board = _everyone(truth_board(worked, ledger.facts.persons), "side", "all")
+    clocks = sla_board(ledger.clocks, period)
+    recorded = {row["measure"]: row["share"] for row in _records(ledger, question).iter_rows(named=True)}
+    recycles = _everyone(_yields(ledger, question).filter(pl.col("reason").is_null()), "group", RECYCLED)
+    care = _aftercare(ledger, question)
+    passed = completeness(ledger.stays, _carried(ledger), period)
+    values = {
+        **{name: counts[name] for name in ("leads", "mqls", "opportunities", "wins")},
+        "opportunity_rate": rate(counts["opportunities"], counts["leads"]),
+        "win_rate": rate(counts["wins"], counts["opportunities"]),
+        "persona": _persona(ledger, question),
+        "hot_share": mixes(ledger.spells, ledger.stays, question.at_end, 1)[0].hot_share,
+        "hot_rejection": hot_rejection(handed, ledger.handed_because[1]),
+        "acceptance": _everyone(by_definition(handed), "definition", None).get("acceptance"),
+        "completeness": rate(_total(passed, "complete"), _total(passed, "batons")),
+        "sla_kept": rate(_total(clocks, "met"), _total(clocks, "met") + _total(clocks, "breached")),
+        "hours_to_approach": hours_to_approach(worked),
+        "follow_up": board.get("follow_up"),
+        "connect": board.get("connect"),
+        "touchpoints": recorded["touchpoints"],
+        "closes_with_reason": recorded["closes_with_reason"],
+        "acknowledged": care.acknowledged_share,
+        "unfollowed": care.unfollowed_share,
+        "renewal_rate": _renewals(ledger, question).rate,
+        "recycled": recycles.get("entered", 0),
+        "recycle_yield": recycles.get("yield"),
+        "runway": _runway(ledger).months,
+    }
+    return (counterparts_sheet(values),)
+
+
 def targeted(ledger: Ledger) -> pl.DataFrame:
     """The persons with `is_target`: whether they are the target persona; null where the facts do not say."""
     persona = ledger.workspace.watch.persona
@@ -51,9 +142,86 @@ def targeted(ledger: Ledger) -> pl.DataFrame:
     return prepared.with_columns(pl.all_horizontal(part.known for part in persona.conjuncts).alias("is_target"))
 
 
+def _persona(ledger: Ledger, question: Question) -> float | None:
+    rows = persona_by_source(targeted(ledger), question.period, ledger.workspace.watch.alarms.persona)
+    return rate(_total(rows, "target"), _total(rows, "known"))
+
+
+def _yields(ledger: Ledger, question: Question) -> pl.DataFrame:
+    facts = ledger.facts
+    return recycle_yield(ledger.stays, facts.touches, facts.opportunities, ledger.reasons, question.period, ledger.now)
+
+
+def _runway(ledger: Ledger) -> Runway:
+    alarms = ledger.workspace.watch.alarms
+    return runway(targeted(ledger), ledger.states, ledger.moves, ledger.now, alarms.consumption_months, alarms.least_runway_months)
+
+
+def _renewals(ledger: Ledger, question: Question) -> Renewals:
+    facts, today = ledger.facts, ledger.zone.day_of(ledger.now)
+    companies = facts.persons.select("person_id", "company_id")
+    grace = ledger.workspace.watch.alarms.renewal_grace_days
+    return renewals(facts.opportunities, companies, question.first, question.last, today, grace)
+
+
+def _aftercare(ledger: Ledger, question: Question) -> Aftercare:
+    facts, days = ledger.facts, ledger.workspace.watch.alarms.unfollowed_days
+    return aftercare(facts.persons, ledger.stays, ledger.clocks, facts.approaches, question.period, ledger.now, days)
+
+
+def _carried(ledger: Ledger) -> Carried:
+    facts = ledger.facts
+    return Carried(facts.persons, facts.opportunities, facts.touches, ledger.clocks, ledger.reasons)
+
+
+def _records(ledger: Ledger, question: Question) -> pl.DataFrame:
+    facts = ledger.facts
+    return records(ledger.handed, facts.touches, facts.approaches, facts.opportunities, question.period)
+
+
+def counted(ledger: Ledger, question: Question) -> dict[str, int | None]:
+    """What there was of everything in the days: visitors (None where nobody gives them), leads, people met, cases, contracts."""
+    facts, period = ledger.facts, question.period
+    kinds = [kind for kind in ledger.definitions.targets.kinds if kind != "renewal"]
+    cases = facts.opportunities.filter(pl.col("kind").is_in(kinds)).unique("opportunity_id")
+    met = facts.approaches.filter((pl.col("kind") == "meeting") & period.holds("at"))
+    visits = ledger.workspace.inputs.visits
+    given = visits is not None and covers(visits, question.first, question.last)
+    renewed = _renewals(ledger, question)
+    return {
+        "visitors": round(within(visits, question.first, question.last)["value"].sum()) if visits is not None and given else None,
+        "leads": facts.persons.filter(pl.col("identified") & period.holds("created_at")).height,
+        "mqls": ledger.moves.filter((pl.col("target") == "mql") & period.holds("at")).height,
+        "appointments": met["person_id"].n_unique(),
+        "opportunities": cases.filter(period.holds("created_at")).height,
+        "wins": cases.filter((pl.col("status") == "won") & period.holds("closed_at")).height,
+        "due": renewed.due,
+        "renewals": renewed.renewed,
+    }
+
+
+def _total(table: pl.DataFrame, column: str) -> int:
+    return int(table[column].sum())
+
+
+def _everyone(table: pl.DataFrame, column: str, value: str | None) -> dict[str, Any]:
+    """The one row that has this value; nothing where there is none."""
+    rows = table.filter(pl.col(column).eq_missing(value)).to_dicts()
+    return rows[0] if rows else {}
+
+
 JOINTS: Mapping[str, Callable[[Ledger, Question], tuple[Sheet, ...]]] = {
     "phases": phases,
     "acceptance": acceptance,
     "truth": truth,
     "sources": sources,
+    "triage": triage,
+    "recycling": recycling,
+    "customers": customers,
+    "batons": batons,
+    "warmth": warmth,
+    "people": people,
+    "counterparts": counterparts,
 }
+BY_SPAN = frozenset({"people"})
+"""The views that give a row for each day, week, month or quarter."""

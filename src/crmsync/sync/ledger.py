@@ -12,6 +12,7 @@ from crmsync.decisions.frames import STATE, Facts, conform, empty
 from crmsync.figures.handovers import hand_overs
 from crmsync.figures.period import Zone
 from crmsync.figures.stays import stays
+from crmsync.figures.warmth import spells
 from crmsync.sync.facts import gather
 from crmsync.sync.workspace import Workspace
 
@@ -94,7 +95,12 @@ class Ledger:
             "person_id", pl.col("phase_at").alias("at"), pl.col("lost_reason").alias("reason")
         )
         told = pl.concat([recycled, lost]).unique(["person_id", "at"], keep="last", maintain_order=True)
-        return told.filter(~pl.col("reason").str.ends_with("_unknown"))
+        return told.drop_nulls("reason")
+
+    @cached_property
+    def spells(self) -> pl.DataFrame:
+        """How long everyone had each temperature (`figures.warmth`)."""
+        return spells(self.changes.select("person_id", "temperature", pl.col("temperature_at").alias("since")))
 
     def _current(self, frame: pl.DataFrame) -> pl.DataFrame:
         aliases = self.workspace.store.identity.aliases()

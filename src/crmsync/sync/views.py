@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from crmsync.errors import FixConfig, Problem
 from crmsync.figures.board import sla_sheet
 from crmsync.figures.sheet import Question, Sheet
-from crmsync.sync.joints import JOINTS
+from crmsync.sync.joints import BY_SPAN, JOINTS
 from crmsync.sync.ledger import Ledger
 
 Make = Callable[[Ledger, Question], tuple[Sheet, ...]]
@@ -30,7 +30,7 @@ def _sla(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
 
 VIEWS: Mapping[str, View] = {
     "sla": View(_sla),
-    **{name: View(make) for name, make in JOINTS.items()},
+    **{name: View(make, frozenset({"by"} if name in BY_SPAN else ())) for name, make in JOINTS.items()},
 }
 
 

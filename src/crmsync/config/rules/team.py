@@ -31,6 +31,7 @@ class RepFile(FileModel):
     languages: list[str] = Field(default_factory=list)
     calendar: str | None = None
     manager: str | None = None
+    joined: date | None = None
     absences: list[AbsenceFile] = Field(default_factory=list)
 
 
@@ -70,5 +71,6 @@ def _rep(file: RepFile, calendars: Calendars) -> Rep:
         sizes=tuple(file.sizes),
         languages=tuple(file.languages),
         manager=file.manager.lower() if file.manager else None,
+        joined=file.joined,
         absences=tuple(Absence(a.first, a.last) for a in file.absences),
     )
