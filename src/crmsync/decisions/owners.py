@@ -6,7 +6,7 @@ departments, the owner was deactivated, is away while work is due, or it lay in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ import polars as pl
 
 from crmsync.decisions import routing
 from crmsync.decisions.aligned import ROW, in_order, put_back
+from crmsync.decisions.choice import Choice, choice
 from crmsync.decisions.clocks import RUNNING
 from crmsync.decisions.frames import INSTANT, STATE, Facts, conform
 from crmsync.decisions.routing import Assignment, Request, Routing
@@ -76,6 +77,16 @@ def hand_on(
         )
     )
     return put_back(conform(state, STATE), given), owners, draws
+
+
+def way(state: pl.DataFrame, loads: Mapping[str, int], draws: pl.DataFrame, staff: Staff) -> Choice | None:
+    """The way by which the owner of one person (STATE, one row) would be found now; None in a phase that asks for none. `loads`
+    are the open leads of each rep."""
+    asking = _with_facts(state.filter(pl.col("phase").is_in(list(DEPARTMENTS))), staff)
+    if asking.is_empty():
+        return None
+    request = _request({**asking.row(0, named=True), "#soft": False}, staff.routing)
+    return choice(request, staff.facts.reps, loads, draws, staff.routing)
 
 
 # ----------------------------------------------------------------------------------------------------------- who stays

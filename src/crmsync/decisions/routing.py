@@ -126,13 +126,18 @@ def _next_in(pool: str, reps: list[Mapping[str, Any]], busy: Mapping[str, int], 
 
 def _serves(rep: Mapping[str, Any], request: Request) -> bool:
     """On duty in the department, and each of the rep's own limits names the request's value (an unknown value is in no limit)."""
-    wanted = {
+    limits = limits_of(request).items()
+    return _on_duty(rep, request.department) and all(not rep[limit] or value in rep[limit] for limit, value in limits)
+
+
+def limits_of(request: Request) -> dict[str, str | None]:
+    """A rep's limits by name, with what each is asked for."""
+    return {
         "territories": request.territory,
         "industries": request.industry,
         "sizes": request.size,
         "languages": request.language,
     }
-    return _on_duty(rep, request.department) and all(not rep[limit] or value in rep[limit] for limit, value in wanted.items())
 
 
 def _on_duty(rep: Mapping[str, Any], department: str) -> bool:

@@ -135,6 +135,17 @@ class Decided:
         """A whole table of this module as a frame, or one person's rows of it."""
         return self._rows(table, None if person_id is None else [person_id])
 
+    def loads(self, phases: Sequence[str]) -> dict[str, int]:
+        """Open leads per owner: persons in these phases."""
+        owned = (_STATES.c.phase.in_(phases), _STATES.c.owner.is_not(None))
+        query = select(_STATES.c.owner, func.count()).where(*owned).group_by(_STATES.c.owner)
+        with self._engine.connect() as db:
+            return {owner: int(count) for owner, count in db.execute(query)}
+
+    def draws(self) -> pl.DataFrame:
+        """DRAWS: who was drawn how often."""
+        return conform(self.frame(tables.DrawRow), DRAWS)
+
     def count(self) -> int:
         """How many persons were ever decided about."""
         with self._engine.connect() as db:

@@ -9,6 +9,12 @@ from typing import Any
 
 import polars as pl
 
+from crmsync.decisions.choice import Choice
+from crmsync.decisions.frames import STATE, Facts, conform
+from crmsync.decisions.owners import Staff, way
+from crmsync.decisions.shadow import BEFORE_HAND_OVER
+from crmsync.decisions.sla import DEPARTMENTS
+from crmsync.decisions.whynot import WhyNot, why_not
 from crmsync.model.entities import PersonSeen
 from crmsync.sync.facts import gather
 from crmsync.sync.workspace import Workspace
@@ -16,7 +22,9 @@ from crmsync.sync.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One person's story. Every list is in the order of time."""
+    """One person's story. Every list is in the order of time. `why_not`: what keeps somebody who is not handed over from it, with
+    the fewest steps that would do; `choice`: the way by which their owner would be found now. None where the phase asks for
+    neither."""
 
     person: Mapping[str, Any]
     records: tuple[Mapping[str, Any], ...]
@@ -29,6 +37,8 @@ class Explanation:
     writes: tuple[Mapping[str, Any], ...]
     gaps: tuple[Mapping[str, Any], ...]
     settlements: tuple[Mapping[str, Any], ...]
+    why_not: WhyNot | None
+    choice: Choice | None
 
 
 def find_person(workspace: Workspace, text: str) -> str | None:
@@ -52,6 +62,7 @@ def find_person(workspace: Workspace, text: str) -> str | None:
 def explain(workspace: Workspace, person_id: str, now: datetime) -> Explanation:
     """The story of a person that `find_person` gave, up to `now`."""
     store, facts = workspace.store, gather(workspace, now, [person_id])
+    state = conform(store.decided.states([person_id]), STATE)
     mine = pl.col("person_id") == person_id
     earlier = mine & (pl.col("at") <= now)
     touches = facts.touches.filter(earlier).select("at", "kind", "detail", pl.lit("touch").alias("side"))
@@ -62,7 +73,7 @@ def explain(workspace: Workspace, person_id: str, now: datetime) -> Explanation:
         # an owner set by hand is one until the next decision takes account of it: its moves tell of it
         person=_one(facts.persons.filter(mine).drop("owner_edit", "owner_edit_at")),
         records=_rows(store.identity.links_of("person_id", [person_id]).sort("linked_at", "record")),
-        state=_one(store.decided.states([person_id])),
+        state=_one(state),
         decision=store.decided.last_decision(person_id) or {},
         moves=_rows(store.decided.moves(person_id).filter(pl.col("at") <= now).drop("id")),
         events=_rows(pl.concat([touches, approaches]).sort("at", "side", "kind")),
@@ -71,7 +82,26 @@ def explain(workspace: Workspace, person_id: str, now: datetime) -> Explanation:
         writes=_writes(workspace, person_id),
         gaps=_rows(store.decided.gaps(person_id).drop("closed_at")),
         settlements=tuple(settlement for settlement in store.settlements.of(person_id) if settlement["seen_at"] <= now),
+        why_not=_why_not(workspace, person_id, facts, state, now),
+        choice=_choice(workspace, facts, state, now),
     )
+
+
+def _why_not(workspace: Workspace, person_id: str, facts: Facts, state: pl.DataFrame, now: datetime) -> WhyNot | None:
+    """At the position where the valve stands."""
+    phase = state["phase"].item() if state.height else "unidentified"
+    if phase not in BEFORE_HAND_OVER or facts.persons.is_empty():
+        return None
+    valve = workspace.store.decided.valve()
+    position = workspace.definitions.valve.start if valve is None else valve.position
+    return why_not(person_id, facts, state, workspace.definitions, position, now)
+
+
+def _choice(workspace: Workspace, facts: Facts, state: pl.DataFrame, now: datetime) -> Choice | None:
+    decided, definitions = workspace.store.decided, workspace.definitions
+    nobody = pl.DataFrame(schema={"person_id": pl.String, "rank": pl.Int64})
+    staff = Staff(facts, definitions.routing, nobody, definitions.calendars.named(None).time_zone, now)
+    return way(state, decided.loads(list(DEPARTMENTS)), decided.draws(), staff)
 
 
 def _writes(workspace: Workspace, person_id: str) -> tuple[Mapping[str, Any], ...]:

@@ -31,15 +31,16 @@ OURS = "crmsync"
 
 
 def keep_ours(store: Store, object_: str, notices: Iterable[Notice]) -> tuple[Told, ...]:
-    """What is to be told of our own rules, each once; all that stands of it is given."""
-    unique = list({_line(notice): notice for notice in notices}.values())
+    """What is to be told of our own rules; all that stands of it is given. The same said of the same version is no news, though its
+    figures move."""
+    given = {f"{notice.code} {notice.params.get('version', '')}".strip(): notice for notice in notices}
     name = f"notices:{OURS}/{object_}"
     known = store.runs.meta(name) or "[]"
-    standing = orjson.dumps(sorted(_line(notice) for notice in unique)).decode()
+    standing = orjson.dumps(sorted(given)).decode()
     if standing != known:
         store.runs.set_meta(name, standing)
     before = set(orjson.loads(known))
-    return tuple(Told(OURS, object_, notice.code, notice.params, is_news=_line(notice) not in before) for notice in unique)
+    return tuple(Told(OURS, object_, one.code, one.params, is_news=mark not in before) for mark, one in given.items())
 
 
 def keep(store: Store, connection: Connection, object_: str, notices: Iterable[Notice], *, is_whole: bool) -> tuple[Told, ...]:

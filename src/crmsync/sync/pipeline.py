@@ -22,6 +22,7 @@ from crmsync.sync.reconcile import reconcile
 from crmsync.sync.resolve import resolve
 from crmsync.sync.rest import is_undisturbed, rest_after, rested, resting
 from crmsync.sync.shadow import shadow
+from crmsync.sync.watched import watched
 from crmsync.sync.workspace import Moment, Progress, Silent, Workspace
 
 
@@ -130,7 +131,7 @@ def _send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Mome
         run_id = keep(workspace, prepared, moment)
     applied = apply(workspace, run_id, prepared.sendable, moment.now, progress or Silent(), pulled.failed)
     shadowed = shadow(workspace, prepared.decided, run_id, moment.now)
-    notices = keep_ours(workspace.store, "rules", shadowed.notices)
+    notices = keep_ours(workspace.store, "rules", (*shadowed.notices, *watched(workspace, moment.now)))
     cycle = Cycle(run_id, pulled.with_notices(notices), prepared, applied)
     halted = {"halted": sorted(prepared.plan.halted)} if prepared.plan.halted else {}
     workspace.store.runs.end(run_id, "done" if cycle.is_complete else "incomplete", {**applied.outcomes, **halted})

@@ -6,10 +6,13 @@ import polars as pl
 
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import Decisions
+from crmsync.mapping.render import shortened
 from crmsync.messages import LANGUAGES, Language, say
 
 # What a rep reads in ten seconds; the full list is in `crmsync explain`.
 MOST_REASONS = 4
+LONGEST = 255
+"""UTF-16 units, as the CRMs count: what a plain text field of either holds."""
 _PHASES = ("unidentified", "inquiry", "mql", "sql", "closed_won", "closed_lost", "recycled", "disqualified")
 _TEMPERATURES = ("hot", "warm", "cold")
 
@@ -19,8 +22,17 @@ def with_reasons(decisions: Decisions, definitions: Definitions) -> pl.DataFrame
     desired = decisions.desired
     for language in LANGUAGES:
         lines = _lines(decisions, definitions, language)
-        desired = desired.join(lines, on="person_id", how="left", maintain_order="left")
+        desired = desired.join(_short(lines, f"reason_{language}"), on="person_id", how="left", maintain_order="left")
     return desired
+
+
+def _short(lines: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Titles of rules may be long. Nearly no line is: only those that might be are counted."""
+    long = lines.filter(pl.col(name).str.len_chars() > LONGEST // 2)
+    if long.is_empty():
+        return lines
+    cut = long.with_columns(pl.Series(name, [shortened(text, LONGEST) for text in long[name]], dtype=pl.String))
+    return lines.update(cut, on="person_id")
 
 
 def _lines(decisions: Decisions, definitions: Definitions, language: Language) -> pl.DataFrame:

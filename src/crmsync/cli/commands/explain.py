@@ -17,6 +17,7 @@ from crmsync.cli.frame import FINE, answers, print_json, session, terminal
 from crmsync.cli.past import looking_back
 from crmsync.cli.shown import table
 from crmsync.decisions.definitions import Definitions
+from crmsync.decisions.whynot import tell
 from crmsync.errors import StopConnector
 from crmsync.identity.records import Evidence
 from crmsync.messages import Language, name_of, say
@@ -51,6 +52,8 @@ def story_json(story: Explanation) -> dict[str, Any]:
     score = told["decision"].get("score")
     if score:
         told["decision"]["score"] = {name: value for name, value in score.items() if not name.startswith("rule:")}
+    if told["why_not"]:
+        told["why_not"]["shortfall"] = story.why_not.shortfall if story.why_not else 0
     return told
 
 
@@ -70,6 +73,7 @@ class _Teller:
 
     def tell(self) -> None:
         self._headline()
+        self._choice()
         self._reasons()
         self._moves()
         self._settlements()
@@ -99,12 +103,33 @@ class _Teller:
             rule = say(f"link.{record['rule']}", words, via=Evidence.parse(record["evidence"]).via)
             self.console.print(Text(self._say("record", record=record["record"], rule=rule), style="dim"))
         verdict = self.story.decision.get("qualification") or {}
-        for conjunct in verdict.get("failed") or []:
-            self.console.print(self._say("why_not", condition=conjunct))
+        if self.story.why_not is not None:
+            for line in tell(self.story.why_not, self.definitions, words):
+                self.console.print(Text(line))
         if verdict.get("waiting_because"):
-            self.console.print(self._say("waits", because=name_of("waiting", verdict["waiting_because"], words)))
+            because = name_of("waiting", verdict["waiting_because"], words)
+            rank = "" if verdict.get("rank") is None else self._say("rank", rank=verdict["rank"])
+            self.console.print(self._say("waits", because=because) + rank)
         for gap in self.story.gaps:
             self.console.print(Text(name_of("gap", gap["gap"], words), style="red"))
+
+    def _choice(self) -> None:
+        """The way to the owner: who comes first, who could take it, who could not and why."""
+        choice = self.story.choice
+        if choice is None:
+            return
+        self._title("choice")
+        for one in choice.candidates:
+            why = say("shadow.separator", self.words).join(name_of("candidate", word, self.words) for word in one.why_not)
+            can = self._say("cannot", why=why) if one.why_not else self._say("can")
+            before = (
+                "" if one.preferred is None else self._say("preferred", because=name_of("owner_because", one.preferred, self.words))
+            )
+            figures = {"drawn": one.drawn, "weight": one.weight, "open": one.open}
+            chosen = one.rep_id == self.story.state.get("owner")
+            line = self._say("candidate", rep=one.rep_id, can=can, **figures) + before
+            self.console.print(Text(line, style="bold" if chosen else "dim"))
+        self.console.print(Text(self._say("else_queue", queue=choice.queue or "—"), style="dim"))
 
     def _reasons(self) -> None:
         reasons, score = self.story.decision.get("reasons") or [], self.story.decision.get("score") or {}
@@ -128,6 +153,7 @@ class _Teller:
             because, actor = name_of("transition", move["because"], self.words), name_of("actor", move["actor"], self.words)
             self.console.print(
                 self._say("move", at=self._at(move["at"]), source=source, target=target, because=because, actor=actor)
+                + (f" [{move['definition']}]" if move["definition"] else "")
             )
         self.console.print()
 

@@ -1,0 +1,42 @@
+"""watched: what both heads must be told of the definition in force. Looked at once a day: it does not change by the hour."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from crmsync.connect.contract import Notice
+from crmsync.decisions.stale import Stale, find
+from crmsync.sync.workspace import Workspace
+
+_WATCHED = "definition_watched"
+
+
+def watched(workspace: Workspace, now: datetime) -> tuple[Notice, ...]:
+    """What stands today: the definition has gone stale, or its review is due."""
+    today = now.astimezone(ZoneInfo(workspace.definitions.targets.time_zone)).date()
+    runs, mark = workspace.store.runs, f"{today} {workspace.definitions_digest}"
+    kept = orjson.loads(runs.meta(_WATCHED) or "{}")
+    if kept.get("mark") != mark:
+        kept = {"mark": mark, "notices": [[n.code, dict(n.params)] for n in _looked_at(workspace, today, now)]}
+        runs.set_meta(_WATCHED, orjson.dumps(kept).decode())
+    return tuple(Notice(code, params, stands=True) for code, params in kept["notices"])
+
+
+def _looked_at(workspace: Workspace, today: date, now: datetime) -> list[Notice]:
+    definition = workspace.definitions.qualification
+    found = find(workspace.store.decided.moves(), definition, now)
+    notices = [] if found is None else [_stale(found)]
+    if definition.stage(today) == "review_due":
+        version = f"{definition.name}@{definition.version}"
+        notices.append(Notice("definition.review_due", {"version": version, "day": str(definition.review_by)}))
+    return notices
+
+
+def _stale(found: Stale) -> Notice:
+    shares = {"then": found.then.share or 0.0, "now": found.now.share or 0.0}
+    told = {name: f"{share:.0%}" for name, share in shares.items()}
+    counts = {"verdicts_then": found.then.verdicts, "verdicts_now": found.now.verdicts}
+    return Notice("definition.stale", {"version": found.version, "since": found.since.date().isoformat(), **told, **counts})
