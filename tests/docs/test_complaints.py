@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from functools import cache
 from pathlib import Path
 
 import pytest
-from prose import ROOT, section, text_of
+from prose import ROOT, collected_tests, missing_tests, named_tests, section, text_of
 
 PAGE = ROOT / "docs" / "complaints.md"
 REGRESSIONS = ROOT / "tests" / "regressions"
@@ -19,22 +18,6 @@ TRAPS = {
     "hubspot": section(text_of(ROOT / "connectors" / "hubspot" / "README.md"), "Known pitfalls"),
 }
 ROWS = [(name, *row) for name, text in TRAPS.items() for row in re.findall(r"^\| (\d+) \| .+? \| (.+) \|$", text, re.MULTILINE)]
-
-
-@cache
-def collected(file: Path) -> frozenset[str]:
-    """The tests that pytest collects from a file, without running it."""
-    tree = ast.parse(text_of(file))
-    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"))
-
-
-def named(cell: str) -> list[tuple[Path, str]]:
-    return [(ROOT / file, test) for file, test in re.findall(r"`([\w/]+\.py)::(test_\w+)`", cell)]
-
-
-def missing(cell: str) -> list[str]:
-    """Tests that a cell names and that are not there."""
-    return [test for file, test in named(cell) if not file.is_file() or test not in collected(file)]
 
 
 def limits(cell: str) -> list[tuple[str, Path]]:
@@ -50,16 +33,16 @@ def test_there_are_thirty_six() -> None:
 @pytest.mark.parametrize(("number", "where", "shown_by"), [(row[0], row[2], row[4]) for row in COMPLAINTS])
 def test_a_complaint_has_its_link_and_is_kept_away_by_tests_or_named_as_a_limit(number: str, where: str, shown_by: str) -> None:
     assert re.search(r"\]\(https://", where)
-    assert named(shown_by) or limits(shown_by)
-    assert missing(shown_by) == []
+    assert named_tests(shown_by) or limits(shown_by)
+    assert missing_tests(shown_by) == []
     assert [words for words, page in limits(shown_by) if words not in text_of(page)] == []
 
 
 @pytest.mark.parametrize(("defect", "where", "shown_by"), DEFECTS)
 def test_a_defect_of_others_has_its_link_and_its_tests(defect: str, where: str, shown_by: str) -> None:
     assert re.search(r"\]\(https://", where)
-    assert named(shown_by)
-    assert missing(shown_by) == []
+    assert named_tests(shown_by)
+    assert missing_tests(shown_by) == []
 
 
 @pytest.mark.parametrize("file", sorted(REGRESSIONS.glob("test_*.py")), ids=lambda path: path.stem)
@@ -79,7 +62,7 @@ def test_all_twenty_traps_of_a_vendor_are_in_its_readme(name: str) -> None:
 @pytest.mark.parametrize(("name", "number", "shown_by"), ROWS)
 def test_a_trap_has_tests_that_exist_or_says_its_limit(name: str, number: str, shown_by: str) -> None:
     places = [*(ROOT / "connectors" / name / "tests").glob("test_*.py"), *(ROOT / "tests").rglob("test_*.py")]
-    known = frozenset().union(*(collected(file) for file in places))
+    known = frozenset().union(*(collected_tests(file) for file in places))
     tests = set(re.findall(r"`(test_\w+)`", shown_by))
     assert tests or "limit:" in shown_by.lower()
     assert tests - known == set()

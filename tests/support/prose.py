@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -34,3 +35,20 @@ def example(path: Path, name: str) -> str:
     found = _FENCE.search(rest)
     assert found is not None
     return found["text"]
+
+
+@cache
+def collected_tests(file: Path) -> frozenset[str]:
+    """The tests that pytest collects from a file, without running it."""
+    tree = ast.parse(text_of(file))
+    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"))
+
+
+def named_tests(cell: str) -> list[tuple[Path, str]]:
+    """(file, test) of every test that a cell of a table names."""
+    return [(ROOT / file, test) for file, test in re.findall(r"`([\w/]+\.py)::(test_\w+)`", cell)]
+
+
+def missing_tests(cell: str) -> list[str]:
+    """Tests that a cell names and that are not there."""
+    return [test for file, test in named_tests(cell) if not file.is_file() or test not in collected_tests(file)]
