@@ -38,13 +38,24 @@ def test_no_two_views_have_a_sheet_of_the_same_name() -> None:
 
 @pytest.mark.parametrize("view", sorted(VIEWS))
 def test_the_columns_of_a_view_are_those_of_the_page(story: Any, view: str) -> None:
-    """Split columns are documented once, above all views."""
-    printed = story.desk.here("figures", view, "--json", "--from", "2025-01-01").json
+    printed = {
+        sheet: value
+        for cohort in ((), ("--cohort",) if "cohort" in VIEWS[view].takes else ())
+        for sheet, value in story.desk.here("figures", view, *cohort, "--json", "--from", "2025-01-01").json.items()
+    }
     said = documented()[view]
     assert set(printed) == set(said)
     for sheet, value in printed.items():
         for row in value["rows"]:
             assert sorted(row) == sorted(said[sheet]), sheet
+
+
+@pytest.mark.parametrize(("view", "split"), sorted((name, split) for name, view in VIEWS.items() for split in view.splits))
+def test_every_split_of_a_view_is_a_column_and_parts_the_whole(story: Any, view: str, split: str) -> None:
+    asked = ("figures", view, "--json", "--from", "2025-01-01")
+    whole, parts = (story.desk.here(*asked, *more).json for more in ((), ("--split", split)))
+    for sheet, value in parts.items():
+        assert {split} == {name for row in value["rows"] for name in row} - {name for row in whole[sheet]["rows"] for name in row}
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
@@ -69,6 +80,7 @@ def test_a_view_prints_the_same_of_the_past_as_it_did_then(story: Any, view: str
         (("sla", "--by", "fortnight"), "'fortnight' is no span"),
         (("sla", "--by", "month"), "makes nothing of --by"),
         (("sla", "--cohort"), "makes nothing of --cohort"),
+        (("chain", "--split", "colour"), "cannot be split by 'colour'"),
         (("sla", "--from", "2026-05-02", "--to", "2026-05-01"), "There is no day from 2026-05-02 to 2026-05-01"),
     ],
 )

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmsync.decisions.frames import CLOCKS, MOVES, OPPORTUNITIES, PERSONS, conform, empty
+from crmsync.decisions.frames import CLOCKS, MOVES, OPPORTUNITIES, PERSONS, STATE, TOUCHES, conform, empty
+from crmsync.figures.arrivals import arrivals, profiles
 from crmsync.figures.board import sla_board
 from crmsync.figures.chain import Chain, chain, rate
 from crmsync.figures.period import Period
@@ -46,9 +47,27 @@ def _cases(created: int, won: int, at: datetime = IN_MAY) -> pl.DataFrame:
     return conform(pl.DataFrame(rows), OPPORTUNITIES) if rows else empty(OPPORTUNITIES)
 
 
+def _of(
+    persons: pl.DataFrame,
+    moves: pl.DataFrame,
+    opportunities: pl.DataFrame,
+    targets: Mapping[str, float | None] | None = None,
+    visitors: float | None = None,
+    due: float | None = None,
+) -> Chain:
+    known = profiles(persons, empty(TOUCHES), empty(STATE), ())
+    arrived = arrivals(persons, moves, opportunities, known, ("new_business",))
+    return chain(arrived, moves, MAY, targets or {}, visitors, due)
+
+
 def _chain(leads: int, mqls: int, opportunities: int, wins: int, targets: Mapping[str, float | None] | None = None) -> Chain:
     moves = _moves(*((f"p{n}", "inquiry", "mql", IN_MAY) for n in range(mqls)))
-    return chain(_persons(leads), moves, _cases(opportunities, wins), MAY, targets or {})
+    return _of(_persons(leads), moves, _cases(opportunities, wins), targets)
+
+
+def _counts(made: Chain) -> list[float | None]:
+    """Of the steps that the old-fashioned chain has: leads, MQLs, opportunities, wins."""
+    return [_step(made, name).count for name in ("leads", "mqls", "opportunities", "wins")]
 
 
 def _step(made: Chain, name: str):
@@ -58,14 +77,56 @@ def _step(made: Chain, name: str):
 # ------------------------------------------------------------------------------------------------------------ the guide's own
 
 
-def test_the_guides_worked_chain() -> None:
-    """10,000 visitors make 300 leads, of which 90 MQL, 36 opportunities, 27 of them worked on and 6 won: as far as our steps go."""
-    made = _chain(300, 90, 36, 6)
-    assert [(step.name, step.count) for step in made.steps] == [("leads", 300), ("mqls", 90), ("opportunities", 36), ("wins", 6)]
-    assert [step.rate for step in made.steps] == [None, 0.3, 0.4, pytest.approx(1 / 6)]
-    assert rate(300, 10_000) == 0.03
-    assert rate(27, 36) == 0.75
-    assert rate(6, 27) == pytest.approx(0.2222, abs=1e-4)
+WORKED = {"visitors": 10_000.0, "leads": 300.0, "mqls": 90.0, "sqls": 36.0, "opportunities": 27.0, "wins": 6.0}
+RATES = {"leads": 0.03, "mqls": 0.3, "sqls": 0.4, "opportunities": 0.75, "wins": 6 / 27}
+
+
+def _worked(counts: Mapping[str, float]) -> Chain:
+    reached = ((f"p{n}", "inquiry", "mql", IN_MAY) for n in range(int(counts["mqls"])))
+    accepted = ((f"p{n}", "mql", "sql", IN_MAY) for n in range(int(counts["sqls"])))
+    moves = _moves(*reached, *accepted)
+    cases = _cases(int(counts["opportunities"]), int(counts["wins"]))
+    return _of(_persons(int(counts["leads"])), moves, cases, WORKED, counts["visitors"])
+
+
+def test_the_worked_chain() -> None:
+    """10,000 visitors, 300 leads, 90 MQLs, 36 SQLs, 27 opportunities, 6 wins."""
+    made = _worked(WORKED)
+    assert {step.name: step.count for step in made.steps} == {**WORKED, "renewals": 0}
+    assert {step.name: step.rate for step in made.steps if step.rate is not None} == pytest.approx(RATES)
+    assert {step.name: step.target_rate for step in made.steps if step.target_rate is not None} == pytest.approx(RATES)
+    assert made.bottleneck is None
+
+
+@pytest.mark.parametrize("degraded", list(WORKED))
+def test_the_link_that_is_degraded_is_named_and_no_other(degraded: str) -> None:
+    """A third of what one rate gives is lost; every other rate is as agreed."""
+    steps = list(WORKED)
+    after = steps[steps.index(degraded) :]
+    made = _worked({**WORKED, **{name: WORKED[name] * 2 / 3 for name in after}})
+    assert made.bottleneck == degraded
+    short = {step.name: step.log_share for step in made.steps if step.log_share and abs(step.log_share) > 1e-9}
+    assert short == pytest.approx({degraded: math.log(2 / 3)})
+
+
+def test_without_visitors_the_capture_rate_is_absent_and_the_rest_is_not() -> None:
+    made = _of(_persons(300), _moves(), _cases(27, 6), WORKED)
+    assert (_step(made, "visitors").count, _step(made, "leads").rate) == (None, None)
+    assert _step(made, "wins").rate == pytest.approx(6 / 27)
+    assert _step(made, "visitors").log_share is None
+
+
+def test_a_renewal_is_no_win_and_no_opportunity() -> None:
+    cases = _cases(5, 3).with_columns(kind=pl.Series(["renewal", "upsell", "new_business", "renewal", None]))
+    made = _of(_persons(5), _moves(), cases, due=4)
+    assert _counts(made) == [5, 0, 2, 1]
+    assert (_step(made, "renewals").count, _step(made, "renewals").rate) == (1, 0.25)
+    assert _step(made, "renewals").log_share is None
+
+
+def test_nobody_knows_the_rate_of_renewals_without_the_contracts_that_were_due() -> None:
+    cases = _cases(1, 1).with_columns(kind=pl.lit("renewal"))
+    assert _step(_of(_persons(1), _moves(), cases), "renewals").rate is None
 
 
 def test_one_more_point_of_a_rate_brings_its_share_of_wins() -> None:
@@ -86,8 +147,8 @@ def test_nothing_out_of_something_is_a_rate_of_nought() -> None:
 
 def test_an_empty_month_has_counts_and_no_rates() -> None:
     made = _chain(0, 0, 0, 0, {"leads": 100, "opportunities": 10, "wins": 2})
-    assert [step.count for step in made.steps] == [0, 0, 0, 0]
-    assert [step.rate for step in made.steps] == [None, None, None, None]
+    assert _counts(made) == [0, 0, 0, 0]
+    assert {step.rate for step in made.steps} == {None}
     assert made.bottleneck == "leads"
 
 
@@ -96,27 +157,28 @@ def test_an_empty_month_has_counts_and_no_rates() -> None:
 
 def test_only_what_happened_in_the_period_is_counted() -> None:
     persons = pl.concat([_persons(3), _persons(2, MAY.until), _persons(2, IN_APRIL)])
-    made = chain(persons, _moves(("p1", "inquiry", "mql", IN_APRIL)), _cases(4, 2, MAY.until), MAY, {})
-    assert [step.count for step in made.steps] == [3, 0, 0, 0]
+    persons = persons.with_columns(person_id=pl.int_range(pl.len()).cast(pl.String))
+    made = _of(persons, _moves(("p1", "inquiry", "mql", IN_APRIL)), _cases(4, 2, MAY.until))
+    assert _counts(made) == [3, 0, 0, 0]
 
 
 def test_the_first_instant_of_a_period_belongs_to_it() -> None:
-    assert _step(chain(_persons(1, MAY.since), _moves(), _cases(0, 0), MAY, {}), "leads").count == 1
+    assert _step(_of(_persons(1, MAY.since), _moves(), _cases(0, 0)), "leads").count == 1
 
 
 def test_who_is_not_identified_is_no_lead() -> None:
-    assert _step(chain(_persons(5, identified=False), _moves(), _cases(0, 0), MAY, {}), "leads").count == 0
+    assert _step(_of(_persons(5, identified=False), _moves(), _cases(0, 0)), "leads").count == 0
 
 
 def test_an_opportunity_is_one_however_many_people_are_on_it() -> None:
     two = pl.concat([_cases(1, 1), _cases(1, 1).with_columns(person_id=pl.lit("p9"))])
-    made = chain(_persons(2), _moves(), two, MAY, {})
+    made = _of(_persons(2), _moves(), two)
     assert (_step(made, "opportunities").count, _step(made, "wins").count) == (1, 1)
 
 
 def test_a_case_opened_before_and_won_in_the_period_is_a_win_and_no_opportunity_of_it() -> None:
     cases = _cases(1, 1).with_columns(created_at=pl.lit(IN_APRIL).cast(pl.Datetime("us", "UTC")))
-    made = chain(_persons(0), _moves(), cases, MAY, {})
+    made = _of(_persons(0), _moves(), cases)
     assert (_step(made, "opportunities").count, _step(made, "wins").count) == (0, 1)
 
 
@@ -127,7 +189,7 @@ def test_who_came_back_is_counted_apart() -> None:
         ("p1", "inquiry", "mql", IN_MAY),
         ("p2", "sql", "recycled", IN_MAY),
     )
-    made = chain(_persons(3), moves, _cases(2, 2), MAY, {})
+    made = _of(_persons(3), moves, _cases(2, 2))
     assert (_step(made, "mqls").count, made.came_back, made.recycled) == (2, 1, 1)
     assert made.came_back_won == 1
 
@@ -135,13 +197,13 @@ def test_who_came_back_is_counted_apart() -> None:
 def test_a_win_came_back_when_anyone_on_it_did() -> None:
     """The first person listed never left; the second one did."""
     two = pl.concat([_cases(1, 1), _cases(1, 1).with_columns(person_id=pl.lit("p9"))])
-    made = chain(_persons(1), _moves(("p9", "mql", "recycled", IN_APRIL)), two, MAY, {})
+    made = _of(_persons(1), _moves(("p9", "mql", "recycled", IN_APRIL)), two)
     assert (made.came_back_won, _step(made, "wins").count) == (1, 1)
 
 
 def test_who_left_only_after_the_win_did_not_come_back() -> None:
     moves = _moves(("p0", "closed_won", "recycled", IN_MAY + timedelta(days=1)))
-    assert chain(_persons(1), moves, _cases(1, 1), MAY, {}).came_back_won == 0
+    assert _of(_persons(1), moves, _cases(1, 1)).came_back_won == 0
 
 
 # -------------------------------------------------------------------------------------------------------------- bottleneck

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 
 from crmsync.cli.shown import table
-from crmsync.figures.sheet import Column, Kind, Note, Sheet
+from crmsync.figures.sheet import Column, Kind, Note, Question, Sheet
 from crmsync.messages import LANGUAGES, Language, name_of, say
-from crmsync.sync.brief import moment
+from crmsync.sync.brief import day_of, moment
 
 NOTHING = "—"
+_WHOLE = 14
+"""Cells are never cut to less than this: a header may be broken, a figure may not."""
 _ON_THE_LEFT: frozenset[Kind] = frozenset({"text", "word", "day", "instant", "flag"})
 _NUMBERS: Mapping[Kind, Callable[[Any], str]] = {
-    "count": lambda value: f"{value:,}",
+    "count": lambda value: f"{value:,.0f}",
     "number": lambda value: f"{value:,.2f}",
     "share": lambda value: f"{value:.1%}",
     "money": lambda value: f"{value:,.0f}",
@@ -24,12 +27,17 @@ _NUMBERS: Mapping[Kind, Callable[[Any], str]] = {
 }
 
 
-def show(console: Console, sheet: Sheet, zone: str, language: Language) -> None:
-    """The table, what is to be said of it, and what is missing from it. Instants and days are those of `zone`."""
-    headers = (column.name + ("" if column.kind in _ON_THE_LEFT else ":number") for column in sheet.columns)
-    shown = table(say(f"title.{sheet.name}", language), *headers, language=language)
-    for row in sheet.rows.iter_rows():
-        shown.add_row(*(_cell(column, value, zone, language) for column, value in zip(sheet.columns, row, strict=True)))
+def show(console: Console, sheet: Sheet, question: Question, language: Language) -> None:
+    """The table, what is to be said of it, and what is missing from it."""
+    columns = [column for column in sheet.columns if not column.is_quiet]
+    headers = ((column.header or column.name) + ("" if column.kind in _ON_THE_LEFT else ":number") for column in columns)
+    since, until = (day_of(day, language) for day in (question.first, question.last))
+    shown = table(say(f"title.{sheet.name}", language, since=since, until=until), *headers, language=language)
+    for row in sheet.rows.select(column.name for column in columns).iter_rows():
+        cells = [_cell(column, value, question.zone.name, language) for column, value in zip(columns, row, strict=True)]
+        shown.add_row(*cells)
+        for place, cell in zip(shown.columns, cells, strict=True):
+            place.min_width = max(place.min_width or 0, min(cell_len(cell), _WHOLE))
     console.print(shown)
     for note in sheet.notes:
         console.print(spoken(note, language))

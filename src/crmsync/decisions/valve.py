@@ -208,6 +208,8 @@ class MonthTarget:
 
     visitors: float | None = None
     leads: float | None = None
+    mqls: float | None = None
+    sqls: float | None = None
     opportunities: float | None = None
     wins: float | None = None
     renewals: float | None = None

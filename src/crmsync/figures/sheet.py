@@ -22,11 +22,14 @@ lies between 0 and 1 and is read as percent, `money` has no decimals, `hours` an
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its name (the header is `column.<name>` of the catalogue), what it holds, and for words the group of the
-    catalogue in which their names stand."""
+    catalogue in which their names stand. A quiet one is for programs: the screen leaves it out. `header` is for a name that
+    the catalogue's columns have for something else."""
 
     name: str
     kind: Kind = "count"
     words: str = ""
+    is_quiet: bool = False
+    header: str = ""
 
 
 @dataclass(frozen=True, slots=True)

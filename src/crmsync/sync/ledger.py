@@ -9,7 +9,9 @@ import polars as pl
 
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import STATE, Facts, conform, empty
+from crmsync.figures.arrivals import arrivals, profiles
 from crmsync.figures.handovers import hand_overs
+from crmsync.figures.inputs import Inputs
 from crmsync.figures.period import Zone
 from crmsync.figures.stays import stays
 from crmsync.figures.warmth import spells
@@ -40,8 +42,8 @@ class Ledger:
 
     @cached_property
     def moves(self) -> pl.DataFrame:
-        """Every move of a phase (MOVES and run_id), under the ids that people go by now, in the order in which they happened."""
-        return self._current(self.workspace.store.decided.moves())
+        """Every move of a phase (MOVES and run_id), in the order in which they happened."""
+        return self.workspace.store.decided.moves()
 
     @cached_property
     def clocks(self) -> pl.DataFrame:
@@ -101,6 +103,22 @@ class Ledger:
     def spells(self) -> pl.DataFrame:
         """How long everyone had each temperature (`figures.warmth`)."""
         return spells(self.changes.select("person_id", "temperature", pl.col("temperature_at").alias("since")))
+
+    @cached_property
+    def profiles(self) -> pl.DataFrame:
+        """What everyone can be split by."""
+        bands = [(band.name, band.least, band.most) for band in self.definitions.routing.sizes]
+        return profiles(self.facts.persons, self.facts.touches, self.states, bands)
+
+    @cached_property
+    def arrivals(self) -> pl.DataFrame:
+        """ARRIVALS: everything that ever came to a step of the chain."""
+        kinds = self.definitions.targets.kinds
+        return arrivals(self.facts.persons, self.moves, self.facts.opportunities, self.profiles, kinds)
+
+    @property
+    def inputs(self) -> Inputs:
+        return self.workspace.inputs
 
     def _current(self, frame: pl.DataFrame) -> pl.DataFrame:
         aliases = self.workspace.store.identity.aliases()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
 from crmsync.figures.board import sla_board
-from crmsync.figures.chain import Chain, chain
-from crmsync.figures.period import Period
-from crmsync.sync.facts import gather
+from crmsync.figures.chain import STEPS, Chain, chain
+from crmsync.figures.flow import visitors_of
+from crmsync.figures.sheet import Question
+from crmsync.sync.ledger import Ledger
 from crmsync.sync.workspace import Workspace
 
 
@@ -25,16 +25,14 @@ class Review:
 
 def review(workspace: Workspace, since: date | None, until: date | None, now: datetime) -> Review:
     """Figures from day `since` to day `until`, both included, in the zone of the targets; by default this month to today."""
-    zone = ZoneInfo(workspace.definitions.targets.time_zone)
-    today = now.astimezone(zone).date()
-    first, last = since or today.replace(day=1), until or today
-    midnights = (datetime.combine(day, time(), zone).astimezone(UTC) for day in (first, last + timedelta(days=1)))
-    period = Period(*midnights)
-    facts = gather(workspace, now)
-    decided = workspace.store.decided
+    ledger = Ledger(workspace, now)
+    today = ledger.zone.day_of(now)
+    question = Question(since or today.replace(day=1), until or today, now, ledger.zone)
+    targets = _targets(workspace, question.first, question.last)
+    visitors = visitors_of(ledger.inputs.visits, question)
     return Review(
-        chain=chain(facts.persons, decided.moves(), facts.opportunities, period, _targets(workspace, first, last)),
-        board=sla_board(decided.clocks(), period),
+        chain=chain(ledger.arrivals, ledger.moves, question.period, targets, visitors),
+        board=sla_board(ledger.clocks, question.period),
     )
 
 
@@ -46,7 +44,7 @@ def _targets(workspace: Workspace, first: date, last: date) -> dict[str, float |
         day = first + timedelta(days=offset)
         month = targets.of(f"{day:%Y-%m}")
         days = ((day.replace(day=28) + timedelta(days=4)).replace(day=1) - day.replace(day=1)).days
-        for name in ("leads", "opportunities", "wins"):
+        for name in STEPS:
             value = getattr(month, name)
             if value is not None:
                 totals[name] = (totals.get(name) or 0.0) + value / days

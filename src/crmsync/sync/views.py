@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from crmsync.errors import FixConfig, Problem
+from crmsync.figures.arrivals import SPLITS
 from crmsync.figures.board import sla_sheet
+from crmsync.figures.flow import cohort_sheet, flow_sheet, opened_sheet
 from crmsync.figures.sheet import Question, Sheet
 from crmsync.sync.joints import BY_SPAN, JOINTS
 from crmsync.sync.ledger import Ledger
@@ -24,11 +26,20 @@ class View:
     splits: frozenset[str] = frozenset()
 
 
+def _chain(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    """What happened; as cohort what became of the leads, and of the opportunities."""
+    if question.as_cohort:
+        cohort = cohort_sheet(ledger.arrivals, ledger.states, question)
+        return (cohort, opened_sheet(ledger.arrivals, ledger.facts.opportunities, question))
+    return (flow_sheet(ledger.arrivals, ledger.inputs.visits, question),)
+
+
 def _sla(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
     return (sla_sheet(ledger.clocks, question.period),)
 
 
 VIEWS: Mapping[str, View] = {
+    "chain": View(_chain, frozenset({"by", "split", "cohort"}), frozenset(SPLITS)),
     "sla": View(_sla),
     **{name: View(make, frozenset({"by"} if name in BY_SPAN else ())) for name, make in JOINTS.items()},
 }

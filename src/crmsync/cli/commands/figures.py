@@ -47,8 +47,8 @@ def execute(asked: Asked, wanted: Wanted) -> int:
     with session(asked) as at_work, looking_back(asked, at_work.workspace, wanted.as_of) as (workspace, now):
         if wanted.views:
             ledger = Ledger(workspace, now)
-            sheets = made(wanted.views, ledger, _question(ledger, wanted))
-            return _tell(asked, sheets, ledger.zone.name, at_work.words)
+            question = _question(ledger, wanted)
+            return _tell(asked, made(wanted.views, ledger, question), question, at_work.words)
         found = review(workspace, wanted.since and wanted.since.date(), wanted.until and wanted.until.date(), now)
         if asked.as_json:
             print_json(figures_json(found))
@@ -70,12 +70,12 @@ def _question(ledger: Ledger, wanted: Wanted) -> Question:
     raise FixConfig([Problem("--by", 1, 1, "figures.no_span", {"by": wanted.by, "known": ", ".join(GRAINS)})])
 
 
-def _tell(asked: Asked, sheets: Sequence[Sheet], zone: str, words: Language) -> int:
+def _tell(asked: Asked, sheets: Sequence[Sheet], question: Question, words: Language) -> int:
     if asked.as_json:
         print_json(as_json(sheets))
     else:
         for sheet in sheets:
-            show_sheet(terminal(), sheet, zone, words)
+            show_sheet(terminal(), sheet, question, words)
     return FINE
 
 
@@ -110,7 +110,8 @@ def _chain(console: Console, found: Chain, zone: str, words: Language) -> None:
     for step in found.steps:
         target = "—" if step.target is None else f"{step.target:,.1f}"
         points = "—" if step.wins_per_point is None else f"{step.wins_per_point:+.2f}"
-        shown.add_row(name_of("step", step.name, words), f"{step.count:,}", target, percent(step.rate), points)
+        count = "—" if step.count is None else f"{step.count:,.0f}"
+        shown.add_row(name_of("step", step.name, words), count, target, percent(step.rate), points)
     console.print(shown)
     if found.bottleneck:
         console.print(say("figures.bottleneck", words, step=name_of("step", found.bottleneck, words)), style="bold")

@@ -15,12 +15,14 @@ from crmsync.decisions.valve import MonthTarget, Targets
 class MonthFile(FileModel):
     visitors: float | None = Field(None, ge=0)
     leads: float | None = Field(None, ge=0)
+    mqls: float | None = Field(None, ge=0)
+    sqls: float | None = Field(None, ge=0)
     opportunities: float | None = Field(None, ge=0)
     wins: float | None = Field(None, ge=0)
     renewals: float | None = Field(None, ge=0)
 
     def value(self) -> MonthTarget:
-        return MonthTarget(self.visitors, self.leads, self.opportunities, self.wins, self.renewals)
+        return MonthTarget(self.visitors, self.leads, self.mqls, self.sqls, self.opportunities, self.wins, self.renewals)
 
 
 class TargetsFile(FileModel):
