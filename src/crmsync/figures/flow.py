@@ -34,6 +34,7 @@ CAME_BACK = (Column("came_back", is_quiet=True), Column("came_back_won", is_quie
 ENTERED = ("leads", "mqls", "sqls", "opportunities", "wins")
 STANDING = ("inside", "won", "lost", "recycled", "disqualified")
 """Where somebody who entered is now: still on the way, or out by one of the doors."""
+_STANDING = (Column("inside", header="still_inside"), *(Column(name) for name in STANDING[1:]))
 _DOORS = {"closed_won": "won", "closed_lost": "lost", "recycled": "recycled", "disqualified": "disqualified"}
 
 
@@ -74,7 +75,7 @@ def cohort_sheet(arrivals: pl.DataFrame, states: pl.DataFrame, question: Questio
         *split_columns(question),
         *(Column(name) for name in ENTERED),
         *RATES[1:],
-        *(Column(name) for name in STANDING),
+        *_STANDING,
     )
     return Sheet.of("cohort", columns, rows)
 
