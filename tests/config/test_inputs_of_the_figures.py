@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmsync.config.figures import VisitRow, load_inputs
@@ -159,6 +159,7 @@ def test_limits_are_read(tmp_path: Path) -> None:
 CELLS = st.text(st.sampled_from('ab,";\n 1'), max_size=6).map(str.strip)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(CELLS, min_size=1, max_size=5))
 def test_what_is_quoted_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
     path = tmp_path_factory.mktemp("csv") / "visits.csv"

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmsync.decisions.frames import MOVES, OPPORTUNITIES, PERSONS, STATE, TOUCHES, conform, empty
@@ -255,6 +255,7 @@ def _total(sheet: Sheet, columns: tuple[str, ...]) -> dict[str, int]:
     return {name: int(sheet.rows[name].sum()) for name in columns}
 
 
+@settings(deadline=None, max_examples=40)
 @given(worlds(), st.lists(st.sampled_from(SPLITS), min_size=1, max_size=2, unique=True), st.sampled_from(GRAINS))
 def test_the_parts_of_every_split_and_span_add_up_to_the_whole(world: World, split: list[str], grain: Any) -> None:
     parts = replace(SPRING, split=tuple(split), by=grain)
@@ -267,6 +268,7 @@ def test_the_parts_of_every_split_and_span_add_up_to_the_whole(world: World, spl
     assert _total(cut, names) == _total(whole, names)
 
 
+@settings(deadline=None, max_examples=40)
 @given(worlds(), st.sampled_from(GRAINS))
 def test_leads_in_are_those_who_left_and_those_still_inside(world: World, grain: Any) -> None:
     for row in world.cohort(replace(SPRING, by=grain)):
@@ -274,6 +276,7 @@ def test_leads_in_are_those_who_left_and_those_still_inside(world: World, grain:
         assert all(row[step] <= row["leads"] for step in ("mqls", "sqls", "opportunities", "wins"))
 
 
+@settings(deadline=None, max_examples=40)
 @given(worlds(), st.sampled_from(GRAINS), st.sampled_from([(), ("method",), ("size", "owner")]))
 def test_a_rate_is_absent_exactly_where_there_is_nothing_to_divide_by(world: World, grain: Any, split: tuple[str, ...]) -> None:
     pairs = {
@@ -287,6 +290,7 @@ def test_a_rate_is_absent_exactly_where_there_is_nothing_to_divide_by(world: Wor
         assert {rate: row[rate] is None for rate in pairs} == {rate: not row[whole] for rate, whole in pairs.items()}
 
 
+@settings(deadline=None, max_examples=40)
 @given(worlds())
 def test_the_order_of_the_facts_changes_nothing(world: World) -> None:
     shuffled = World([], [], [])
