@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crmsync.config.figures import VisitRow, load_inputs
 from crmsync.config.rows import read_rows
 from crmsync.errors import FixConfig, Problem
-from crmsync.figures.inputs import Inputs, Limits
+from crmsync.figures.inputs import Inputs
 from crmsync.messages import LANGUAGES, say
 
 FILE = "inputs: {visits: visits.csv, spend: spend.csv}\n"
@@ -149,11 +149,6 @@ def test_a_table_that_cannot_be_read_is_named(tmp_path: Path, name: str, code: s
     (tmp_path / "latin.csv").write_bytes("日,訪問者".encode("cp932"))
     [problem] = _problems(tmp_path, figures_yaml=f"inputs: {{visits: {name}}}\n")
     assert (problem.file, problem.code) == (name, code)
-
-
-def test_limits_are_read(tmp_path: Path) -> None:
-    text = "alarms: {marginal_cpa: {above: 60000, methods: {web_ad: 30000}}, known_companies: {above: 0.5}}\n"
-    assert _load(tmp_path, figures_yaml=text).limits == Limits(60000.0, {"web_ad": 30000.0}, 0.5)
 
 
 CELLS = st.text(st.sampled_from('ab,";\n 1'), max_size=6).map(str.strip)

@@ -199,6 +199,11 @@ def figures(
         typer.Option("--split", metavar="NAME", help="A row for each source, method, campaign … May be given more than once."),
     ] = None,
     cohort: Annotated[bool, typer.Option("--cohort", help="What became of those who entered; else what happened.")] = False,
+    export: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--export", metavar="DIR", help="Write the views as files there; every view where none is named."),
+    ] = None,
+    suffix: Annotated[str, typer.Option("--format", metavar="csv|parquet", help="What kind of files.")] = "csv",
     as_of: AsOf = None,
     now: Now = None,
     json: Json = False,
@@ -207,7 +212,7 @@ def figures(
     """The chain of figures with its bottleneck, and the SLA board; or the views that are named (docs/figures.md)."""
     from crmsync.cli.commands.figures import Wanted, execute
 
-    wanted = Wanted(views or (), since, until, as_of, by, split or (), cohort)
+    wanted = Wanted(views or (), since, until, as_of, by, split or (), cohort, export, suffix)
     raise typer.Exit(execute(Asked(config, now, json, language), wanted))
 
 

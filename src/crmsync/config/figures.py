@@ -1,4 +1,4 @@
-"""`figures.yaml`: where visitors, spend and head-counts are found, and the limits that alarm."""
+"""`figures.yaml`: where visitors, spend and head-counts are found."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from crmsync.config.rows import Day, MonthText, Number, read_rows
 from crmsync.config.rules.place import Problems
 from crmsync.config.rules.sla import Department
 from crmsync.errors import FixConfig, Problem
-from crmsync.figures.inputs import GIVEN, HEADCOUNTS, Inputs, Limits
+from crmsync.figures.inputs import GIVEN, HEADCOUNTS, Inputs
 
 Amount = Annotated[Number, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class TimedRow(FileModel):
@@ -64,23 +63,8 @@ class InputsFile(FileModel):
     headcounts: str | None = None
 
 
-class MarginalFile(FileModel):
-    above: float | None = Field(default=None, gt=0)
-    methods: dict[str, float] = Field(default_factory=dict)
-
-
-class KnownFile(FileModel):
-    above: Share | None = None
-
-
-class AlarmsFile(FileModel):
-    marginal_cpa: MarginalFile = MarginalFile()
-    known_companies: KnownFile = KnownFile()
-
-
 class FiguresFile(FileModel):
     inputs: InputsFile = InputsFile()
-    alarms: AlarmsFile = AlarmsFile()
 
 
 def load_inputs(path: Path) -> Inputs:
@@ -100,9 +84,7 @@ def load_inputs(path: Path) -> Inputs:
     }
     if problems:
         raise FixConfig(problems)
-    alarms = file.alarms
-    limits = Limits(alarms.marginal_cpa.above, dict(alarms.marginal_cpa.methods), alarms.known_companies.above)
-    return Inputs(**tables, limits=limits)
+    return Inputs(**tables)
 
 
 def _table(path: Path, load: Callable[[Path], pl.DataFrame], problems: list[Problem]) -> pl.DataFrame | None:

@@ -51,6 +51,16 @@ class TriageLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class SaturationLimits:
+    """When a method is saturated: one more lead costs more than `marginal_cpa` (`methods`: than its own limit), in the currency of
+    the spend; or more than this share of its leads are of companies known before. None: never."""
+
+    marginal_cpa: float | None = None
+    methods: Mapping[str, float] = field(default_factory=dict)
+    known_companies: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Alarms:
     """All of them. `vetting_days`: how long an inquiry may wait before somebody looks at it. `unfollowed_days`: a customer without
     an act of ours for longer is un-followed. `renewal_grace_days`: how long after its end a contract may still be renewed.
@@ -61,6 +71,7 @@ class Alarms:
     temperature: TemperatureLimits = TemperatureLimits()
     persona: PersonaLimits = field(default_factory=PersonaLimits)
     triage: TriageLimits = TriageLimits()
+    saturation: SaturationLimits = field(default_factory=SaturationLimits)
     vetting_days: int = 14
     unfollowed_days: int = 90
     renewal_grace_days: int = 30

@@ -1,4 +1,4 @@
-"""What figures need and CRMs hold thinly, as people give it: visitors, spend, head-counts; and the limits that alarm.
+"""What figures need and CRMs hold thinly, as people give it: visitors, spend, head-counts.
 
 An input that nobody gave is None: what needs it is absent, never 0.
 """
@@ -6,7 +6,7 @@ An input that nobody gave is None: what needs it is absent, never 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
@@ -30,23 +30,12 @@ HEADCOUNTS: Mapping[str, pl.DataType | type[pl.DataType]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """From where on a figure alarms; None: never. `marginal_cpa` is what one more lead may cost, by method and for the others;
-    `known_companies` the share of leads whose company was known before."""
-
-    marginal_cpa: float | None = None
-    marginal_cpa_of: Mapping[str, float] = field(default_factory=dict)
-    known_companies: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Inputs:
-    """GIVEN frames of visitors and of spend, HEADCOUNTS; and the limits."""
+    """GIVEN frames of visitors and of spend, and HEADCOUNTS."""
 
     visits: pl.DataFrame | None = None
     spend: pl.DataFrame | None = None
     headcounts: pl.DataFrame | None = None
-    limits: Limits = field(default_factory=Limits)
 
 
 def within(given: pl.DataFrame, first: date, last: date) -> pl.DataFrame:

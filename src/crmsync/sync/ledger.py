@@ -11,10 +11,12 @@ from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import STATE, Facts, conform, empty
 from crmsync.figures.arrivals import arrivals, profiles
 from crmsync.figures.handovers import hand_overs
-from crmsync.figures.inputs import Inputs
+from crmsync.figures.inputs import Inputs, cost_of_campaigns
+from crmsync.figures.methods import all_spend, with_methods
 from crmsync.figures.period import Zone
 from crmsync.figures.stays import stays
 from crmsync.figures.warmth import spells
+from crmsync.model.entities import CampaignSeen
 from crmsync.sync.facts import gather
 from crmsync.sync.workspace import Workspace
 
@@ -115,6 +117,13 @@ class Ledger:
         """ARRIVALS: everything that ever came to a step of the chain."""
         kinds = self.definitions.targets.kinds
         return arrivals(self.facts.persons, self.moves, self.facts.opportunities, self.profiles, kinds)
+
+    @cached_property
+    def spend(self) -> pl.DataFrame | None:
+        """GIVEN of everything that was spent, each with the method that it goes with; None where nobody says anything."""
+        campaigns = cost_of_campaigns(self.workspace.store.entities.frame(CampaignSeen), self.zone)
+        spend = all_spend(self.inputs.spend, campaigns)
+        return None if spend is None else with_methods(spend, self.profiles)
 
     @property
     def inputs(self) -> Inputs:

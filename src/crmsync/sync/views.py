@@ -4,12 +4,13 @@ the command prints, documents as JSON and exports it from its sheets alone."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crmsync.errors import FixConfig, Problem
 from crmsync.figures.arrivals import SPLITS
 from crmsync.figures.board import sla_sheet
 from crmsync.figures.flow import cohort_sheet, flow_sheet, opened_sheet
+from crmsync.figures.methods import Acquired, methods_sheet, saturation_sheet
 from crmsync.figures.sheet import Question, Sheet
 from crmsync.sync.joints import BY_SPAN, JOINTS
 from crmsync.sync.ledger import Ledger
@@ -34,12 +35,28 @@ def _chain(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
     return (flow_sheet(ledger.arrivals, ledger.inputs.visits, question),)
 
 
+def _methods(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    return (methods_sheet(_acquired(ledger), question),)
+
+
+def _saturation(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    """Month by month where no span was asked for: it is about the step from one to the next."""
+    asked = replace(question, by="month") if question.by == "period" else question
+    return (saturation_sheet(_acquired(ledger), ledger.workspace.watch.alarms.saturation, asked),)
+
+
+def _acquired(ledger: Ledger) -> Acquired:
+    return Acquired(ledger.arrivals, ledger.facts.persons, ledger.spend)
+
+
 def _sla(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
     return (sla_sheet(ledger.clocks, question.period),)
 
 
 VIEWS: Mapping[str, View] = {
     "chain": View(_chain, frozenset({"by", "split", "cohort"}), frozenset(SPLITS)),
+    "methods": View(_methods, frozenset({"by"})),
+    "saturation": View(_saturation, frozenset({"by"})),
     "sla": View(_sla),
     **{name: View(make, frozenset({"by"} if name in BY_SPAN else ())) for name, make in JOINTS.items()},
 }

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,14 +25,15 @@ from crmsync.figures.period import GRAINS
 from crmsync.figures.sheet import Question, Sheet
 from crmsync.messages import Language, catalogue, name_of, say
 from crmsync.sync.brief import day_of
+from crmsync.sync.export import FORMATS, export
 from crmsync.sync.ledger import Ledger
 from crmsync.sync.review import Review, review
-from crmsync.sync.views import made
+from crmsync.sync.views import VIEWS, made
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which views over which days: none is the chain and the SLA board, on one screen."""
+    """Which views over which days: none is the chain and the SLA board, on one screen; of an export it is every view."""
 
     views: Sequence[str] = ()
     since: datetime | None = None
@@ -40,15 +42,19 @@ class Wanted:
     by: str = "period"
     split: Sequence[str] = ()
     as_cohort: bool = False
+    export: Path | None = None
+    suffix: str = "csv"
 
 
 @answers
 def execute(asked: Asked, wanted: Wanted) -> int:
     with session(asked) as at_work, looking_back(asked, at_work.workspace, wanted.as_of) as (workspace, now):
-        if wanted.views:
+        if wanted.views or wanted.export:
             ledger = Ledger(workspace, now)
             question = _question(ledger, wanted)
-            return _tell(asked, made(wanted.views, ledger, question), question, at_work.words)
+            sheets = made(wanted.views or VIEWS, ledger, question)
+            files = _export(sheets, question, wanted)
+            return _tell(asked, sheets, question, files, at_work.words)
         found = review(workspace, wanted.since and wanted.since.date(), wanted.until and wanted.until.date(), now)
         if asked.as_json:
             print_json(figures_json(found))
@@ -70,9 +76,20 @@ def _question(ledger: Ledger, wanted: Wanted) -> Question:
     raise FixConfig([Problem("--by", 1, 1, "figures.no_span", {"by": wanted.by, "known": ", ".join(GRAINS)})])
 
 
-def _tell(asked: Asked, sheets: Sequence[Sheet], question: Question, words: Language) -> int:
+def _export(sheets: Sequence[Sheet], question: Question, wanted: Wanted) -> tuple[Path, ...]:
+    """The files written, none where no export was asked for."""
+    if wanted.suffix not in FORMATS:
+        params = {"format": wanted.suffix, "known": ", ".join(FORMATS)}
+        raise FixConfig([Problem("--format", 1, 1, "figures.no_format", params)])
+    return export(sheets, question, wanted.export, wanted.suffix) if wanted.export else ()
+
+
+def _tell(asked: Asked, sheets: Sequence[Sheet], question: Question, files: Sequence[Path], words: Language) -> int:
     if asked.as_json:
         print_json(as_json(sheets))
+    elif files:
+        for file in files:
+            terminal().print(say("figures.written", words, file=file), soft_wrap=True)
     else:
         for sheet in sheets:
             show_sheet(terminal(), sheet, question, words)

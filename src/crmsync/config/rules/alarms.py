@@ -12,7 +12,7 @@ from crmsync.config.rules.common import Share
 from crmsync.config.rules.place import Problems
 from crmsync.decisions import catalogue
 from crmsync.decisions.conditions import Condition
-from crmsync.figures.alarms import Alarms, JunkLimits, PersonaLimits, TemperatureLimits, TriageLimits
+from crmsync.figures.alarms import Alarms, JunkLimits, PersonaLimits, SaturationLimits, TemperatureLimits, TriageLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,19 @@ class TriageFile(FileModel):
     renewals_per_due: Share = 0.7
 
 
+class SaturationFile(FileModel):
+    marginal_cpa: float | None = Field(default=None, gt=0)
+    methods: dict[str, float] = Field(default_factory=dict)
+    known_companies: Share | None = None
+
+
 class AlarmLimitsFile(FileModel):
     target_persona: str
     persona: PersonaFile = PersonaFile()
     junk: JunkFile = JunkFile()
     temperature: HotFile = HotFile()
     triage: TriageFile = TriageFile()
+    saturation: SaturationFile = SaturationFile()
     vetting_days: int = Field(default=14, ge=1)
     unfollowed_days: int = Field(default=90, ge=1)
     renewal_grace_days: int = Field(default=30, ge=0)
@@ -83,6 +90,7 @@ def _alarms(file: AlarmLimitsFile) -> Alarms:
         temperature=TemperatureLimits(**file.temperature.model_dump()),
         persona=PersonaLimits(file.persona.grades, file.persona.least_leads),
         triage=TriageLimits(**file.triage.model_dump()),
+        saturation=SaturationLimits(**file.saturation.model_dump()),
         vetting_days=file.vetting_days,
         unfollowed_days=file.unfollowed_days,
         renewal_grace_days=file.renewal_grace_days,
