@@ -27,6 +27,7 @@ from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.team import Rep, Team
 from crmsync.identity.vocabulary import Vocabulary
 from crmsync.mapping import ObjectMapping
+from crmsync.mapping.values import EntityMapping, ReadField
 from crmsync.model.changes import Change
 from crmsync.planning.writing import Writing
 from crmsync.sandbox.clock import VirtualClock
@@ -73,6 +74,8 @@ CAPABILITIES = Capabilities(
     task_object="tasks",
     causes={"REFUSED": "required_field", "NO_SUCH_FIELD": "no_such_field", "NOT_FOUND": "record_gone"},
 )
+WITH_LISTS = replace(CAPABILITIES, streams=(*CAPABILITIES.streams, Stream("lists")), list_object="lists")
+LISTS = ObjectMapping("fake", "lists", (EntityMapping("campaign", (ReadField("name", sources=("name",)),)),))
 OWNED = frozenset({"phase", "score", "because", "sla_due", "status", "owner"})
 """What the mappings let crmsync write on a person; the rest is somebody else's."""
 REPS = {
@@ -125,11 +128,15 @@ class House:
     objects: tuple[str, ...] = tuple(FIELDS)
     database: str = ""
     """Its URL; without one, a file in the directory."""
+    lists: Mapping[str, str] | None = None  # nurture programme → list; with it both CRMs keep lists
 
     def __post_init__(self) -> None:
         self.roles: Mapping[str, str] = {"ma": "ma", "sfa": "sfa"}
         self.clock = VirtualClock(MONDAY)
-        self.crms = {name: FakeCrm(name, self.clock.now, FIELDS, CAPABILITIES) for name in self.roles}
+        able = CAPABILITIES if self.lists is None else WITH_LISTS
+        fields = FIELDS if self.lists is None else {**FIELDS, "lists": ("name",)}
+        self.objects = tuple(fields) if self.lists is not None else self.objects
+        self.crms = {name: FakeCrm(name, self.clock.now, fields, able) for name in self.roles}
         self.mapping_digest = "1"
         self.definitions_digest = "rules-1"
         self.writing: dict[str, Writing] = {}
@@ -148,7 +155,7 @@ class House:
                 role=role,  # type: ignore[arg-type]  # one of the three
                 client=_NoClient(),  # type: ignore[arg-type]  # never asked for anything
                 connector=FakeConnector(self.crms[name]),
-                mappings=mapped,
+                mappings=mapped if self.lists is None else {**mapped, "lists": LISTS},
                 mapping_digest=self.mapping_digest,
                 objects=self.objects,
                 writing=self.writing.get(name, Writing()),
@@ -156,7 +163,10 @@ class House:
             for name, role in self.roles.items()
         )
         store = Store.open(self.database or f"sqlite:///{self.directory / 'house.db'}")
-        return Workspace(store, connections, definitions(), self.definitions_digest, team(), vocabulary(), "en")
+        rules = definitions()
+        if self.lists is not None:
+            rules = replace(rules, nurture=replace(rules.nurture, lists=self.lists, frequency=None))
+        return Workspace(store, connections, rules, self.definitions_digest, team(), vocabulary(), "en")
 
     def reopen(self, mapped: Mapping[str, ObjectMapping] | None = None) -> None:
         """Start anew on the same database; with other mappings where given."""

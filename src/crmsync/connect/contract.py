@@ -36,7 +36,8 @@ class Stream:
 class Capabilities:
     """What this connector can do at all; what the credentials at hand can do is `describe`'s answer. `causes` says what the codes
     of its "rejected" receipts mean: code → why, as an admin would say it. A code that is not there is "other". `queue_object` is
-    what queues are, where the CRM has queues that an API may create."""
+    what queues are, where the CRM has queues that an API may create; `list_object` what lists of people are, where the connector
+    keeps their members (see `Enrolling`)."""
 
     streams: tuple[Stream, ...]
     writable: tuple[str, ...]
@@ -45,6 +46,7 @@ class Capabilities:
     task_object: str | None = None
     causes: Mapping[str, Cause] = field(default_factory=dict)
     queue_object: str | None = None
+    list_object: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +107,14 @@ class PushBatch:
 
 
 # The kinds of field that a mapping can ask for; what each is called in a CRM is the connector's affair.
-FieldKind = Literal["text", "long_text", "number", "choice", "datetime", "date", "queue"]
+FieldKind = Literal["text", "long_text", "number", "choice", "datetime", "date", "queue", "list"]
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
     """A field the mappings want in the CRM: what `provision` creates, or tells an admin to create. A choice has `options`. A queue
-    that the rules name is one, too: `field` is its name, `options` are the objects of which it takes records."""
+    that the rules name is one, too: `field` is its name, `options` are the objects of which it takes records. So is a
+    list of people, by its name."""
 
     object: str
     field: str
@@ -197,6 +200,19 @@ class Cost:
     per_record: float = 0.0
     whole_every_days: float | None = None
     each_day: float = 0.0
+
+
+@runtime_checkable
+class Enrolling(Protocol):
+    """What a connector may do beside the verbs: keep the members of lists (`Capabilities.list_object`).
+
+    It *must* then take updates of the object "memberships" in `push` (`crmsync.model.memberships`: the id says which list and whom,
+    the field `member` whether they are to be on it), and answer "unchanged" where it was so already: that tells who was put there
+    by somebody else. It *must not* repeat one whose answer was lost: that is "unknown", and the list is read. It *must not* take
+    anything off a list that it was not handed."""
+
+    def members(self, list_id: str) -> Iterator[Sequence[tuple[str, str]]]:
+        """Everybody on a list now, page by page: (object, id) of their records."""
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, Table, func, or_, select
 from sqlmodel import SQLModel
 
 from crmsync.model.changes import Change
+from crmsync.model.memberships import MEMBERSHIPS
 from crmsync.store import tables
 from crmsync.store.journal import forget_answers, without_persons
 from crmsync.store.shadows import leave_shadows
@@ -62,6 +63,7 @@ TREATMENT: Mapping[str, Treatment] = {
     "base": "deleted",
     "outbox": "anonymous",
     "placed_task": "deleted",
+    "membership": "deleted",
     "hold": "deleted",
     "written_record": "deleted",
     "halt": "nothing personal",  # counts, and digests of wishes
@@ -160,6 +162,7 @@ class Erasing:
         for table in SQLModel.metadata.sorted_tables:
             if TREATMENT.get(table.name) == "deleted" and set(table.c.keys()) >= _BY_RECORD:
                 _delete_records(db, table, erasure.refs)
+        self._memberships(db, erasure)
         self._keep_counting(db, newest, now)
         for connection, object_, ids in _by_object(erasure.mentioned_in):
             mine = (raw.c.connection == connection, raw.c.object == object_, among(db, raw.c.record_id, ids))
@@ -173,6 +176,18 @@ class Erasing:
                 db.execute(raw.update().where(raw.c.seq == row.seq).values(payload=payload))
                 same = content_hash(admitted, row.is_deleted, row.replaced_by) if row.differs_from is None else NOT_HASHED
                 db.execute(latest.update().where(latest.c.seq == row.seq).values(content_hash=same))
+
+    def _memberships(self, db: Connection, erasure: Erasure) -> None:
+        """Which lists somebody was on: told by the end of the membership's id."""
+        for connection, object_, ids in _by_object(erasure.records):
+            for id_ in ids:
+                member = f"{object_}/{id_}"
+                standings = _table(tables.MembershipRow)
+                db.execute(standings.delete().where(standings.c.connection == connection, standings.c.member == member))
+                for model in (tables.RawVersion, tables.RawLatest, tables.HoldRow):
+                    table = _table(model)
+                    here = (table.c.connection == connection, table.c.object == MEMBERSHIPS)
+                    db.execute(table.delete().where(*here, table.c.record_id.endswith(f"/{member}", autoescape=True)))
 
     def _keep_counting(self, db: Connection, newest: int, now: datetime) -> None:
         """Numbers of versions only rise: whoever reads what is new remembers the last. An empty version holds the place of the

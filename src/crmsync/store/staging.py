@@ -80,6 +80,10 @@ class Staging:
         writes."""
         store_own_writes(db, connection, object_, written, learnt_at)
 
+    def stage_own(self, db: Connection, connection: str, records: Iterable[RawRecord], learnt_at: datetime) -> None:
+        """Store what our own confirmed writes made of records that are told whole by it, such as memberships."""
+        store_versions(db, connection, list(records), learnt_at, is_ours=True)
+
     def counts(self, connection: str) -> dict[str, int]:
         """How many records are stored of each object, those included that were deleted since: they are told by the key alone."""
         query = select(_LATEST.c.object, func.count()).where(_LATEST.c.connection == connection).group_by(_LATEST.c.object)

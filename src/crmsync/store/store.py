@@ -23,6 +23,7 @@ from crmsync.store.holds import Holds
 from crmsync.store.identity import Identity
 from crmsync.store.journal import Journal
 from crmsync.store.leases import Leases
+from crmsync.store.memberships import Memberships
 from crmsync.store.outbox import Outbox
 from crmsync.store.overrides import Overrides
 from crmsync.store.past import Past
@@ -48,6 +49,7 @@ class Store:
         self.identity = Identity(engine)
         self.decided = Decided(engine)
         self.outbox = Outbox(engine)
+        self.memberships = Memberships(engine)
         self.holds = Holds(engine)
         self.answers = Answers(engine)
         self.overrides = Overrides(engine)

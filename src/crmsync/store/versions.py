@@ -115,10 +115,12 @@ _NEWEST = with_whole(
 )
 
 
-def store_versions(db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime) -> Staged:
+def store_versions(
+    db: Connection, connection: str, records: Sequence[RawRecord], learnt_at: datetime, *, is_ours: bool = False
+) -> Staged:
     """Append what is news in these records: the versions whose content differs from the newest stored one. Repeats among them fold
     to the newest. A version older than the stored one is no news but a late delivery: a search index that lags shows it after we
-    have read, or written, a newer one."""
+    have read, or written, a newer one. `is_ours`: our own writes made them."""
     folded = _newest_of_each(_not_forgotten(db, connection, records))
     known = _known_versions(db, connection, folded)
     first = next_seq(db)
@@ -142,7 +144,8 @@ def store_versions(db: Connection, connection: str, records: Sequence[RawRecord]
     seqs = range(first, first + len(fresh))
     shared = _columns(connection, fresh, seqs)
     replaced = [record.replaced_by for record in fresh]
-    insert_columns(db, RawVersion, {**shared, "learnt_at": [learnt_at] * len(fresh), "replaced_by": replaced, "payload": payloads})
+    own = {"replaced_by": replaced, "payload": payloads, "is_ours": [is_ours] * len(fresh)}
+    insert_columns(db, RawVersion, {**shared, **own, "learnt_at": [learnt_at] * len(fresh)})
     upsert_columns(db, RawLatest, {**shared, "content_hash": hashes})
     restamp(db, connection, stamped)
     staged = tuple(

@@ -13,7 +13,9 @@ from sqlalchemy import Connection as Database
 from crmsync.connect.contract import PushBatch
 from crmsync.errors import CrmsyncError
 from crmsync.model.changes import Change, Receipt
+from crmsync.model.memberships import MEMBER, MEMBERSHIPS, Membership
 from crmsync.model.records import RecordRef
+from crmsync.planning.memberships import after
 from crmsync.planning.plan import is_promised
 from crmsync.store.own_writes import Written
 from crmsync.sync.ahead import one_ahead, runs_of
@@ -94,6 +96,9 @@ class _Sender:
 
     def _record(self, object_: str, answered: Sequence[tuple[Change, Receipt]]) -> None:
         """Confirm receipts and remember what the CRM now holds, in one transaction."""
+        if object_ == MEMBERSHIPS:
+            self._record_memberships(answered)
+            return
         store, name, now = self.workspace.store, self.connection.name, self.now
         held = [(_record_id(*one), *one) for one in answered if one[1].outcome in ("written", "unchanged")]
         written = {id_: Written(change.values(), receipt.modified_at) for id_, change, receipt in held}
@@ -107,6 +112,18 @@ class _Sender:
             store.outbox.note_refused_creates(db, refused)
             store.staging.stage_own_writes(db, name, object_, written, now)
         self.progress.advanced("apply", name, object_, len(answered))
+
+    def _record_memberships(self, answered: Sequence[tuple[Change, Receipt]]) -> None:
+        """Confirm, and remember who is on the lists now and what that is to us."""
+        store, now = self.workspace.store, self.now
+        told = [(self._ref(MEMBERSHIPS, _record_id(*one)), after(*one)) for one in answered]
+        known = [(_record_id(*one), one[0]) for one in answered if one[1].outcome in ("written", "unchanged")]
+        with store.transaction() as db:
+            store.outbox.confirm(db, self.run_id, [receipt for _, receipt in answered], now)
+            store.memberships.note(db, {ref: standing[0] for ref, standing in told if standing is not None}, now)
+            shown = (Membership.parse(id_).shown(is_member=bool(change.values()[MEMBER])) for id_, change in known)
+            store.staging.stage_own(db, self.connection.name, shown, now)
+        self.progress.advanced("apply", self.connection.name, MEMBERSHIPS, len(answered))
 
     def _shared_values(self, object_: str, settled: Settled) -> dict[tuple[RecordRef, str], object]:
         """What we wrote to fields that people write too: the base of the next comparison. What an undo put back is somebody else's

@@ -9,7 +9,7 @@ from typing import Any
 from crmsync.identity.erasure import addresses_in, tombstone, without_mentions
 from crmsync.mapping import ObjectMapping
 from crmsync.mapping.mentions import EVENTS, address_fields, kinds_of, named_in, without_named
-from crmsync.model.records import RawRecord
+from crmsync.model.records import RawRecord, RecordRef
 from crmsync.sync.workspace import Connection, Workspace
 
 
@@ -30,6 +30,10 @@ class Gate:
             return tuple(records)
         admitted = (self._admitted(connection, record) for record in records)
         return tuple(record for record in admitted if record is not None)
+
+    def admits(self, ref: RecordRef) -> bool:
+        """Whether something may be stored that is told of this record."""
+        return not (self.tombstones and self._is_forgotten(str(ref)))
 
     def _admitted(self, connection: Connection, record: RawRecord) -> RawRecord | None:
         """People's own records and what speaks of them alone stay out; of what speaks of others too, the rest comes in."""

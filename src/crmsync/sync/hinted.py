@@ -10,8 +10,10 @@ from datetime import datetime
 import structlog
 
 from crmsync.connect.calls import CallRejected
+from crmsync.connect.contract import Enrolling
 from crmsync.connect.hints import Looking
 from crmsync.errors import CrmsyncError
+from crmsync.model.memberships import MEMBERSHIPS, Membership
 from crmsync.model.records import RawRecord
 from crmsync.store import Store
 from crmsync.sync.follower import Follower
@@ -44,6 +46,8 @@ def read_hinted(workspace: Workspace, connection: Connection, now: datetime, fol
 def read_present(workspace: Workspace, connection: Connection, object_: str, ids: Sequence[str]) -> Iterator[RawRecord]:
     """What the CRM shows of them, over what a pull brought that a read does not show. One that is gone is left to the pull."""
     mapping = connection.mappings.get(object_)
+    if object_ == MEMBERSHIPS:
+        yield from _on_lists(connection, ids)
     if mapping is None:
         return
     known = workspace.store.staging.latest(connection.name, object_, ids)
@@ -51,6 +55,23 @@ def read_present(workspace: Workspace, connection: Connection, object_: str, ids
     for record in Gate.of(workspace).admit(connection, read.values()):
         before = known[record.id].fields if record.id in known else {}
         yield replace(record, fields={**before, **record.fields})
+
+
+def _on_lists(connection: Connection, ids: Iterable[str]) -> Iterator[RawRecord]:
+    """Memberships as the CRM shows them now: their lists are read whole. Of a list that it does not show, nothing is known."""
+    connector: object = connection.connector
+    asked: dict[str, list[Membership]] = {}
+    for membership in map(Membership.parse, ids):
+        asked.setdefault(membership.list_id, []).append(membership)
+    if not isinstance(connector, Enrolling):
+        return
+    for list_id, mine in asked.items():
+        try:
+            there = {member for page in connector.members(list_id) for member in page}
+        except CallRejected as error:
+            _log.warning("list_not_read", connection=connection.name, list=list_id, code=error.code)
+            continue
+        yield from (one.shown(is_member=(one.object, one.record_id) in there) for one in mine)
 
 
 def _look(workspace: Workspace, connection: Connection, object_: str, ids: Sequence[str]) -> Iterable[RawRecord]:

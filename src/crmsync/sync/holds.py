@@ -27,7 +27,8 @@ def without_held(workspace: Workspace, changes: Iterable[Change]) -> tuple[list[
             continue
         connection = workspace.connection(change.connection)
         same = same_in(connection.schemas.get(change.object, ObjectSchema(change.object)))
-        left, stopped = hold_back(change, here, rules_of(connection.mappings[change.object]), same)
+        mapping = connection.mappings.get(change.object)  # memberships have none
+        left, stopped = hold_back(change, here, rules_of(mapping) if mapping else {}, same)
         kept.extend([left] if left else [])
         refused.extend(stopped)
     return kept, refused

@@ -5,6 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from crmsync.decisions.frames import GAPS
+from crmsync.model.memberships import MEMBERSHIPS, Standing
+from crmsync.model.records import RecordRef
+from crmsync.planning.memberships import intended
 from crmsync.store.journal import keep_frames
 from crmsync.sync.guard import note
 from crmsync.sync.history import OWNER_EDITS, owner_edits
@@ -34,6 +37,7 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
         unsent = {change.key_value for change in prepared.held_back}
         for placement in (placed for placed in prepared.placements if placed.clock_id not in unsent):
             store.outbox.place_task(db, placement.clock_id, placement.ref, str(placement.person_ref), {}, moment.now)
+        store.memberships.note(db, {**prepared.standings, **_intentions(prepared)}, moment.now)
         store.outbox.settle(db, prepared.persons, sorted(prepared.looked_through), prepared.held, moment.now)
         store.outbox.plan(db, run_id, prepared.sendable, moment.now)
         store.holds.end(db, prepared.sendable)
@@ -42,6 +46,12 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
             store.runs.set_meta_in(db, f"planned_through:{connection}", str(look.seq))
             store.runs.set_meta_in(db, f"planned_with:{connection}", look.shape)
     return run_id
+
+
+def _intentions(prepared: Prepared) -> dict[RecordRef, Standing | None]:
+    """What the memberships stand at that are about to change: kept before anything is sent, so that one that arrives is known to be
+    ours whatever becomes of this process."""
+    return {change.ref: intended(change) for change in prepared.sendable if change.object == MEMBERSHIPS and change.ref}
 
 
 def _gaps(prepared: Prepared) -> pl.DataFrame:

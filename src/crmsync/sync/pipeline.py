@@ -14,6 +14,7 @@ from crmsync.sync.decide import decide
 from crmsync.sync.guard import Approval, note_halts, release
 from crmsync.sync.keep import keep
 from crmsync.sync.lease import alone
+from crmsync.sync.memberships import read_back
 from crmsync.sync.normalise import Following, normalise
 from crmsync.sync.notices import keep_ours
 from crmsync.sync.plan import Prepared, plan
@@ -117,8 +118,10 @@ def _learn(
     """Without `describing`, what the objects look like is not asked again."""
     follower, progress = Following(workspace), progress or Silent()
     pulled = pull(workspace, moment.now, progress, only, follower, describing=describing, hinted_only=hinted_only)
-    pulled = pulled.with_failures(reconcile(workspace, moment.now, pulled.failed))
+    pulled = pulled.with_more(reconcile(workspace, moment.now, pulled.failed))
     normalise(workspace, moment.now)
+    if not hinted_only:
+        pulled = read_back(workspace, moment.now, pulled)
     resolve(workspace, moment.now)
     workspace.store.journal.learnt(moment.now)
     return pulled

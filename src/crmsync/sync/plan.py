@@ -12,6 +12,7 @@ import structlog
 from crmsync.errors import CrmsyncError
 from crmsync.mapping import ObjectMapping, render
 from crmsync.model.changes import Change, Plan
+from crmsync.model.memberships import Standing
 from crmsync.model.records import ObjectSchema, RecordRef
 from crmsync.planning.diff import FieldRule, RecordDiff, Target, diff_record
 from crmsync.planning.plan import make_plan
@@ -20,6 +21,7 @@ from crmsync.sync.decide import Decided
 from crmsync.sync.guard import guarded
 from crmsync.sync.holds import without_held
 from crmsync.sync.lapses import lapsed_overrides
+from crmsync.sync.plan_memberships import plan_memberships
 from crmsync.sync.plan_tasks import Placement, TaskDesk, clocks_without_task
 from crmsync.sync.pull import describe
 from crmsync.sync.scope import Look, Scope, find_scope
@@ -36,8 +38,8 @@ class Prepared:
     `persons` were looked at, at the connections of `looked_through`; those `waiting` have something at an `unreachable` one, which
     did not answer, and are looked at again, as are those of whom something is `held_back`. `accounted` are shared fields whose
     present value is now taken into account. `held` are the keys of wishes that a CRM refused and that nothing has changed about:
-    they are not sent again. `homeless` are persons with a running clock (and its kind) for which no task stands, and none is about
-    to."""
+    they are not sent again. `standings` are what memberships stand at without a change. `homeless` are persons with a running clock
+    (and its kind) for which no task stands, and none is about to."""
 
     decided: Decided
     plan: Plan
@@ -47,6 +49,7 @@ class Prepared:
     waiting: frozenset[str] = frozenset()
     accounted: Mapping[tuple[RecordRef, str], Any] = field(default_factory=dict)
     placements: tuple[Placement, ...] = ()
+    standings: Mapping[RecordRef, Standing | None] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
     homeless: tuple[tuple[str, str], ...] = ()
 
@@ -77,11 +80,12 @@ def plan(workspace: Workspace, decided: Decided, now: datetime, *, describing: b
     records = [r for r in person_records(workspace, scope.persons) if r.ref.connection in users]
     diffs = list(_diffs(workspace, reachable, records, decided, users, now))
     tasks = TaskDesk(workspace, decided, records, users, scope.persons, names).plan()
-    free, undone = without_held(workspace, [*(d.change for d in diffs if d.change), *tasks.changes])
+    lists = plan_memberships(workspace, decided, reachable, (r for r in records if r.ref.connection in names))
+    free, undone = without_held(workspace, [*(d.change for d in diffs if d.change), *tasks.changes, *lists.changes])
     changes, held = _without_refusals(scope, free)
     coming = {change.key_value for change in changes}
     sifted = sift(changes, {c.name: c.writing for c in reachable}, _names(workspace, decided, records))
-    refused = [*(r for d in diffs for r in d.refused), *tasks.refused, *undone]
+    refused = [*(r for d in diffs for r in d.refused), *tasks.refused, *lists.refused, *undone]
     kinds = dict(decided.decisions.tasks.select("clock_id", "kind").iter_rows())
     return Prepared(
         decided=decided,
@@ -92,6 +96,7 @@ def plan(workspace: Workspace, decided: Decided, now: datetime, *, describing: b
         waiting=tasks.waiting | {r.person_id for r in records if r.ref.connection not in names},
         accounted={(d.ref, name): value for d in diffs for name, value in d.accounted.items()},
         placements=tasks.placements,
+        standings=lists.standings,
         held=held,
         homeless=tuple((person, kinds[clock]) for clock, person in sorted(taskless.items()) if clock not in coming),
     )

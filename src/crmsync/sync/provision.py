@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from crmsync.connect.contract import Need, ProvisionStep
 from crmsync.errors import CrmsyncError
+from crmsync.sync.memberships import enrolling
 from crmsync.sync.pull import Failure
 from crmsync.sync.workspace import Connection, Workspace
 
@@ -29,7 +30,8 @@ def provision(workspace: Workspace, *, apply: bool) -> Provisioned:
     failures: list[Failure] = []
     for connection in workspace.connections:
         try:
-            wanted = (*needs(connection), *queue_needs(connection, workspace.definitions.routing.queue_names))
+            queues = queue_needs(connection, workspace.definitions.routing.queue_names)
+            wanted = (*needs(connection), *queues, *list_needs(workspace, connection))
             found = connection.connector.provision(wanted, apply=apply)
             steps.extend((connection.name, step) for step in found)
         except CrmsyncError as error:
@@ -43,6 +45,13 @@ def queue_needs(connection: Connection, names: Iterable[str]) -> Iterator[Need]:
     if capabilities.queue_object is not None:
         taken = tuple(filter(None, (*capabilities.person_objects[:1], capabilities.task_object)))
         yield from (Need(capabilities.queue_object, name, "queue", name, taken) for name in names)
+
+
+def list_needs(workspace: Workspace, connection: Connection) -> Iterator[Need]:
+    """The lists that the nurture programmes are kept on, where this connection keeps them."""
+    if enrolling(workspace, connection) is not None:
+        object_ = str(connection.connector.capabilities.list_object)
+        yield from (Need(object_, name, "list", name) for name in sorted(workspace.definitions.nurture.lists.values()))
 
 
 def needs(connection: Connection) -> Iterator[Need]:

@@ -74,8 +74,8 @@ class Pulled:
         """Whether every connection was read to the end, people at least."""
         return not self.failures and not any(told.is_grave for told in self.notices)
 
-    def with_failures(self, more: tuple[Failure, ...]) -> Pulled:
-        return replace(self, failures=self.failures + more)
+    def with_more(self, failures: tuple[Failure, ...], notices: tuple[Told, ...] = ()) -> Pulled:
+        return replace(self, failures=self.failures + failures, notices=self.notices + notices)
 
     def with_notices(self, more: tuple[Told, ...]) -> Pulled:
         return replace(self, notices=self.notices + more)

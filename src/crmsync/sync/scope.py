@@ -10,10 +10,12 @@ import orjson
 
 from crmsync.model.changes import Change
 from crmsync.model.entities import UserSeen
+from crmsync.model.memberships import MEMBERSHIPS, Membership
 from crmsync.model.records import RecordRef
 from crmsync.store import Store
 from crmsync.store.outbox import Refusal
 from crmsync.sync.decide import Decided
+from crmsync.sync.memberships import read_lists
 from crmsync.sync.workspace import Connection, Workspace
 
 
@@ -61,7 +63,7 @@ def find_scope(workspace: Workspace, decided: Decided, connections: Iterable[Con
         after = int(store.runs.meta(f"planned_through:{connection.name}") or 0)
         refs, newest = store.staging.learnt_since(connection.name, after)
         learnt |= _persons_behind(store, decided, connection, refs)
-        shape = _shape(connection)
+        shape = _shape(workspace, connection)
         look = Look(newest, shape, store.runs.meta(f"planned_with:{connection.name}") != shape)
         looks[connection.name] = look
         compared_anew |= store.identity.persons_in(connection.name) if look.is_other else set()
@@ -101,14 +103,16 @@ def _eased(workspace: Workspace, refusals: Mapping[str, Refusal]) -> frozenset[s
 def _persons_behind(store: Store, decided: Decided, connection: Connection, refs: Sequence[RecordRef]) -> set[str]:
     """Whose records, or tasks of ours, these are."""
     able = connection.connector.capabilities
-    people = (str(ref) for ref in refs if ref.object in able.person_objects)
+    lists = (Membership.parse(ref.id).person_ref(ref.connection) for ref in refs if ref.object == MEMBERSHIPS)
+    people = (str(ref) for ref in (*refs, *lists) if ref.object in able.person_objects)
     tasks = store.entities.keys_of_tasks(str(ref) for ref in refs if ref.object == able.task_object)
     clocks = dict(decided.decisions.clocks.select("clock_id", "person_id").iter_rows())
     return {*store.identity.persons_of(people).values(), *(clocks[key] for key in tasks if key in clocks)}
 
 
-def _shape(connection: Connection) -> str:
-    """A digest of how the connection is mapped and of what its objects look like, as far as writing goes."""
+def _shape(workspace: Workspace, connection: Connection) -> str:
+    """A digest of how the connection is mapped, of what its objects look like, as far as writing goes, and of the lists that it has
+    for us."""
     fields = {
         object_: sorted(
             (info.name, info.type, info.writable, list(info.options or ()), info.max_length) for info in schema.fields.values()
@@ -116,5 +120,6 @@ def _shape(connection: Connection) -> str:
         for object_, schema in sorted(connection.schemas.items())
         if connection.mappings[object_].writes
     }
-    content = connection.mapping_digest.encode() + orjson.dumps(fields)
+    lists = read_lists(workspace, connection)
+    content = connection.mapping_digest.encode() + orjson.dumps(fields) + (orjson.dumps(lists) if lists else b"")
     return hashlib.blake2b(content, digest_size=12).hexdigest()

@@ -12,6 +12,7 @@ import structlog
 from crmsync.errors import CrmsyncError, StopConnector
 from crmsync.mapping import render
 from crmsync.model.changes import Plan, Refused
+from crmsync.model.memberships import MEMBER, MEMBERSHIPS
 from crmsync.model.records import ObjectSchema, RawRecord, RecordRef
 from crmsync.planning.plan import make_plan
 from crmsync.planning.undo import TakenBack, Written, take_back
@@ -167,6 +168,8 @@ def _later(
 def _writable(connection: Connection, object_: str) -> frozenset[str]:
     """The fields that the mapping declares ours and the CRM lets us write, today."""
     mapping, schema = connection.mappings.get(object_), connection.schemas.get(object_)
+    if object_ == MEMBERSHIPS:
+        return frozenset({MEMBER})
     if mapping is None or schema is None:
         return frozenset()
     return frozenset(w.field for w in mapping.writes if w.field in schema.fields and schema.fields[w.field].writable)

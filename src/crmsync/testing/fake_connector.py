@@ -18,6 +18,7 @@ from typing import Any
 from crmsync.connect.contract import Capabilities, Need, Page, ProvisionStep, PullRequest, PushBatch, unread
 from crmsync.errors import RetryLater, StopConnector
 from crmsync.model.changes import Change, Receipt
+from crmsync.model.memberships import MEMBER, MEMBERSHIPS, Membership
 from crmsync.model.records import FieldInfo, ObjectSchema, RawRecord
 
 # The CRM's clock ticks at least this much between two changes, so that every change has a stamp of its own.
@@ -65,6 +66,8 @@ class FakeCrm:
         self.trouble = Trouble()
         self.writes: list[Change] = []  # every change that arrived, also where its answer was lost
         self.pulls: list[str] = []  # the objects pulled, in order
+        self.lists: dict[str, set[tuple[str, str]]] = {}  # list → (object, id) of whoever is on it
+        self.read_lists: list[str] = []  # lists whose members were read, in order
         self._now = now
         self._rows: dict[str, dict[str, _Row]] = {object_: {} for object_ in fields}
         self._number = 0
@@ -165,6 +168,12 @@ class FakeConnector:
                 tuple(self._shown(r, request.fields) for r in (shown[::-1] if trouble.is_reversed else shown)), {"number": cursor}
             )
 
+    def members(self, list_id: str) -> Iterator[Sequence[tuple[str, str]]]:
+        """See `connect.contract.Enrolling`."""
+        self._check()
+        self.crm.read_lists.append(list_id)
+        yield sorted(self.crm.lists.get(list_id, ()))
+
     def push(self, batch: PushBatch) -> Iterator[Receipt]:
         for change in batch.changes:
             self._check()
@@ -204,7 +213,24 @@ class FakeConnector:
         visible = self.crm.fields[record.object]
         return replace(record, fields={name: record.fields.get(name) for name in fields if name in visible})
 
+    def _enrolled(self, change: Change) -> Receipt:
+        """Put a record on a list, or take it off."""
+        message = self.crm.trouble.refuse(change)
+        if message:
+            return Receipt(change.key, "rejected", change.record_id, code="REFUSED", message=message)
+        self.crm.writes.append(change)
+        one = Membership.parse(str(change.record_id))
+        there, member = self.crm.lists.setdefault(one.list_id, set()), (one.object, one.record_id)
+        is_same = (member in there) == change.values()[MEMBER]
+        (there.add if change.values()[MEMBER] else there.discard)(member)
+        if self.crm.trouble.lose_answers > 0:
+            self.crm.trouble.lose_answers -= 1
+            return Receipt(change.key, "unknown", change.record_id, code="no_answer")
+        return Receipt(change.key, "unchanged" if is_same else "written", change.record_id)
+
     def _answered(self, change: Change) -> Receipt:
+        if change.object == MEMBERSHIPS:
+            return self._enrolled(change)
         refusal = self._refusal(change)
         if refusal is not None:
             return refusal
@@ -244,9 +270,19 @@ class FakeConnector:
         return None
 
     def _provisioned(self, need: Need, *, apply: bool) -> ProvisionStep:
+        if need.type == "list":
+            return self._listed(need, apply=apply)
         fields = self.crm.fields[need.object]
         if need.field in fields:
             return ProvisionStep(need, "present")
         if apply:
             fields[need.field] = FieldInfo(need.field, need.type, need.label, unique=need.is_unique)
+        return ProvisionStep(need, "created" if apply else "missing")
+
+    def _listed(self, need: Need, *, apply: bool) -> ProvisionStep:
+        held = {row.get("name") for row in self.crm.live(need.object).values()}
+        if need.field in held:
+            return ProvisionStep(need, "present")
+        if apply:
+            self.crm.insert(need.object, name=need.field)
         return ProvisionStep(need, "created" if apply else "missing")

@@ -95,6 +95,7 @@ CAPABILITIES = Capabilities(
     person_objects=("contacts",),
     task_object="tasks",
     causes=CAUSES,
+    list_object="lists",
 )
 
 # Type ids of HubSpot's own unlabelled associations (developers.hubspot.com, associations guide, "Association type IDs").

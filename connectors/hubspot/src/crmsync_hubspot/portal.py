@@ -28,6 +28,7 @@ SUBMISSIONS_LIMIT = 50
 EVENTS_LIMIT = 100
 FORMS_LIMIT = 500
 LISTS_COUNT = 500
+MEMBERS_LIMIT = 250
 LISTS_REACH = 10_000  # the search of lists refuses an offset from here on
 
 Item = TypeVar("Item")
@@ -213,6 +214,23 @@ class Portal:
             answer = self._json(call)
             yield from answer.get("lists") or ()
             offset = int(answer.get("offset") or offset + LISTS_COUNT) if answer.get("hasMore") else None
+
+    def members(self, list_id: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+        """Who is on a list, page by page."""
+        path = f"{self.paths.of('lists')}/{list_id}/memberships"
+        for answer in self._answers(f"list {list_id}", path, {"limit": str(MEMBERS_LIMIT)}):
+            yield answer.get("results") or ()
+
+    def enrol(self, list_id: str, add: Sequence[str], remove: Sequence[str]) -> Answer:
+        """Put records on a list and take others off. A lost answer raises AnswerLost: a second one would not say who was new."""
+        body = {"recordIdsToAdd": list(add), "recordIdsToRemove": list(remove)}
+        path = f"{self.paths.of('lists')}/{list_id}/memberships/add-and-remove"
+        return self._answer(Call("PUT", path, json=body, repeatable=False, is_lenient=True))
+
+    def create_list(self, name: str, type_id: str) -> None:
+        """A static list. Raises CallRejected where the name is taken, or the credentials may not."""
+        body = {"name": name, "objectTypeId": type_id, "processingType": "MANUAL"}
+        self._json(Call("POST", self.paths.of("lists"), json=body, repeatable=False))
 
     def probe(self, call: Call) -> Answer:
         """Send one cheap call to learn whether it is allowed."""

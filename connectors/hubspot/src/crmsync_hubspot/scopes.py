@@ -36,7 +36,7 @@ SCOPES: Mapping[str, Scopes] = {
     "pipelines": Scopes(("crm.objects.deals.read",)),
     "forms": Scopes(("forms",)),
     "form_submissions": Scopes(("forms",)),
-    "lists": Scopes(("crm.lists.read",)),
+    "lists": Scopes(("crm.lists.read",), ("crm.lists.write",)),
     "page_views": Scopes(("business-intelligence",), optional=True),
 }
 

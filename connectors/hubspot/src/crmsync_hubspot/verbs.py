@@ -20,11 +20,13 @@ from crmsync.connect.contract import (
     unread,
 )
 from crmsync.model.changes import Receipt
+from crmsync.model.memberships import MEMBERSHIPS
 from crmsync.model.records import ObjectSchema, RawRecord
 from crmsync_hubspot.auth import auth_of, introspection
 from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.costs import costs
 from crmsync_hubspot.diagnosis import Diagnosis
+from crmsync_hubspot.memberships import Enroller
 from crmsync_hubspot.objects import CAPABILITIES, OBJECTS
 from crmsync_hubspot.options import Options, read_options
 from crmsync_hubspot.portal import Portal
@@ -56,6 +58,7 @@ class HubSpotConnector:
         self._vendor = VendorClient(client, paths)
         self._catalogue = Catalogue(self._portal, self._vendor)
         self._pusher = Pusher(self._portal, self._catalogue)
+        self._enroller = Enroller(self._portal)
         self._diagnosis = Diagnosis(self._portal, introspection)
 
     def describe(self, objects: Sequence[str]) -> Mapping[str, ObjectSchema]:
@@ -90,7 +93,11 @@ class HubSpotConnector:
 
     def push(self, batch: PushBatch) -> Iterator[Receipt]:
         """See `Connector.push`."""
-        return self._pusher.push(batch)
+        return self._enroller.push(batch.changes) if batch.object == MEMBERSHIPS else self._pusher.push(batch)
+
+    def members(self, list_id: str) -> Iterator[Sequence[tuple[str, str]]]:
+        """See `Enrolling.members`."""
+        return self._enroller.members(list_id)
 
     def read(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, RawRecord]:
         """See `Connector.read`. Events and submissions cannot be read by id; nothing of ours writes them."""
@@ -119,7 +126,8 @@ class HubSpotConnector:
 
     def provision(self, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:
         """See `Connector.provision`."""
-        return provision(self._vendor, needs, apply=apply)
+        fields = provision(self._vendor, [need for need in needs if need.type != "list"], apply=apply)
+        return (*fields, *self._enroller.provision([need for need in needs if need.type == "list"], apply=apply))
 
     def diagnose(self, uses: Sequence[Use]) -> Iterator[Finding]:
         """See `Diagnosing.diagnose`."""

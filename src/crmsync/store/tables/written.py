@@ -102,6 +102,18 @@ class PlacedTask(SQLModel, table=True):
     unanswered_since: datetime | None = instant()
 
 
+class MembershipRow(SQLModel, table=True):
+    """What we did about a membership: joining, joined, leaving, left, or removed where a person took off whom we had put there.
+    `record_id` is "list/object/id", `member` its last two parts."""
+
+    __tablename__ = "membership"
+    connection: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+    member: str = Field(index=True)
+    standing: str
+    since: datetime = required_instant()
+
+
 class HoldRow(SQLModel, table=True):
     """A field that an undo gave its former value back: `wish` (JSON) is not written there again. `run_id` is the undo,
     `undone_run` the run that it took back."""
