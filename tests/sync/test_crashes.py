@@ -151,6 +151,7 @@ def test_every_boundary_of_the_store_that_writes_is_in_the_list() -> None:
         ("Identity", "save_reviews"),
         ("Outbox", "settle"),
         ("Outbox", "let_go"),  # only where a person asks for it, outside of cycles: test_dead_letters
+        ("Staging", "stage_own"),  # only for memberships: test_memberships
         ("Staging", "stage_read_in"),  # only where a CRM gave hints: test_hints
         ("Guards", "release"),  # only where a person asks for it: test_guarded_writing
     }

@@ -12,11 +12,16 @@ from fake_house import House
 
 from crmsync.model.memberships import MEMBERSHIPS
 from crmsync.planning.writing import Rollout, Writing
+from crmsync.store.memberships import Memberships
+from crmsync.store.outbox import Outbox
+from crmsync.store.staging import Staging
 from crmsync.sync.forget import forget
 from crmsync.sync.provision import provision
 from crmsync.sync.undo import prepare_undo, send_undo
 from crmsync.sync.workspace import Moment
+from crmsync.testing.fake_connector import FakeConnector
 
+PIPELINE = "crmsync.sync.pipeline"
 NAMES = {"warm": "Nurture warm", "recycle_timing": "Nurture later", "upsell": "Nurture customers"}
 
 
@@ -26,6 +31,22 @@ def house(tmp_path: Path) -> Iterator[House]:
     provision(built.workspace, apply=True)
     yield built
     built.workspace.close()
+
+
+class Killed(BaseException):
+    """The process is gone: nothing in crmsync may catch this."""
+
+
+def _kill(patched: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool) -> None:
+    where = owner if not isinstance(owner, str) else __import__(owner, fromlist=["_"])
+    real = getattr(where, name)
+
+    def dying(*args: Any, **kwargs: Any) -> Any:
+        if after:
+            real(*args, **kwargs)
+        raise Killed
+
+    patched.setattr(where, name, dying)
 
 
 def list_id(house: House, programme: str, crm: str = "ma") -> str:
@@ -169,6 +190,41 @@ def test_killed_before_anything_was_sent_it_is_sent_by_the_next_run(house: House
     house.reopen()
     house.cycle()
     assert on(house, "warm") == [contact]
+
+
+DEATHS = [
+    (FakeConnector, "members", False),
+    (FakeConnector, "_enrolled", False),
+    (FakeConnector, "_enrolled", True),
+    (Memberships, "note", False),
+    (Memberships, "note", True),
+    (Staging, "stage_own", False),
+    (Staging, "stage_own", True),
+    (Outbox, "mark_sending", True),
+    (PIPELINE, "read_back", True),
+    (PIPELINE, "keep", True),
+    (PIPELINE, "apply", False),
+]
+
+
+@pytest.mark.parametrize(("owner", "name", "later"), DEATHS)
+def test_killed_anywhere_and_started_again_they_are_on_the_list_once_and_ours(
+    house: House, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, later: bool
+) -> None:
+    contact = warm(house)
+    with monkeypatch.context() as patched:
+        _kill(patched, owner, name, after=later)
+        with pytest.raises(Killed):
+            house.cycle()
+    house.reopen()
+    house.cycle()
+    assert on(house, "warm") == [contact]
+    house.forget_writes()
+    assert house.cycle().prepared.plan.changes == ()
+    assert house.writes == []
+    house.ma.edit("contacts", contact, title="Manager")
+    house.cycle()
+    assert on(house, "warm") == []
 
 
 def test_a_refused_membership_is_a_dead_letter_and_costs_the_others_nothing(house: House) -> None:

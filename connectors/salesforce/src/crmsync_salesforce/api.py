@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -67,14 +67,16 @@ class Api:
 
     def rows(self, soql: str, path: str = "query") -> list[Mapping[str, Any]]:
         """All rows of a query of few rows, however they are paged."""
-        found: list[Mapping[str, Any]] = []
+        return [row for page in self.pages(soql, path) for row in page]
+
+    def pages(self, soql: str, path: str = "query") -> Iterator[Sequence[Mapping[str, Any]]]:
+        """The rows of a query, page by page."""
         guard, params = LoopGuard(self.client.name, path), {"q": soql}
         while path:
             answer = self.get(path, params) or {}
-            found.extend(answer.get("records") or ())
+            yield answer.get("records") or ()
             path, params = ("" if answer.get("done", True) else str(answer.get("nextRecordsUrl") or "")), {}
             guard.check(path)
-        return found
 
     def write(self, method: str, path: str, body: Any, headers: Mapping[str, str], *, repeatable: bool = True) -> Any:
         """Send a write and give its JSON; `repeatable` where it does no harm when it is repeated."""

@@ -24,6 +24,7 @@ from crmsync.connect.contract import (
 from crmsync.connect.hints import EventSource
 from crmsync.errors import RetryLater, StopConnector
 from crmsync.model.changes import Receipt
+from crmsync.model.memberships import MEMBERSHIPS
 from crmsync.model.records import ObjectSchema, RawRecord
 from crmsync_salesforce.answers import classify
 from crmsync_salesforce.api import Api
@@ -42,6 +43,7 @@ from crmsync_salesforce.facts import (
     FORMULA_REFRESH_HOURS,
 )
 from crmsync_salesforce.mass_writing import MassWriter
+from crmsync_salesforce.memberships import Enroller
 from crmsync_salesforce.provisioning import Provisioner
 from crmsync_salesforce.pulling import Puller
 from crmsync_salesforce.reading import Reader
@@ -81,7 +83,8 @@ class SalesforceConnector:
         composite = Composite(api)
         self._writer = Writer(api, self._shapes, self._reader, composite)
         self._mass_writer = MassWriter(api, self._shapes, self._reader, composite, self._writer, rule=bulk)
-        self._provisioner = Provisioner(api, self._shapes)
+        self._enroller = Enroller(api, self._writer)
+        self._provisioner = Provisioner(api, self._shapes, self._enroller)
 
     def describe(self, objects: Sequence[str]) -> Mapping[str, ObjectSchema]:
         self._api.start()
@@ -100,7 +103,11 @@ class SalesforceConnector:
             if isinstance(error, StopConnector):
                 raise
             return
-        yield from self._mass_writer.push(batch)
+        yield from self._enroller.push(batch.changes) if batch.object == MEMBERSHIPS else self._mass_writer.push(batch)
+
+    def members(self, list_id: str) -> Iterator[Sequence[tuple[str, str]]]:
+        self._api.start()
+        yield from self._enroller.members(list_id)
 
     def read(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, RawRecord]:
         self._api.start()

@@ -58,6 +58,7 @@ CAUSES: Mapping[str, Cause] = {
     "API_CURRENTLY_DISABLED": "limit",
     "unchanged_after_write": "overruled",
     "NO_KEY": "our_key",
+    "NO_LEFT_STATUS": "not_an_option",
 }
 
 CAPABILITIES = Capabilities(
@@ -82,6 +83,7 @@ CAPABILITIES = Capabilities(
     task_object="Task",
     causes=CAUSES,
     queue_object="Group",
+    list_object="Campaign",
 )
 
 # Deleted rows stay visible to queryAll for fifteen days, then they leave no trace; a day of margin. (polling for changes)

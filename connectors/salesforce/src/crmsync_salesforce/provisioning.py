@@ -28,6 +28,7 @@ from crmsync_salesforce.definitions import (
     widened,
 )
 from crmsync_salesforce.granting import FieldName, Granter, said
+from crmsync_salesforce.memberships import Enroller
 from crmsync_salesforce.queues import Queues
 from crmsync_salesforce.schema import Shape
 from crmsync_salesforce.shapes import Shapes
@@ -39,18 +40,20 @@ _TOOLING_QUERY = "tooling/query"
 
 
 class Provisioner:
-    """Creates fields and queues in one org. It never deletes one."""
+    """Creates fields, queues and campaigns in one org. It never deletes one."""
 
-    def __init__(self, api: Api, shapes: Shapes) -> None:
+    def __init__(self, api: Api, shapes: Shapes, enroller: Enroller) -> None:
         self._api = api
         self._shapes = shapes
         self._granter = Granter(api)
         self._queues = Queues(api)
+        self._enroller = enroller
 
     def provision(self, needs: Sequence[Need], *, apply: bool) -> Iterator[ProvisionStep]:
-        """A step for each need: fields in their order, then queues."""
-        yield from self._fields([need for need in needs if need.type != "queue"], apply=apply)
+        """A step for each need: fields in their order, then queues, then campaigns."""
+        yield from self._fields([need for need in needs if need.type not in ("queue", "list")], apply=apply)
         yield from self._queues.provision([need for need in needs if need.type == "queue"], apply=apply)
+        yield from self._enroller.provision([need for need in needs if need.type == "list"], apply=apply)
 
     def _fields(self, needs: Sequence[Need], *, apply: bool) -> Iterator[ProvisionStep]:
         shapes = self._described(needs)
