@@ -144,7 +144,7 @@ def store_versions(
     seqs = range(first, first + len(fresh))
     shared = _columns(connection, fresh, seqs)
     replaced = [record.replaced_by for record in fresh]
-    own = {"replaced_by": replaced, "payload": payloads, "is_ours": [is_ours] * len(fresh)}
+    own: dict[str, Sequence[Any]] = {"replaced_by": replaced, "payload": payloads, "is_ours": [is_ours] * len(fresh)}
     insert_columns(db, RawVersion, {**shared, **own, "learnt_at": [learnt_at] * len(fresh)})
     upsert_columns(db, RawLatest, {**shared, "content_hash": hashes})
     restamp(db, connection, stamped)
