@@ -114,7 +114,7 @@ def test_a_what_if_prints_what_is_documented(story: Any) -> None:
     rules = str(Path(__file__).parents[2] / "mappings" / "rules")
     last = story.finished_at.date().isoformat()
     words = ("what-if", "--config", str(desk.directory), "--rules", rules, "--from", last, "--to", last)
-    flip = {"person_id": "p", "change": "lost", "day": last, "why": "score >= 50"}
+    flip = {"person_id": "p", "change": "lost", "day": last, "why": "score >= 50", "name": None, "company_name": None}
     answer = desk.type(*words, "--json")
     check("what-if", {**answer.json, "flips": [flip, *answer.json["flips"]]})
     assert answer.requests == ()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from fake_house import House, definitions
 
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.qualification import End
+from crmsync.sync.names import called, names_of
 from crmsync.sync.whatif import what_if
 
 FIRST, LAST = date(2026, 6, 2), date(2026, 6, 8)
@@ -41,7 +43,9 @@ def test_the_same_rules_flip_nobody(week: House) -> None:
     assert found.flips == ()
     assert found.present == found.other
     assert found.present.total > 0
-    assert sum(found.happened.values()) == found.present.total
+    assert sum(found.happened.values()) == found.present.total == found.actual.total
+    assert found.actual.work_hours == found.present.work_hours
+    assert found.present.idle_hours > 0
 
 
 def test_stricter_rules_lose_exactly_those_whose_score_is_too_low_and_say_why(week: House) -> None:
@@ -57,6 +61,25 @@ def test_stricter_rules_lose_exactly_those_whose_score_is_too_low_and_say_why(we
     assert all(flip.why == f"score >= {round(least, 2):g}" for flip in found.flips)
     assert found.other.total == found.present.total - len(lost)
     assert week.shown() == before
+
+
+def test_rules_that_are_to_hold_later_are_played_as_if_they_held(week: House) -> None:
+    later = replace(definitions(), qualification=replace(definitions().qualification, effective_from=LAST + timedelta(days=30)))
+    found = what_if(week.workspace, later, FIRST, LAST, 30)
+    assert found.flips == ()
+    assert found.other == found.present
+
+
+def test_who_flips_is_called_by_name(week: House) -> None:
+    found = what_if(week.workspace, stricter(99), FIRST, LAST, 30)
+    names = names_of(week.workspace, week.clock.now(), {flip.person_id for flip in found.flips})
+    told = {called(names[flip.person_id], flip.person_id) for flip in found.flips}
+    assert len(told) == len(found.flips) > 0
+    assert all("Person" in line and "Acme" in line and line.endswith(flip.person_id) for line, flip in _paired(told, found.flips))
+
+
+def _paired(told: set[str], flips: Any) -> list[tuple[str, Any]]:
+    return [(next(line for line in told if flip.person_id in line), flip) for flip in flips]
 
 
 def _desired() -> type:

@@ -21,7 +21,7 @@ from crmsync.decisions.signing import Rules
 from crmsync.errors import FixConfig
 from crmsync.store.shadows import Kept, Standing
 from crmsync.sync.decide import Decided
-from crmsync.sync.facts import gather
+from crmsync.sync.names import NOBODY, names_of
 from crmsync.sync.workspace import Workspace
 
 _log = structlog.get_logger("crmsync.sync.shadow")
@@ -113,7 +113,6 @@ def report(workspace: Workspace, begun: datetime | None = None) -> Report | None
     counts = standing.group_by("kind").agg(pl.len().alias("count"), pl.col("since").min().alias("oldest")).sort("kind")
     ended = gone.group_by("kind", "outcome").agg(pl.len().alias("count")).sort("kind", "outcome", nulls_last=True)
     told = standing.drop("ended_at", "outcome").sort("since", "person_id", "kind")
-    people = gather(workspace, ran.decided_at, told["person_id"].unique().to_list()).persons
-    names = people.select("person_id", "name", "company_name")
-    rows = told.join(names, on="person_id", how="left", maintain_order="left").to_dicts()
-    return Report(beside.rules, ran.since, ran.decided_at, tuple(counts.to_dicts()), tuple(rows), tuple(ended.to_dicts()))
+    names = names_of(workspace, ran.decided_at, set(told["person_id"]))
+    rows = tuple({**row, **names.get(row["person_id"], NOBODY)} for row in told.iter_rows(named=True))
+    return Report(beside.rules, ran.since, ran.decided_at, tuple(counts.to_dicts()), rows, tuple(ended.to_dicts()))

@@ -19,7 +19,7 @@ from crmsync.decisions.decide import decide
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import Before, Facts
 from crmsync.errors import StopConnector
-from crmsync.figures.whatif import Case, HandOver, Play, play
+from crmsync.figures.whatif import Actual, Case, HandOver, Play, actual, play
 from crmsync.store.tables import DecisionRow
 from crmsync.sync.facts import gather
 from crmsync.sync.history import OWNER_EDITS, History, history, with_owner_edits
@@ -41,11 +41,12 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """Side by side: hand-overs that happened, by day; the present definitions played; the other ones played; who flips."""
+    """Side by side: what happened, by day and in all; the present definitions played; the other ones played; who flips."""
 
     days: tuple[date, ...]
     capacity: Mapping[date, int]
     happened: Mapping[date, int]
+    actual: Actual
     present: Play
     other: Play
     flips: tuple[Flip, ...]
@@ -61,9 +62,7 @@ class _Branch:
     verdicts: dict[date, Mapping[str, str]] = field(default_factory=dict)
 
     def morning(self, facts: Facts, aliases: Mapping[str, str], day: date, at: datetime) -> None:
-        state, clocks = (_current(frame, aliases) for frame in (self.before.state, self.before.clocks))
-        before = Before(state, clocks, self.before.draws, self.before.valve)
-        made = decide(facts, before, self.definitions, at)
+        made = decide(facts, self.before.under(aliases), self.definitions, at)
         self.before = Before(made.state, made.clocks, made.draws, made.valve)
         released = made.moves.filter((pl.col("target") == "mql") & (pl.col("actor") == "crmsync"))
         due = made.clocks.filter(pl.col("started_at") == at).group_by("person_id").agg(pl.col("due_at").min())
@@ -107,7 +106,8 @@ def what_if(workspace: Workspace, other: Definitions, first: date, last: date, m
     present, changed = branches
     cases = _cases(workspace, first, zone)
     now, then = (play(list(one.hand_overs.values()), days, capacity, cases, minutes) for one in branches)
-    return WhatIf(days, capacity, _happened(workspace, days, zone), now, then, tuple(_flips(present, changed)))
+    by_day, found = _happened(workspace, capacity, zone, minutes)
+    return WhatIf(days, capacity, by_day, found, now, then, tuple(_flips(present, changed)))
 
 
 def _mornings(past: History, days: tuple[date, ...], zone: ZoneInfo) -> Iterator[tuple[date, datetime, Facts]]:
@@ -126,16 +126,6 @@ def _mornings(past: History, days: tuple[date, ...], zone: ZoneInfo) -> Iterator
         yield day, at, with_owner_edits(gather(past.here, at), last)
 
 
-def _current(frame: pl.DataFrame, aliases: Mapping[str, str]) -> pl.DataFrame:
-    """The rows under the ids that people go by now; of two persons who became one, the one that keeps its id stands."""
-    former = frame.filter(pl.col("person_id").is_in(list(aliases)))
-    if former.is_empty():
-        return frame
-    others = frame.join(former.select("person_id"), on="person_id", how="anti")
-    renamed = former.with_columns(pl.col("person_id").replace(dict(aliases)))
-    return pl.concat([others, renamed.join(others.select("person_id"), on="person_id", how="anti")]).sort("person_id")
-
-
 def _flips(present: _Branch, other: _Branch) -> Iterator[Flip]:
     """Sorted by day, then person."""
     sides = (("lost", present, other), ("gained", other, present))
@@ -148,13 +138,18 @@ def _flips(present: _Branch, other: _Branch) -> Iterator[Flip]:
     return iter(sorted(found, key=lambda flip: (flip.day, flip.person_id)))
 
 
-def _happened(workspace: Workspace, days: tuple[date, ...], zone: ZoneInfo) -> dict[date, int]:
-    counts = dict.fromkeys(days, 0)
-    for at, target, actor in workspace.store.decided.moves().select("at", "target", "actor").iter_rows():
-        day = at.astimezone(zone).date()
-        if target == "mql" and actor == "crmsync" and day in counts:
-            counts[day] += 1
-    return counts
+def _happened(workspace: Workspace, capacity: Mapping[date, int], zone: ZoneInfo, minutes: int) -> tuple[dict[date, int], Actual]:
+    """Hand-overs of the days, by day and in all."""
+    decided, sla = workspace.store.decided, workspace.definitions.sla
+    moves, first = decided.moves(), [rule.kind for rule in sla.clocks if rule.phase == "mql" and rule.is_first]
+    local = pl.col("at").dt.convert_time_zone(zone.key).dt.date().alias("day")
+    handed = moves.filter((pl.col("target") == "mql") & (pl.col("actor") == "crmsync")).with_columns(local)
+    handed = handed.filter(pl.col("day").is_in(list(capacity)))
+    counts = dict(handed.group_by("day").len().iter_rows())
+    clocks = decided.clocks().filter(pl.col("kind").is_in(first))
+    mine = clocks.join(handed.select("person_id", pl.col("at").alias("started_at")), on=["person_id", "started_at"], how="semi")
+    won = moves.filter(pl.col("target") == "closed_won")["person_id"].unique().to_list()
+    return {day: counts.get(day, 0) for day in capacity}, actual(handed, mine, won, capacity, minutes)
 
 
 def _cases(workspace: Workspace, first: date, zone: ZoneInfo) -> list[Case]:

@@ -18,6 +18,7 @@ from crmsync.decisions.definitions import Definitions
 from crmsync.errors import StopConnector
 from crmsync.messages import Language, name_of, say
 from crmsync.sync.brief import moment
+from crmsync.sync.names import called
 from crmsync.sync.shadow import Report, report
 
 MOST_SHOWN = 200
@@ -97,10 +98,9 @@ class _Teller:
         columns = ("person", "disagreement", "since", "in_force", "shadow")
         shown = table(say("title.disagreements", self._words), *columns, language=self._words)
         for row in self._found.standing[:MOST_SHOWN]:
-            who = " ".join(part for part in (row["name"], row["company_name"]) if part) or "—"
             sides = (self._side(row, side) for side in ("live", "shadow"))
             kind = name_of("shadow.kind", row["kind"], self._words)
-            shown.add_row(f"{who}\n{row['person_id']}", kind, moment(row["since"], self._zone, self._words), *sides)
+            shown.add_row(called(row, row["person_id"]), kind, moment(row["since"], self._zone, self._words), *sides)
         self._console.print(shown)
         if len(self._found.standing) > MOST_SHOWN:
             self._console.print(self._say("more", count=len(self._found.standing) - MOST_SHOWN))
