@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journeys import END, MAY, day, journey, moves, told
 
-from crmsync.figures.stays import median_of_lasting, stays, time_in_phase
+from crmsync.figures.stays import median_of_lasting, stays, time_in_phase, vetting, vetting_sheet
 
 
 def in_mql(*journeys: list[dict[str, object]], cycle: int | None = None) -> dict[str, object]:
@@ -76,3 +76,30 @@ def test_the_estimate_of_the_middle_is_kaplan_and_meiers() -> None:
     """Their textbook case: ends at 3, 5, 8; watched until 4 and 9. At 8 the share left is 4/5 × 2/3 × 1/2."""
     rows = pl.DataFrame({"g": ["x"] * 5, "days": [3.0, 4.0, 5.0, 8.0, 9.0], "ended": [True, False, True, True, False]})
     assert median_of_lasting(rows, ["g"], "days", "ended")["median"].to_list() == [8.0]
+
+
+# -------------------------------------------------------------------------------------------------------------------- vetting
+
+
+def inquiries(*rows: tuple[str, float, bool | None]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(person, day on which they came, whether they are whom we are after)."""
+    came = stays(moves(*(journey(p, ("inquiry", at)) for p, at, _ in rows)), END)
+    schema = {"person_id": pl.String, "is_target": pl.Boolean}
+    return came, pl.DataFrame([(p, known) for p, _, known in rows], schema=schema, orient="row")
+
+
+def test_the_unvetted_have_an_age_and_the_vetted_none() -> None:
+    came, known = inquiries(("gem", -300, True), ("stone", -300, False), ("a", 21, None), ("b", 11, None))
+    (row,) = vetting(came, known, END).to_dicts()
+    assert (row["inside"], row["unvetted"], row["unvetted_median_days"], row["oldest_days"]) == (4, 2, 15.0, 20.0)
+    assert row["unvetted_p90_days"] == pytest.approx(19.0)
+
+
+@pytest.mark.parametrize(("limit", "warned"), [(18, True), (19, False)])
+def test_who_waits_longer_than_agreed_to_be_vetted_is_an_alarm(limit: int, warned: bool) -> None:
+    sheet = vetting_sheet(*inquiries(("a", 21, None), ("b", 11, None)), END, limit)
+    assert (sheet.rows["alarm"].to_list(), len(sheet.notes)) == ([warned], int(warned))
+
+
+def test_nobody_to_vet_is_nobody_waiting() -> None:
+    assert vetting(*inquiries(), END).row(0) == (0, 0, None, None, None)

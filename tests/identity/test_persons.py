@@ -247,3 +247,21 @@ def test_a_number_under_two_names_is_a_conflict_and_joins_nothing(words: Vocabul
 def test_a_company_s_owner_is_named_as_the_rep(words: Vocabulary) -> None:
     frame = companies_frame(frame_of(CompanySeen, [company("sf/Account/1", owner="sf/User/1")]), USERS, words)
     assert frame["owner"].to_list() == ["rep@our.example"]
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        ({"company_name": "エー", "family_name": "田中", "email": "t@a.example"}, []),
+        ({"company_name": "エー", "family_name": "田中", "phone": "+81312345678"}, []),
+        ({"family_name": "田中", "email": "t@a.example"}, ["company_name"]),
+        ({"company_name": "エー", "email": "t@a.example"}, ["name"]),
+        ({"company_name": "エー", "family_name": "田中"}, ["contact"]),
+        ({}, ["company_name", "contact", "name"]),
+    ],
+)
+def test_a44_who_lacks_one_of_the_three_is_no_lead_and_what_to_ask_for_is_named(
+    words: Vocabulary, said: dict[str, str], missing: list[str]
+) -> None:
+    one = the_one(words, seen("sf/Lead/1", **said))
+    assert (one["identified"], sorted(one["missing"])) == (not missing, missing)

@@ -486,3 +486,15 @@ def test_every_custom_field_that_is_used_can_be_provisioned(crm: str) -> None:
     for mapping in MAPPINGS[crm].values():
         declared = {field.field for field in mapping.custom_fields}
         assert {name for name in mapping.fields_needed() if name.startswith("crmsync_")} == declared, mapping.object
+
+
+@pytest.mark.parametrize(
+    ("crm", "object_", "fields"),
+    [
+        ("salesforce", "Lead", SF_LEAD | {"LeadSource": "Skywriting"}),
+        ("hubspot", "contacts", HS_CONTACT | {"hs_analytics_source": "SKYWRITING"}),
+    ],
+)
+def test_a45_a_source_that_nobody_mapped_is_unknown_and_never_some_other(crm: str, object_: str, fields: dict[str, Any]) -> None:
+    person = next(one for one in shown(crm, object_, fields) if isinstance(one, PersonSeen))
+    assert (person.source_kind, person.source_method) == (None, None)

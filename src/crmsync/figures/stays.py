@@ -151,10 +151,40 @@ PHASES = (
 )
 
 
-def phases_sheet(stayed: pl.DataFrame, period: Period, now: datetime, vetting_days: int) -> Sheet:
-    """Time in phase as a sheet; with a warning where inquiries wait longer than agreed to be vetted."""
-    rows = time_in_phase(stayed, period, now)
-    unvetted = rows.filter((pl.col("phase") == "inquiry") & pl.col("cycle").is_null())["inside_p90_days"].to_list()
-    params = {"days": vetting_days}
-    notes = [Note("figures.unvetted", {**params, "p90": round(age)}) for age in unvetted if age is not None and age > vetting_days]
-    return Sheet.of("phases", PHASES, rows, *notes)
+VETTING = (
+    Column("inside"),
+    Column("unvetted"),
+    Column("unvetted_median_days", "days"),
+    Column("unvetted_p90_days", "days"),
+    Column("oldest_days", "days"),
+    Column("alarm", "flag"),
+)
+
+
+def phases_sheet(stayed: pl.DataFrame, period: Period, now: datetime) -> Sheet:
+    """Time in phase as a sheet."""
+    return Sheet.of("phases", PHASES, time_in_phase(stayed, period, now))
+
+
+def vetting(stayed: pl.DataFrame, targets: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """inside, unvetted, unvetted_median_days, unvetted_p90_days, oldest_days: one row of the inquiries at an instant. Vetted is of
+    whom it is known whether they are whom we are after: `targets` has person_id and is_target, null where the facts do not say."""
+    here = (pl.col("phase") == "inquiry") & (pl.col("entered_at") <= at) & (pl.col("left_at") > at).fill_null(True)
+    known = stayed.filter(here).join(targets.select("person_id", "is_target"), on="person_id")
+    unknown = pl.col("is_target").is_null()
+    age = ((pl.lit(at) - pl.col("entered_at")).dt.total_microseconds() / DAY).filter(unknown)
+    return known.select(
+        pl.len().cast(pl.Int64).alias("inside"),
+        unknown.sum().cast(pl.Int64).alias("unvetted"),
+        age.median().alias("unvetted_median_days"),
+        age.quantile(0.9, "linear").alias("unvetted_p90_days"),
+        age.max().alias("oldest_days"),
+    )
+
+
+def vetting_sheet(stayed: pl.DataFrame, targets: pl.DataFrame, at: datetime, limit_days: int) -> Sheet:
+    """The ages of the unvetted as a sheet, with a warning where a tenth of them has been waiting for longer than agreed."""
+    rows = vetting(stayed, targets, at).with_columns((pl.col("unvetted_p90_days") > limit_days).fill_null(False).alias("alarm"))
+    ages = rows.filter("alarm")["unvetted_p90_days"].to_list()
+    notes = [Note("figures.unvetted", {"days": limit_days, "p90": round(age)}) for age in ages]
+    return Sheet.of("vetting", VETTING, rows, *notes)

@@ -26,7 +26,7 @@ from crmsync.figures.points import points_sheet
 from crmsync.figures.pool import Runway, pool_sheet, runway
 from crmsync.figures.recycled import RECYCLED, recycle_yield, recycling_sheet
 from crmsync.figures.sheet import Question, Sheet
-from crmsync.figures.stays import phases_sheet
+from crmsync.figures.stays import phases_sheet, vetting_sheet
 from crmsync.figures.triage import triage_sheet
 from crmsync.figures.truth import truth_board, truth_sheet
 from crmsync.figures.warmth import mixes, warmth_sheets
@@ -37,7 +37,11 @@ def phases(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
     living = ledger.facts.persons.filter(~pl.col("is_deleted").fill_null(False)).select("person_id")
     gone = ledger.stays.join(living, on="person_id", how="anti").filter(pl.col("left_at").is_not_null())
     stayed = pl.concat([ledger.stays.join(living, on="person_id", how="semi"), gone])
-    return (phases_sheet(stayed, question.period, ledger.now, ledger.workspace.watch.alarms.vetting_days),)
+    limit = ledger.workspace.watch.alarms.vetting_days
+    return (
+        phases_sheet(stayed, question.period, ledger.now),
+        vetting_sheet(stayed, targeted(ledger), question.at_end, limit),
+    )
 
 
 def acceptance(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:

@@ -1,0 +1,189 @@
+"""The guide's items that figures answer for: `test_a17_…` is item 17. tests/decisions/test_guide_items.py keeps the list of all
+65."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from random import Random
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from journeys import END, MAY, START, approaches, cases, clocks, day, frame, journey, moves, persons, told, touches
+
+from crmsync.decisions.frames import PERSONS, STATE
+from crmsync.figures.acceptance import disagreement
+from crmsync.figures.alarms import JunkLimits, PersonaLimits, TemperatureLimits, TriageLimits
+from crmsync.figures.batons import records
+from crmsync.figures.counterparts import PAIRS
+from crmsync.figures.customers import renewals
+from crmsync.figures.handovers import followed, hand_overs
+from crmsync.figures.heads import wins_per_head
+from crmsync.figures.inputs import HEADCOUNTS
+from crmsync.figures.junk import Windows, junk_sources
+from crmsync.figures.newcomers import sla_by_seniority
+from crmsync.figures.period import Zone, spans
+from crmsync.figures.persona import persona_by_source
+from crmsync.figures.pool import runway
+from crmsync.figures.stays import stays, time_in_phase
+from crmsync.figures.triage import triage
+from crmsync.figures.truth import truth_board
+from crmsync.figures.warmth import alarm, mixes, spells
+
+PHASES = ["mql", "sql", "closed_won", "closed_lost", "recycled", "disqualified"]
+
+
+def test_a4_of_the_hand_overs_those_with_an_act_since_are_counted_as_touched() -> None:
+    handed = hand_overs(stays(moves(*(journey(p, ("inquiry", 0), ("mql", 2)) for p in "abcd")), END))
+    rows = records(handed, touches(("a", 3), ("b", 1)), approaches(("c", 4, False)), cases(), MAY)
+    assert told(rows, "measure", "part", "whole", "share")["touchpoints"] == (2, 4, 0.5)
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from(PHASES), st.integers(1, 9)), max_size=5), min_size=1, max_size=8))
+def test_a5_whoever_came_in_has_left_or_is_still_inside(people: list[list[tuple[str, int]]]) -> None:
+    """For the cohort of May and each of its phases: in = out + inside, and what leaves one enters the next."""
+    went = []
+    for number, path in enumerate(people):
+        at, steps = 0, [("inquiry", 0.0)]
+        for phase, days in path:
+            at += days
+            steps.append((phase, float(at)))
+        went.append(journey(f"p{number}", *steps))
+    stayed = stays(moves(*went), day(99))
+    months = type(MAY)(START, day(99))
+    table = time_in_phase(stayed, months, day(99)).filter(pl.col("cycle").is_null())
+    assert all(row["began"] == row["left"] + row["inside"] for row in table.to_dicts())
+    assert table["inside"].sum() == len(people)
+    assert table["left"].sum() == sum(len(path) for path in people)
+
+
+def test_a16_newcomers_are_held_to_the_same_promise_as_veterans_and_shown_beside_them() -> None:
+    joined = pl.DataFrame({"rep_id": ["old", "new"], "joined": [date(2020, 4, 1), date(2026, 4, 20)]})
+    ran = clocks(*((f"o{n}", "old", n, n + 1.0) for n in range(4)), *((f"n{n}", "new", n, n + 1.0) for n in range(4)))
+    late = pl.when(pl.col("person_id") == "n3").then("due_at").alias("breached_at")
+    table = sla_by_seniority(ran.with_columns(pl.col("started_at").alias("met_at"), late), joined, MAY, "Asia/Tokyo", 90)
+    assert told(table, "seniority", "kept") == {"newcomer": 0.75, "veteran": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("counts", "department"),
+    [
+        ({"leads": 300, "appointments": 90, "opportunities": 4, "wins": 1}, "inside_sales"),  # appointments, no opportunities
+        ({"leads": 300, "appointments": 90, "opportunities": 60, "wins": 2}, "field_sales"),  # opportunities, no wins
+        ({"leads": 300, "appointments": 90, "opportunities": 36, "wins": 9}, None),
+    ],
+)
+def test_a17_where_the_illness_sits_is_told_by_the_link_that_breaks(counts: dict[str, int], department: str | None) -> None:
+    verdict = triage(counts, TriageLimits()).verdict
+    assert (verdict.department if verdict else None) == department
+
+
+def test_a19_wins_per_head_and_the_share_that_came_back_are_told_by_the_quarter() -> None:
+    back = stays(moves(journey("back", ("inquiry", -60), ("mql", -50), ("recycled", -40), ("mql", 2))), END)
+    won = {"status": "won", "created": 0}
+    deals = cases({"person_id": "new", **won, "closed": 9}, {"person_id": "back", **won, "closed": 12})
+    heads = frame([{"department": "field_sales", "first": date(2026, 1, 1), "last": date(2026, 12, 31), "value": 4.0}], HEADCOUNTS)
+    quarters = spans(date(2026, 4, 1), date(2026, 6, 30), "quarter", Zone())
+    (row,) = wins_per_head(deals, back, heads, quarters, Zone()).to_dicts()
+    assert (row["span"], row["wins_per_head"], row["recycle_share"]) == ("2026-Q2", 0.5, 0.5)
+
+
+def test_a23_contracts_that_are_not_due_yet_are_in_no_renewal_rate() -> None:
+    won = {"status": "won", "created": -400, "closed": -390}
+    contracts = cases(
+        {"person_id": "a", **won, "contract_end": date(2026, 5, 3)},
+        {"person_id": "a", **won, "contract_end": date(2027, 5, 3)},
+        {"person_id": "b", **won, "contract_end": date(2026, 5, 4)},
+        {"person_id": "c", **won, "contract_end": date(2026, 5, 30)},
+    )
+    companies = pl.DataFrame(schema={"person_id": pl.String, "company_id": pl.String})
+    early = renewals(contracts, companies, date(2026, 5, 1), date(2026, 5, 31), date(2026, 5, 10), 0)
+    later = renewals(contracts, companies, date(2026, 5, 1), date(2026, 5, 31), date(2026, 6, 10), 0)
+    assert (early.rate, early.not_due) == (1 / 2, 1)
+    assert (later.rate, later.not_due) == (1 / 3, 0)
+
+
+def sources(junk: str | None, seed: int = 24) -> pl.DataFrame:
+    """Three sources of two leads a day, of which a third is worth something; a junk campaign brings eight, and one in fifty is."""
+    chance, limits = Random(seed), JunkLimits()
+    now = START + timedelta(days=200)
+    windows = Windows.ending(now, limits)
+    leads, deals = [], []
+    for method in ("seo", "seminar", "web_ad"):
+        for days in range((windows.until - windows.since).days):
+            came = windows.since + timedelta(days=days)
+            is_junk = method == junk and came >= windows.recent
+            for number in range(8 if is_junk else 2):
+                person = f"{method}-{days}-{number}"
+                leads.append({"person_id": person, "identified": True, "created_at": came, "source_method": method})
+                if chance.random() < (0.02 if is_junk else 0.33):
+                    deals.append({"person_id": person, "created": (came - START).days + 2})
+    return junk_sources(frame(leads, PERSONS), cases(*deals), now, limits)
+
+
+def test_a24_a_junk_campaign_is_named_and_noise_is_not() -> None:
+    assert sources("web_ad").filter("alarm")["source"].to_list() == ["web_ad"]
+    assert [seed for seed in range(20) if sources(None, seed)["alarm"].any()] == []
+
+
+@pytest.mark.parametrize(("hot", "found"), [(0.2, None), (0.5, "too_many_hot"), (0.02, "too_few_hot")])
+def test_a31_far_more_or_fewer_hot_leads_than_ten_to_thirty_in_a_hundred_raise_an_alarm(hot: float, found: str | None) -> None:
+    people = [f"p{n}" for n in range(100)]
+    rows = [(p, "hot" if n < hot * 100 else "cold", day(-90)) for n, p in enumerate(people)]
+    schema = {"person_id": pl.String, "temperature": pl.String, "since": pl.Datetime("us", "UTC")}
+    spelled = spells(pl.DataFrame(rows, schema=schema, orient="row"))
+    stayed = stays(moves(*(journey(p, ("inquiry", -90)) for p in people)), END)
+    assert alarm(mixes(spelled, stayed, END, 4), TemperatureLimits()) == found
+
+
+def test_a43_a_source_is_graded_by_the_share_of_those_we_are_after() -> None:
+    def source(method: str, target: int, other: int) -> pl.DataFrame:
+        ids = (f"{method}{n}" for n in range(target + other))
+        return persons(*ids, source_method=method).with_columns(pl.Series("is_target", [True] * target + [False] * other))
+
+    table = persona_by_source(pl.concat([source("seminar", 14, 6), source("trade_show", 10, 90)]), MAY, PersonaLimits())
+    assert told(table, "source", "leads", "persona", "grade") == {"trade_show": (100, 0.1, "D"), "seminar": (20, 0.7, "A")}
+
+
+def test_a56_both_claims_of_the_quarrel_stand_in_one_view_from_the_same_events() -> None:
+    who = {f"{method}{rep}{n}": (method, rep) for method in ("web_ad", "seminar") for rep in ("busy", "idle") for n in range(3)}
+    handed = hand_overs(stays(moves(*(journey(p, ("inquiry", 0), ("mql", 2)) for p in who)), END))
+    ran = clocks(*((p, rep, 2.0, 3.0) for p, (_, rep) in who.items()))
+    calls = approaches(*((p, 2.5, method == "seminar") for p, (method, rep) in who.items() if rep == "busy"))
+    known = pl.concat([persons(p, source_method=method) for p, (method, _) in who.items()])
+    rows = {(row["side"], row["name"]): row for row in truth_board(followed(handed, ran, calls, END), known).to_dicts()}
+    assert (rows["source", "web_ad"]["connect"], rows["source", "seminar"]["connect"]) == (0.0, 1.0)
+    assert (rows["rep", "busy"]["follow_up"], rows["rep", "idle"]["follow_up"]) == (1.0, 0.0)
+    assert rows["all", "all"]["handed"] == 12
+
+
+def test_a57_where_hot_means_two_things_is_told_by_the_rule_that_fired() -> None:
+    went = [journey(f"d{n}", ("inquiry", 0), ("mql", 2), ("recycled", 4, "rejected", "no_need")) for n in range(3)]
+    went += [journey(f"q{n}", ("inquiry", 0), ("mql", 2), ("sql", 4)) for n in range(3)]
+    handed = hand_overs(stays(moves(*went), END))
+    fired = handed.select("person_id", "run_id").with_columns(
+        pl.when(pl.col("person_id").str.starts_with("d"))
+        .then(pl.lit("document_request"))
+        .otherwise(pl.lit("quote_request"))
+        .alias("rule")
+    )
+    hot = handed.select("person_id", "run_id", pl.lit("hot").alias("temperature"))
+    table = disagreement(handed, fired, hot)
+    assert table.select("rule", "rejected", "rejection", "reason").rows() == [("document_request", 3, 1.0, "no_need")]
+
+
+def test_a60_an_empty_pool_is_seen_months_before_it_is_empty() -> None:
+    """Ten target leads are left, and twelve were handed over in three months."""
+    people = persons(*(f"u{n}" for n in range(10))).with_columns(pl.lit(True).alias("is_target"))
+    states = frame([{"person_id": f"u{n}", "phase": "inquiry" if n < 6 else "recycled"} for n in range(10)], STATE)
+    handed = moves(*(journey(f"h{n}", ("inquiry", -9), ("mql", 1)) for n in range(12)))
+    found = runway(people, states, handed, END, 3, 3.0)
+    assert (found.monthly, found.months, found.is_short) == (4.0, 2.5, True)
+
+
+def test_a65_every_figure_names_the_one_that_is_held_against_it() -> None:
+    units = {pair.name: pair.unit for pair in PAIRS}
+    assert len(units) == len(PAIRS) > 20
+    assert all(pair.counter in units and pair.counter != pair.name for pair in PAIRS)
+    assert not [pair.name for pair in PAIRS if pair.unit == units[pair.counter] == "count"]
