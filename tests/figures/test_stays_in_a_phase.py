@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -47,13 +49,14 @@ def test_what_happened_after_the_instant_is_not_known() -> None:
     assert known.filter(pl.col("phase") == "mql")["left_at"].to_list() == [None]
 
 
-def test_who_became_one_with_somebody_is_inside_once() -> None:
-    """Two strands of one person: the one that was given up left nobody behind."""
-    one = journey("p", ("inquiry", 0), ("mql", 4))
-    former = journey("p", ("inquiry", 2), ("mql", 3), strand="q")
-    table = stays(moves(one, former), END)
-    assert table.filter(pl.col("left_at").is_null())["phase"].to_list() == ["mql"]
-    assert told(table.filter(pl.col("phase") == "inquiry"), "entered_at", "left_at") == {day(0): day(4), day(2): day(3)}
+@pytest.mark.parametrize(("now", "inside"), [("mql", day(4)), ("sql", day(5))])
+def test_who_became_one_with_somebody_is_inside_once(now: str, inside: datetime) -> None:
+    """The moves of both are there; their state says where the one is now. Each entry goes with an exit of its own."""
+    one, other = journey("p", ("inquiry", 0), ("mql", 4)), journey("p", ("inquiry", 2), ("mql", 3), ("sql", 5))
+    table = stays(moves(one, other), END, pl.DataFrame({"person_id": ["p"], "phase": [now]}))
+    assert table.filter(pl.col("left_at").is_null())["entered_at"].to_list() == [inside]
+    assert told(table.filter(pl.col("phase") == "inquiry"), "entered_at", "left_at") == {day(0): day(3), day(2): day(4)}
+    assert (table["left_at"] >= table["entered_at"]).all()
 
 
 def test_a_phase_left_before_and_entered_after_the_period_is_not_in_it() -> None:

@@ -29,7 +29,7 @@ def day(number: float) -> datetime:
 Step = tuple[str, float] | tuple[str, float, str] | tuple[str, float, str, str | None]
 
 
-def journey(person: str, *steps: Step, strand: str | None = None, definition: str = "standard@1.0") -> list[dict[str, Any]]:
+def journey(person: str, *steps: Step, definition: str = "standard@1.0") -> list[dict[str, Any]]:
     """One move for each (target, day, because, evidence); where they are not said, the usual ones."""
     rows, before = [], "unidentified"
     for number, (target, at, *more) in enumerate(steps):
@@ -37,7 +37,6 @@ def journey(person: str, *steps: Step, strand: str | None = None, definition: st
         rows.append(
             {
                 "person_id": person,
-                "strand": strand or person,
                 "run_id": f"run-{at}",
                 "at": day(at),
                 "sequence": number,
@@ -53,9 +52,9 @@ def journey(person: str, *steps: Step, strand: str | None = None, definition: st
 
 
 def moves(*journeys: list[dict[str, Any]]) -> pl.DataFrame:
-    """MOVES with `strand` and `run_id`, in the order in which they happened."""
+    """MOVES with `run_id`, in the order in which they happened."""
     rows = sorted((row for one in journeys for row in one), key=lambda row: row["at"])
-    return frame(rows, {**MOVES, "strand": pl.String, "run_id": pl.String})
+    return frame(rows, {**MOVES, "run_id": pl.String})
 
 
 def frame(rows: list[Mapping[str, Any]], schema: Schema) -> pl.DataFrame:

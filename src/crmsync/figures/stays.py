@@ -18,41 +18,56 @@ DAY = 86_400_000_000
 """A day in microseconds."""
 
 
-def stays(moves: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """One row per stay: person_id, phase, cycle (times recycled before it), entered_at, because, definition, left_at, target, why,
-    evidence, run_id. What follows `target` is null for who is still inside.
+def stays(moves: pl.DataFrame, now: datetime, states: pl.DataFrame | None = None) -> pl.DataFrame:
+    """One row per stay: person_id, phase, cycle (times recycled before it), entered_at, source, because, definition, left_at,
+    target, why, evidence, run_id. What follows `left_at` of who is still inside is null.
 
-    `moves` are MOVES with `strand` (the id that the move was recorded under) and `run_id`. Two strands of one person, from before
-    they were known to be one, are told apart; the one that was given up has nobody inside."""
-    recycles = (pl.col("target") == "recycled").cast(pl.Int64).cum_sum().over("strand")
-    following = {name: pl.col(name).shift(-1).over("strand") for name in ("at", "target", "because", "evidence")}
-    told = (
-        moves.filter(pl.col("at") <= now)
-        .sort("at", maintain_order=True)
-        .with_row_index("#row")
-        .with_columns(
-            recycles.alias("cycle"),
-            following["at"].alias("left_at"),
-            following["target"].alias("next"),
-            following["because"].alias("why"),
-            following["evidence"].alias("shown"),
-        )
-        .filter(pl.col("left_at").is_not_null() | (pl.col("strand") == pl.col("person_id")))
-    )
-    return told.select(
-        "person_id",
+    `moves` are MOVES with run_id, in the order in which they happened. Each entry into a phase goes with the exit from it of the
+    same number: of two people who turned out to be one the moves of both are there. They are inside once: where `states`
+    (person_id, phase) say, else where they came last."""
+    told = moves.filter(pl.col("at") <= now).sort("at", maintain_order=True).with_row_index("#row")
+    entries = told.with_columns(
         pl.col("target").alias("phase"),
-        "cycle",
-        pl.col("at").alias("entered_at"),
-        "source",
-        "because",
-        "definition",
-        "left_at",
-        pl.col("next").alias("target"),
-        "why",
-        pl.col("shown").alias("evidence"),
-        "run_id",
-    ).sort("entered_at", "person_id", "phase")
+        pl.int_range(pl.len()).over("person_id", "target").alias("#number"),
+        (pl.col("target") == "recycled").cast(pl.Int64).cum_sum().over("person_id").alias("cycle"),
+    )
+    exits = told.select(
+        "person_id",
+        pl.col("source").alias("phase"),
+        pl.int_range(pl.len()).over("person_id", "source").alias("#number"),
+        pl.col("at").alias("left_at"),
+        pl.col("target").alias("#next"),
+        pl.col("because").alias("#why"),
+        pl.col("evidence").alias("#shown"),
+    )
+    paired = entries.join(exits, on=["person_id", "phase", "#number"], how="left")
+    return (
+        paired.filter(pl.col("left_at").is_not_null() | _is_theirs(states))
+        .select(
+            "person_id",
+            "phase",
+            "cycle",
+            pl.col("at").alias("entered_at"),
+            "source",
+            "because",
+            "definition",
+            "left_at",
+            pl.col("#next").alias("target"),
+            pl.col("#why").alias("why"),
+            pl.col("#shown").alias("evidence"),
+            "run_id",
+        )
+        .sort("entered_at", "person_id", "phase")
+    )
+
+
+def _is_theirs(states: pl.DataFrame | None) -> pl.Expr:
+    """Of the stays that are not over, the one in which the person is: the last in the phase of their state."""
+    is_open = pl.col("left_at").is_null()
+    if states is not None:
+        phase_now = pl.col("person_id").replace_strict(states["person_id"], states["phase"], default=None, return_dtype=pl.String)
+        is_open = is_open & (pl.col("phase") == phase_now).fill_null(False)
+    return is_open & (pl.col("#row") == pl.col("#row").filter(is_open).max().over("person_id"))
 
 
 def first_clocks(stayed: pl.DataFrame, clocks: pl.DataFrame) -> pl.DataFrame:
@@ -79,7 +94,7 @@ def time_in_phase(stayed: pl.DataFrame, period: Period, now: datetime) -> pl.Dat
     length = (pl.col("left_at") - pl.col("entered_at")).dt.total_microseconds() / DAY
     age = (pl.lit(at_end) - pl.col("entered_at")).dt.total_microseconds() / DAY
     left = period.holds("left_at").fill_null(False)
-    inside = (pl.col("entered_at") < at_end) & (pl.col("left_at").is_null() | (pl.col("left_at") >= at_end))
+    inside = (pl.col("entered_at") < period.until) & (pl.col("left_at") >= period.until).fill_null(True)
     known = stayed.filter(pl.col("entered_at") <= now).with_columns(
         length.alias("#length"),
         age.alias("#age"),

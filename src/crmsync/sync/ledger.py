@@ -60,8 +60,7 @@ class Ledger:
     @cached_property
     def stays(self) -> pl.DataFrame:
         """Every stay in a phase up to now (`figures.stays`)."""
-        told = self.workspace.store.decided.moves()
-        return stays(self._current(told.with_columns(pl.col("person_id").alias("strand"))), self.now)
+        return stays(self.moves, self.now, self.states)
 
     @cached_property
     def handed(self) -> pl.DataFrame:
