@@ -104,6 +104,18 @@ def test_a_successor_must_say_from_when_it_holds(desk: Any, fresh: Path) -> None
     assert problems(desk, fresh) == [("rules.successor_without_day", "next/qualification.yaml", 2)]
 
 
+def test_a_successor_is_asked_for_its_signatures_before_its_day(desk: Any, fresh: Path) -> None:
+    sign(fresh / "rules" / "qualification.yaml", digest_of(desk, fresh))
+    successor = fresh / "next"
+    successor.mkdir()
+    text = (fresh / "rules" / "qualification.yaml").read_text(encoding="utf-8")
+    (successor / "qualification.yaml").write_text(
+        text.replace("effective_from: 2026-04-01", "effective_from: 2027-04-01"), encoding="utf-8"
+    )
+    ask(fresh, successor="next", definitions="{require_approval: true}")
+    assert problems(desk, fresh) == [("rules.signed_other", "next/qualification.yaml", line) for line in (7, 8)]
+
+
 def test_guide_item_58_the_paper_and_every_run_bear_the_same_digest_over_real_cycles(desk: Any, fresh: Path) -> None:
     """A successor takes over in between: the paper of either day says what ran on that day."""
     successor = fresh / "next"

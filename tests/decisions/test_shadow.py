@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import Before, Decisions
+from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, conform, empty
 from crmsync.decisions.qualification import End
 from crmsync.decisions.shadow import disagreements, handed_over_alone, reasons, step
 
@@ -195,3 +195,15 @@ def test_the_same_rules_never_disagree_whatever_people_do(new_case: Any, acts: l
             who.status(f"{act}ed", rejection_reason="timing" if act == "reject" else None, need="yes")
         pair.decide(hours=hours)
         assert pair.found() == []
+
+
+def test_who_goes_by_another_id_now_is_remembered_under_it_and_of_two_who_became_one_one_stands() -> None:
+    rows = [
+        {"person_id": name, "phase": phase} for name, phase in (("a", "mql"), ("b", "inquiry"), ("c", "sql"), ("d", "recycled"))
+    ]
+    clocks = [{"clock_id": f"{name}:1", "person_id": name} for name in "abcd"]
+    kept = Before(conform(pl.DataFrame(rows), STATE), conform(pl.DataFrame(clocks), CLOCKS), empty(DRAWS), None)
+    found = kept.under({"a": "b", "c": "e", "d": "e", "unheard_of": "x"})
+    assert found.state.select("person_id", "phase").rows() == [("b", "inquiry"), ("e", "sql")]
+    assert found.clocks.select("clock_id", "person_id").rows() == [("b:1", "b"), ("c:1", "e"), ("d:1", "e")]
+    assert kept.under({}) == kept

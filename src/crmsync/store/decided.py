@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlmodel import SQLModel
 
 from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, ValvePosition, conform
+from crmsync.decisions.sla import DEPARTMENTS
 from crmsync.store import tables
 from crmsync.store.journal import keep_frames
 from crmsync.store.sql import chunks, frame_rows, insert_all, read_among, read_frame, table_of, upsert
@@ -135,9 +136,9 @@ class Decided:
         """A whole table of this module as a frame, or one person's rows of it."""
         return self._rows(table, None if person_id is None else [person_id])
 
-    def loads(self, phases: Sequence[str]) -> dict[str, int]:
-        """Open leads per owner: persons in these phases."""
-        owned = (_STATES.c.phase.in_(phases), _STATES.c.owner.is_not(None))
+    def loads(self) -> dict[str, int]:
+        """Open leads per owner, where a phase asks for one."""
+        owned = (_STATES.c.department.in_(set(DEPARTMENTS.values())), _STATES.c.owner.is_not(None))
         query = select(_STATES.c.owner, func.count()).where(*owned).group_by(_STATES.c.owner)
         with self._engine.connect() as db:
             return {owner: int(count) for owner, count in db.execute(query)}

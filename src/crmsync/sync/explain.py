@@ -13,7 +13,6 @@ from crmsync.decisions.choice import Choice
 from crmsync.decisions.frames import STATE, Facts, conform
 from crmsync.decisions.owners import Staff, way
 from crmsync.decisions.shadow import BEFORE_HAND_OVER
-from crmsync.decisions.sla import DEPARTMENTS
 from crmsync.decisions.whynot import WhyNot, why_not
 from crmsync.model.entities import PersonSeen
 from crmsync.sync.facts import gather
@@ -101,7 +100,7 @@ def _choice(workspace: Workspace, facts: Facts, state: pl.DataFrame, now: dateti
     decided, definitions = workspace.store.decided, workspace.definitions
     nobody = pl.DataFrame(schema={"person_id": pl.String, "rank": pl.Int64})
     staff = Staff(facts, definitions.routing, nobody, definitions.calendars.named(None).time_zone, now)
-    return way(state, decided.loads(list(DEPARTMENTS)), decided.draws(), staff)
+    return way(state, decided.loads(), decided.draws(), staff)
 
 
 def _writes(workspace: Workspace, person_id: str) -> tuple[Mapping[str, Any], ...]:
