@@ -25,8 +25,9 @@ def recycle_yield(
     entered = _entries(stayed, period).join(reasons, on=["person_id", "at"], how="left")
     known = entered.with_columns(pl.when(pl.col("group") == RECYCLED).then(pl.col("reason").fill_null(UNKNOWN)).alias("reason"))
     handed = stayed.filter(pl.col("phase") == "mql").select("person_id", pl.col("entered_at").alias("event"))
+    newer = touches.filter(pl.col("at") > period.since).join(known.select("person_id"), on="person_id", how="semi")
     acts = {
-        "came_back": touches.select("person_id", pl.col("at").alias("event")),
+        "came_back": newer.select("person_id", pl.col("at").alias("event")),
         "qualified": handed,
         "opportunities": opportunities.select("person_id", pl.col("created_at").alias("event")),
         "won": opportunities.filter(pl.col("status") == "won").select("person_id", pl.col("closed_at").alias("event")),

@@ -15,9 +15,10 @@ from crmsync.figures.board import sla_board
 from crmsync.figures.chain import rate
 from crmsync.figures.counterparts import counterparts_sheet
 from crmsync.figures.customers import Aftercare, Renewals, aftercare, customers_sheets, renewals
+from crmsync.figures.flow import visitors_of
 from crmsync.figures.handovers import followed, hours_to_approach
 from crmsync.figures.heads import heads_sheet
-from crmsync.figures.inputs import covers, known_by, within
+from crmsync.figures.inputs import known_by
 from crmsync.figures.junk import junk_sheet
 from crmsync.figures.newcomers import seniority_sheet
 from crmsync.figures.period import spans
@@ -31,6 +32,8 @@ from crmsync.figures.triage import triage_sheet
 from crmsync.figures.truth import truth_board, truth_sheet
 from crmsync.figures.warmth import mixes, warmth_sheets
 from crmsync.sync.ledger import Ledger
+
+CHAIN = ("visitors", "leads", "mqls", "sqls", "opportunities", "wins")
 
 
 def phases(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
@@ -64,7 +67,7 @@ def sources(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
 def triage(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
     """Where the chain is weak, and what a point of each rate would bring."""
     counts = counted(ledger, question)
-    chain = {step: counts[step] or 0 for step in ("leads", "mqls", "opportunities", "wins")}
+    chain = {step: count for step in CHAIN if (count := counts[step]) is not None}
     return (triage_sheet(counts, ledger.workspace.watch.alarms.triage), points_sheet(chain))
 
 
@@ -184,21 +187,16 @@ def _records(ledger: Ledger, question: Question) -> pl.DataFrame:
 
 
 def counted(ledger: Ledger, question: Question) -> dict[str, int | None]:
-    """What there was of everything in the days: visitors (None where nobody gives them), leads, people met, cases, contracts."""
-    facts, period = ledger.facts, question.period
-    kinds = [kind for kind in ledger.definitions.targets.kinds if kind != "renewal"]
-    cases = facts.opportunities.filter(pl.col("kind").is_in(kinds)).unique("opportunity_id")
-    met = facts.approaches.filter((pl.col("kind") == "meeting") & period.holds("at"))
-    visits = ledger.workspace.inputs.visits
-    given = visits is not None and covers(visits, question.first, question.last)
+    """What there was in the days: the steps of the chain (visitors are None where nobody gives them), people with whom a meeting
+    was held, contracts that were due and those that were renewed."""
+    arrived = dict(ledger.arrivals.filter(question.period.holds("at"))["step"].value_counts().iter_rows())
+    visitors = visitors_of(ledger.inputs.visits, question)
+    met = ledger.facts.approaches.filter((pl.col("kind") == "meeting") & question.period.holds("at"))
     renewed = _renewals(ledger, question)
     return {
-        "visitors": round(within(visits, question.first, question.last)["value"].sum()) if visits is not None and given else None,
-        "leads": facts.persons.filter(pl.col("identified") & period.holds("created_at")).height,
-        "mqls": ledger.moves.filter((pl.col("target") == "mql") & period.holds("at")).height,
+        "visitors": None if visitors is None else round(visitors),
+        **{step: arrived.get(step, 0) for step in CHAIN[1:]},
         "appointments": met["person_id"].n_unique(),
-        "opportunities": cases.filter(period.holds("created_at")).height,
-        "wins": cases.filter((pl.col("status") == "won") & period.holds("closed_at")).height,
         "due": renewed.due,
         "renewals": renewed.renewed,
     }
