@@ -15,7 +15,7 @@ from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import RecordRef
 from crmsync.planning.document import change_of
 from crmsync.store import tables
-from crmsync.store.sql import among, chunks, insert_columns, read_among, read_frame, run_for_all, table_of, upsert
+from crmsync.store.sql import among, chunks, insert_columns, read_among, read_frame, run_for_columns, table_of, upsert
 
 _OUTBOX = table_of(tables.OutboxRow)
 _BASES = table_of(tables.BaseRow)
@@ -35,6 +35,7 @@ _CONFIRM = (
         message=bindparam("said"),
     )
 )
+_ARRIVED = frozenset({"written", "unchanged"})
 # It may not have arrived, or not yet.
 OPEN_STATES = ("planned", "sending", "retry", "unknown")
 # It was written, or may have been: the answer was lost, and a later plan looked at what the record showed then.
@@ -132,24 +133,22 @@ class Outbox:
 
     def confirm(self, db: Connection, run_id: str, receipts: Sequence[Receipt], now: datetime) -> None:
         """Keep what became of each change."""
-        if not receipts:
-            return
-        arrived = ("written", "unchanged")
-        rows = [
+        outcomes = [r.outcome for r in receipts]
+        run_for_columns(
+            db,
+            _CONFIRM,
             {
-                "of_run": run_id,
-                "of_key": r.key,
-                "at": now,
-                "outcome": r.outcome,
-                "has_arrived": r.outcome in arrived,
-                "stamp": r.modified_at,
-                "of_record": r.record_id,
-                "said_code": r.code,
-                "said": r.message,
-            }
-            for r in receipts
-        ]
-        run_for_all(db, _CONFIRM, rows)
+                "of_run": [run_id] * len(receipts),
+                "of_key": [r.key for r in receipts],
+                "outcome": outcomes,
+                "has_arrived": [outcome in _ARRIVED for outcome in outcomes],
+                "stamp": [r.modified_at for r in receipts],
+                "of_record": [r.record_id for r in receipts],
+                "at": [now] * len(receipts),
+                "said_code": [r.code for r in receipts],
+                "said": [r.message for r in receipts],
+            },
+        )
 
     def unfinished_persons(self, connections: Sequence[str]) -> list[str]:
         """Persons with a change at these connections that did not arrive for sure: they are planned again."""

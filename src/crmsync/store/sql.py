@@ -75,7 +75,12 @@ def insert_columns(connection: Connection, model: type[SQLModel], columns: Colum
 def run_for_all(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
     """Run one statement of a module, with a `bindparam` for each key of the rows, once for each row."""
     if rows:
-        _write(connection, _statement(statement, tuple(rows[0]), connection.dialect), _columns_of(rows))
+        run_for_columns(connection, statement, _columns_of(rows))
+
+
+def run_for_columns(connection: Connection, statement: Executable, columns: Columns) -> None:
+    """The same with rows that are at hand as columns."""
+    _write(connection, _statement(statement, tuple(columns), connection.dialect), columns)
 
 
 def _columns_of(rows: Sequence[Mapping[str, Any]]) -> Columns:

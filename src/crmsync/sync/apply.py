@@ -10,6 +10,7 @@ from itertools import groupby
 import structlog
 from sqlalchemy import Connection as Database
 
+from crmsync.connect.ahead import one_ahead, runs_of
 from crmsync.connect.contract import PushBatch
 from crmsync.errors import CrmsyncError
 from crmsync.model.changes import Change, Receipt
@@ -18,7 +19,6 @@ from crmsync.model.records import RecordRef
 from crmsync.planning.memberships import after
 from crmsync.planning.plan import is_promised
 from crmsync.store.own_writes import Written
-from crmsync.sync.ahead import one_ahead, runs_of
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.pull import Failure
 from crmsync.sync.workspace import Connection, Progress, Workspace

@@ -8,12 +8,12 @@ from datetime import datetime
 
 import structlog
 
+from crmsync.connect.ahead import one_ahead
 from crmsync.connect.contract import Notice, PullRequest, Stream
 from crmsync.connect.reserve import ReserveReached
 from crmsync.errors import CrmsyncError
 from crmsync.store import Store
 from crmsync.store.versions import Staged
-from crmsync.sync.ahead import one_ahead
 from crmsync.sync.carry_over import CarryOver
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.follower import Follower, NoFollower

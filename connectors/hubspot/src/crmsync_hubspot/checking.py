@@ -55,8 +55,11 @@ def _of_schema(change: Change, schema: ObjectSchema) -> Fault | None:
         known = fields.get(diff.field)
         if known is None or not known.writable:
             return _of_fields(change, fields)
-    found = (value_fault(diff.desired, fields[diff.field]) for diff in change.fields)
-    return next((fault for fault in found if fault is not None), None)
+    for diff in change.fields:
+        fault = value_fault(diff.desired, fields[diff.field])
+        if fault is not None:
+            return fault
+    return None
 
 
 def _of_fields(change: Change, fields: Mapping[str, FieldInfo]) -> Fault:

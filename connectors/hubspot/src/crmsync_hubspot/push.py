@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
+from crmsync.connect.ahead import one_ahead
 from crmsync.connect.contract import PushBatch
 from crmsync.errors import RetryLater
 from crmsync.model.changes import Change, Operation, Receipt
@@ -17,10 +18,10 @@ from crmsync_hubspot.lifecycle import STAGE, clearing, must_clear_first, setting
 from crmsync_hubspot.linking import link
 from crmsync_hubspot.objects import OBJECTS
 from crmsync_hubspot.portal import BATCH, Portal
-from crmsync_hubspot.receipts import Input, Row, failed, has_moved, modified_of, own, refused
+from crmsync_hubspot.receipts import Input, Row, failed, has_moved, modified_of, own, properties_of, refused
 from crmsync_hubspot.sending import send
 from crmsync_hubspot.upsert import Upserter
-from crmsync_hubspot.values import same, wire_text
+from crmsync_hubspot.values import same, texts_of, type_of, wire_text
 
 # How many changes are compared and written before the next begin. 10,000 updates take half a minute; 2,000 creates share one
 # call for their associations.
@@ -78,31 +79,38 @@ class Pusher:
                 refusals.append(refused(change, fault))
 
     def _update(self, object: str, changes: Iterator[Change]) -> Iterator[Receipt]:
-        """Compare 100 at a time; what is due waits in its lane until 100 are there, so that every batch but the last is full."""
+        """Compare 100 at a time; what is due waits in its lane until 100 are there, so that every batch but the last is full. The
+        next 100 are read while these are written: no record is among both."""
         lanes = _Lanes(object)
-        while part := list(islice(changes, BATCH)):
-            yield from self._compare(lanes, part)
+        for part, found in one_ahead(self._present(object, changes)):
+            yield from self._compare(lanes, part, found)
             yield from self._flush(lanes, BATCH)
         yield from self._flush(lanes, 1)
 
-    def _compare(self, lanes: _Lanes, changes: Sequence[Change]) -> Iterator[Receipt]:
-        names = {diff.field for change in changes for diff in change.fields} | {OBJECTS[lanes.object].modified}
-        try:
-            found = self._portal.batch_read(lanes.object, [str(change.record_id) for change in changes], sorted(names))
-        except RetryLater as error:
-            yield from (failed(change, error, "retry") for change in changes)
+    def _present(self, object: str, changes: Iterator[Change]) -> Iterator[tuple[Sequence[Change], Mapping[str, Row] | RetryLater]]:
+        """The changes in hundreds, each with the records as they are now, or with why they could not be read."""
+        while part := list(islice(changes, BATCH)):
+            names = {diff.field for change in part for diff in change.fields} | {OBJECTS[object].modified}
+            try:
+                yield part, self._portal.batch_read(object, [str(change.record_id) for change in part], sorted(names))
+            except RetryLater as error:
+                yield part, error
+
+    def _compare(self, lanes: _Lanes, changes: Sequence[Change], found: Mapping[str, Row] | RetryLater) -> Iterator[Receipt]:
+        if isinstance(found, RetryLater):
+            yield from (failed(change, found, "retry") for change in changes)
             return
+        fields = self._catalogue.schema(lanes.object).fields
         for change in changes:
-            row = found.get(str(change.record_id))
-            settled = self._absent(lanes.object, change) if row is None else self._settled(lanes.object, change, row)
+            row, texts = found.get(str(change.record_id)), texts_of(change, fields)
+            settled = self._absent(lanes.object, change) if row is None else _settled(change, texts, row, fields)
             if settled is not None:
                 yield self._linked(lanes.object, change, settled)
             elif row is not None:
-                self._place(lanes, Due(Input(change, str(change.record_id), self._texts(lanes.object, change)), row))
+                self._place(lanes, Due(Input(change, str(change.record_id), texts), row), fields)
 
-    def _place(self, lanes: _Lanes, due: Due) -> None:
+    def _place(self, lanes: _Lanes, due: Due, fields: Mapping[str, FieldInfo]) -> None:
         """A stage that goes back takes two requests, all else goes out together."""
-        fields = self._catalogue.schema(lanes.object).fields
         wanted = due.input.properties.get(STAGE)
         stages = fields[STAGE].options or () if STAGE in fields else ()
         is_back = wanted is not None and must_clear_first(stages, live(due.before, STAGE), wanted)
@@ -143,13 +151,6 @@ class Pusher:
             return own(change, "retry", "NOT_IN_BATCH")
         return own(change, "conflict", "merged", None, replaced_by=str(row.get("id")))
 
-    def _settled(self, object: str, change: Change, row: Row) -> Receipt | None:
-        """The receipt of a change that need not, or must not, be sent; None where it is due."""
-        fields = self._catalogue.schema(object).fields
-        if is_true_already(change, row, fields):
-            return own(change, "unchanged", "", row)
-        return own(change, "conflict", "moved", row) if has_moved(change.expected_modified_at, modified_of(row)) else None
-
     def _write_back(self, object: str, back: Sequence[Input]) -> dict[str, Row | Fault]:
         """The two requests of a step back. Where the second fails the stage stands empty: the change is tried again."""
         cleared = send(self._portal, object, "update", [Input(one.change, one.id, clearing(one.properties)) for one in back])
@@ -173,7 +174,9 @@ class Pusher:
         if isinstance(result, Fault):
             return refused(one.change, result)
         now = read.get(one.id, result)
-        kept = [name for name, text in one.properties.items() if _is_kept(name, text, before, now, is_read=one.id in read)]
+        held = properties_of(now)
+        differing = [(name, text) for name, text in one.properties.items() if held.get(name, text) != text]
+        kept = [name for name, text in differing if _is_kept(name, text, before, now, is_read=one.id in read)]
         if kept:
             return own(one.change, "rejected", "unchanged_after_write", now, properties=kept)
         return self._linked(object, one.change, own(one.change, "written", "", now))
@@ -183,11 +186,6 @@ class Pusher:
         if not change.associations or receipt.outcome not in ("written", "unchanged"):
             return receipt
         return link(self._portal, object, [(change, receipt)])[0]
-
-    def _texts(self, object: str, change: Change) -> dict[str, str]:
-        """The wanted values as HubSpot takes them."""
-        fields = self._catalogue.schema(object).fields
-        return {diff.field: wire_text(diff.desired, fields[diff.field].type) for diff in change.fields}
 
 
 def runs(changes: Iterable[Change]) -> Iterator[tuple[Operation, Iterator[Change]]]:
@@ -213,18 +211,26 @@ class _Runs:
         return self.number, self.operation
 
 
-def is_true_already(change: Change, row: Row, fields: Mapping[str, FieldInfo]) -> bool:
-    """Whether the record already holds every value that the change wants."""
-    return all(same(live(row, diff.field), diff.desired, fields[diff.field].type) for diff in change.fields)
+def _settled(change: Change, texts: Mapping[str, str], row: Row, fields: Mapping[str, FieldInfo]) -> Receipt | None:
+    """The receipt of a change that need not, or must not, be sent; None where it is due."""
+    if is_true_already(texts, row, fields):
+        return own(change, "unchanged", "", row)
+    return own(change, "conflict", "moved", row) if has_moved(change.expected_modified_at, modified_of(row)) else None
+
+
+def is_true_already(texts: Mapping[str, str], row: Row, fields: Mapping[str, FieldInfo]) -> bool:
+    """Whether the record already holds every wanted value."""
+    held = properties_of(row)
+    return all(held.get(name) == text or same(held.get(name), text, type_of(fields, name)) for name, text in texts.items())
 
 
 def _is_kept(name: str, text: str, before: Row, now: Row, *, is_read: bool) -> bool:
     """Whether a property was left as it was. HubSpot may tidy a value up, so another text than ours is not yet a refusal; a
     stage that was read back must be the one we asked for."""
-    if name not in (now.get("properties") or {}) or live(now, name) == text:
+    if name not in properties_of(now) or live(now, name) == text:
         return False
     return live(now, name) == live(before, name) or (name == STAGE and is_read)
 
 
 def live(row: Row, name: str) -> str:
-    return wire_text((row.get("properties") or {}).get(name))
+    return wire_text(properties_of(row).get(name))

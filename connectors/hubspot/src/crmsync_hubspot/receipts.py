@@ -125,7 +125,7 @@ def _finder(inputs: Sequence[Input]) -> Callable[[Row], Input | None]:
 
 def _name_of(row: Row, key: str | None) -> tuple[str | None, str]:
     """What names a row without a trace id: its id, or its value of the unique property."""
-    return key, str(row.get("id")) if key is None else str((row.get("properties") or {}).get(key)).lower()
+    return key, str(row.get("id")) if key is None else str(properties_of(row).get(key)).lower()
 
 
 def _has_any(one: Input, properties: Sequence[str]) -> bool:
@@ -163,9 +163,14 @@ def own(change: Change, outcome: Outcome, code: str, row: Row | None = None, **d
     return Receipt(change.key, outcome, record_id, modified_of(row) if row else None, code, "", details)
 
 
+def properties_of(row: Row) -> Mapping[str, Any]:
+    """The properties of a row; some answers have none, or null."""
+    return row.get("properties") or {}
+
+
 def modified_of(row: Row) -> datetime | None:
     """The change stamp of a row."""
-    properties = row.get("properties") or {}
+    properties = properties_of(row)
     stamp = row.get("updatedAt") or properties.get("lastmodifieddate") or properties.get("hs_lastmodifieddate")
     return instant(stamp)
 

@@ -26,7 +26,7 @@ from crmsync_hubspot.objects import ASSOCIATION_TYPES, OBJECTS
 from crmsync_hubspot.portal import BATCH, Portal, chunks
 from crmsync_hubspot.receipts import Input, Row, failed, own, refused
 from crmsync_hubspot.sending import send
-from crmsync_hubspot.values import same, wire_text
+from crmsync_hubspot.values import same, texts_of
 from crmsync_hubspot.windows import SEARCH_LIMIT
 
 # The search index shows a new record after "a few moments", seconds as measured; after a lost create we wait a minute.
@@ -162,5 +162,4 @@ class Upserter:
     def _texts(self, object: str, change: Change) -> dict[str, str]:
         """The values of a new record: what is empty is left out."""
         fields = self._catalogue.schema(object).fields
-        texts = {diff.field: wire_text(diff.desired, fields[diff.field].type) for diff in change.fields}
-        return {name: text for name, text in texts.items() if text}
+        return {name: text for name, text in texts_of(change, fields).items() if text}

@@ -12,6 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from crmsync.model.changes import Change
+from crmsync.model.records import FieldInfo
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -34,6 +37,16 @@ def wire_text(value: Any, field_type: str = "string") -> str:
     if field_type == "date" and "T" in text:
         return text.split("T", 1)[0]
     return text
+
+
+def texts_of(change: Change, fields: Mapping[str, FieldInfo]) -> dict[str, str]:
+    """The values that a change wants, as HubSpot takes them."""
+    return {diff.field: wire_text(diff.desired, type_of(fields, diff.field)) for diff in change.fields}
+
+
+def type_of(fields: Mapping[str, FieldInfo], name: str) -> str:
+    """The type of a property. One that has vanished since it was checked is text: HubSpot says that it is gone."""
+    return fields[name].type if name in fields else "string"
 
 
 def _number_text(value: float) -> str:
@@ -62,6 +75,8 @@ def millis(instant: datetime) -> int:
 
 def instant(value: Any) -> datetime | None:
     """The instant that a text or a number of milliseconds names, in UTC; None where it names none."""
+    if value.__class__ is str and "T" in value:
+        return _named(value)  # nearly all there is, and asked first
     if isinstance(value, bool) or value in (None, ""):
         return None
     if isinstance(value, (int, float)) or str(value).lstrip("-").isdigit():

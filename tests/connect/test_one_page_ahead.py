@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from crmsync.connect.ahead import one_ahead, runs_of
 from crmsync.connect.contract import Page
 from crmsync.errors import StopConnector
-from crmsync.sync.ahead import one_ahead, runs_of
 
 PATIENCE_SECONDS = 5.0
 
