@@ -13,6 +13,8 @@ def is_same(held: Any, wanted: Any, kind: str = "") -> bool:
     """Whether a field that holds one already says the other: empty text is null, instants may be written in several ways,
     numbers within a rounding of the field's scale, ids with or without checksum, texts but for outer blanks and line ends,
     choices of several in any order. `kind` is describe's type of the field."""
+    if held.__class__ is wanted.__class__ and held == wanted:
+        return True
     if held in (None, "") or wanted in (None, ""):
         return held in (None, "") and wanted in (None, "")
     if isinstance(held, bool) or isinstance(wanted, bool):
