@@ -26,6 +26,7 @@ from common import Board, asked, leave, say, take_turns
 from crmsync.model.changes import Change, FieldDiff
 from crmsync.sandbox.world.control import SandboxCredentials
 from crmsync.sync.apply import apply
+from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.workspace import Silent, Workspace
 from pull import pull_all
 from tenant import Served, served
@@ -110,7 +111,7 @@ class Ours:
     def write(self) -> None:
         """Record what is wanted, send it, confirm it. Raises where a single one was not written."""
         now, store = self.tenant.now(), self.space.store
-        with store.transaction() as db:
+        with collector_at_rest(), store.transaction() as db:  # as a cycle keeps its plan
             run_id = store.runs.begin(db, "bench", now, is_rehearsal=True, definitions="")
             store.outbox.plan(db, run_id, self.changes, now)
         applied = apply(self.space, run_id, self.changes, now, Silent(), frozenset())

@@ -78,7 +78,8 @@ def _gathered(column: Any) -> ColumnElement[str]:
 def _read(column: Any, values: list[Any]) -> list[Any]:
     """Values as the store's callers know them: instants, truth, what a payload says."""
     if isinstance(column.type, Instant):
-        return [None if value is None else from_micros(value) for value in values]
+        instants = {value: from_micros(value) for value in set(values) if value is not None}  # many rows share theirs
+        return [instants.get(value) for value in values]
     if isinstance(column.type, Boolean):
         return [bool(value) for value in values]
     if isinstance(column.type, LargeBinary):

@@ -85,10 +85,10 @@ class _Sender:
         even where the connection stops in the middle of it."""
         changes = {change.key: change for change in batch.changes}
         creating = [str(change.key_value) for change in batch.changes if change.operation == "create"]
-        self.workspace.store.outbox.mark_sending(self.run_id, changes, self.now, creating)
-        self.progress.started("apply", self.connection.name, batch.object, len(changes))
-        receipts = self.connection.connector.push(batch)
         with collector_at_rest() as sweep:
+            self.workspace.store.outbox.mark_sending(self.run_id, changes, self.now, creating)
+            self.progress.started("apply", self.connection.name, batch.object, len(changes))
+            receipts = self.connection.connector.push(batch)
             for answered in one_ahead(runs_of(receipts, _RECORD_EVERY)):
                 self._record(batch.object, [(changes[receipt.key], receipt) for receipt in answered])
                 sweep()
