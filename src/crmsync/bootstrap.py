@@ -84,9 +84,10 @@ def shipped(name: str) -> Path:
     return (packaged if packaged.is_dir() else source) / name
 
 
-def read_configuration(directory: Path, *, with_shadow: bool = False) -> Configuration:
+def read_configuration(directory: Path, *, with_shadow: bool = False, unsigned_too: bool = False) -> Configuration:
     """Read everything under a configuration directory. Contacts nothing. Raises FixConfig with every problem of every file: a
-    file that is wrong hides nothing in the others. What is wrong with the shadow counts only if asked for: it stops nothing."""
+    file that is wrong hides nothing in the others. What is wrong with the shadow counts only if asked for: it stops nothing.
+    `unsigned_too` is for what runs no rules, and must work before they are signed."""
     found = _Findings()
     settings = found.of(lambda: load_settings(directory))
     places = settings.places if settings else read_places(directory)
@@ -105,7 +106,7 @@ def read_configuration(directory: Path, *, with_shadow: bool = False) -> Configu
     successor, shadow = _beside(reader, places, team, found)
     present = Rules.of(definitions, team) if definitions and team else None
     unsigned = _unsigned(reader, places, present, successor)
-    if settings and settings.require_approval:
+    if settings and settings.require_approval and not unsigned_too:
         found.add(unsigned)
     if with_shadow and shadow:
         found.add(shadow.problems)
@@ -198,9 +199,9 @@ def _calendars(rules: Sequence[Path]) -> Calendars:
     raise FileNotFoundError("calendars.yaml")
 
 
-def open_workspace(directory: Path) -> Workspace:
+def open_workspace(directory: Path, *, unsigned_too: bool = False) -> Workspace:
     """The wired application of a configuration directory. Raises FixConfig; contacts no CRM yet."""
-    read = read_configuration(directory)
+    read = read_configuration(directory, unsigned_too=unsigned_too)
     store = Store.open(read.settings.store_url)
     return Workspace(
         store=store,
@@ -220,7 +221,7 @@ def open_workspace(directory: Path) -> Workspace:
 
 def other_rules(directory: Path, rules: Path) -> Rules:
     """The rules of another directory, read as the configuration in `directory` reads its own. Raises FixConfig."""
-    read = read_configuration(directory)
+    read = read_configuration(directory, unsigned_too=True)
     return Rules.of(read.reader.definitions(rules), read.team)
 
 

@@ -62,6 +62,15 @@ def test_where_signatures_are_asked_for_a_draft_is_run_by_nobody(desk: Any, fres
         assert "has not signed" in answer.err
 
 
+def test_what_is_to_be_signed_can_be_read_and_played_before_it_is(desk: Any, fresh: Path) -> None:
+    ask(fresh, definitions="{require_approval: true}")
+    digest = digest_of(desk, fresh)
+    assert f"| {digest} |" in desk.type("agreement", "--config", str(fresh)).out
+    day = desk.now[:10]
+    played = desk.type("what-if", "--config", str(fresh), "--rules", str(fresh / "rules"), "--from", day, "--to", day)
+    assert "has not signed" not in played.err
+
+
 def test_signed_by_both_heads_it_runs_and_one_changed_number_makes_it_a_draft_again(desk: Any, fresh: Path) -> None:
     qualification = fresh / "rules" / "qualification.yaml"
     digest = digest_of(desk, fresh)

@@ -78,11 +78,12 @@ def terminal(*, on_error: bool = False) -> Console:
 
 
 @contextmanager
-def session(asked: Asked) -> Iterator[Session]:
-    """The application that the configuration describes, closed afterwards."""
+def session(asked: Asked, *, unsigned_too: bool = False) -> Iterator[Session]:
+    """The application that the configuration describes, closed afterwards. `unsigned_too`: for a command that runs no rules,
+    although signatures are asked for and missing."""
     from crmsync.bootstrap import open_workspace
 
-    opened = open_workspace(asked.config)
+    opened = open_workspace(asked.config, unsigned_too=unsigned_too)
     try:
         yield Session(opened.at(asked.moment().now), asked.words(opened.language))
     finally:

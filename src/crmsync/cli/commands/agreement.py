@@ -28,7 +28,7 @@ class Wanted:
 @answers
 def execute(asked: Asked, wanted: Wanted) -> int:
     now, out = asked.moment().now, wanted.out
-    with session(asked) as at_work:
+    with session(asked, unsigned_too=True) as at_work:
         workspace = at_work.workspace
         in_force = Rules(workspace.definitions, workspace.definitions_digest)
         rules = in_force if wanted.rules is None else other_rules(asked.config, wanted.rules)

@@ -23,7 +23,7 @@ from crmsync.sync.whatif import WhatIf, what_if
 def execute(asked: Asked, rules: Path, since: datetime, until: datetime, minutes: int) -> int:
     from crmsync.bootstrap import other_rules
 
-    with session(asked) as at_work:
+    with session(asked, unsigned_too=True) as at_work:
         workspace = at_work.workspace
         other = other_rules(asked.config, rules).definitions
         found = what_if(workspace, other, since.date(), until.date(), minutes)
