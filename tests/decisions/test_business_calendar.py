@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crmsync.config.document import parse_document
+from crmsync.config.rules.calendars import load_calendars
 from crmsync.decisions.calendar import BusinessCalendar, Calendars, Closure
 from crmsync.decisions.frames import INSTANT
 from crmsync.decisions.worktime import business_share, due_column
@@ -163,3 +165,45 @@ def test_the_days_skipped_are_those_of_the_printed_arithmetic() -> None:
     printed = due(tokyo("2026-05-01T17:00"), "business_days", 1)["arithmetic"][0].partition("; skipped ")[2]
     assert ", ".join(f"{s.day.isoformat()} {s.why}" for s in skipped) == printed
     assert PLAIN.skipped(tokyo("2026-05-02T15:00"), tokyo("2026-05-02T16:00"))[0].day == date(2026, 5, 2)
+
+
+LAYERS = """
+default: tokyo
+calendars:
+  support:
+    based_on: company
+    hours: {sat: ["10:00-16:00"]}
+    closures: [{name: 拠点休業日, from: "06-15", to: "06-15"}]
+  company:
+    based_on: tokyo
+    closures: [{name: 創立記念日, from: "06-10", to: "06-10"}]
+  tokyo: {time_zone: Asia/Tokyo, hours: {weekdays: ["09:00-12:00", "13:00-18:00"]}, holidays: JP}
+  london: {based_on: company, time_zone: Europe/London, holidays: GB}
+"""
+
+
+@pytest.mark.parametrize(
+    ("calendar", "day", "why"),
+    [
+        ("support", "2026-05-06", "振替休日"),  # national
+        ("support", "2026-06-10", "創立記念日"),  # company
+        ("support", "2026-06-15", "拠点休業日"),  # team
+        ("support", "2026-06-13", None),  # a Saturday on which this team works
+        ("support", "2026-06-14", "weekend"),
+        ("company", "2026-06-13", "weekend"),
+        ("company", "2026-06-15", None),
+        ("london", "2026-06-10", "創立記念日"),
+        ("london", "2026-05-06", None),
+    ],
+)
+def test_a_teams_calendar_lies_over_the_companys_and_the_companys_over_the_nations(
+    calendar: str, day: str, why: str | None
+) -> None:
+    found = load_calendars(parse_document(LAYERS, "calendars.yaml")).named(calendar).closed_because(date.fromisoformat(day))
+    assert found == why
+
+
+def test_each_layer_keeps_its_own_zone() -> None:
+    layers = load_calendars(parse_document(LAYERS, "calendars.yaml"))
+    zones = {name: calendar.time_zone for name, calendar in layers.by_name.items()}
+    assert zones == {"support": "Asia/Tokyo", "company": "Asia/Tokyo", "tokyo": "Asia/Tokyo", "london": "Europe/London"}

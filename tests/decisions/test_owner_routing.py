@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmsync.decisions.frames import DRAWS, REPS, conform, empty
-from crmsync.decisions.routing import Request, Routing, SizeBand, draw
+from crmsync.decisions.routing import Breaches, Request, Routing, SizeBand, draw
 
 ROUTING = Routing({"inside_sales": "q@x.jp"}, (SizeBand("small", 1, 100), SizeBand("large", 101)))
 
@@ -228,3 +229,56 @@ def test_instants_are_kept_when_nothing_about_the_owner_changes(case: Any) -> No
 )
 def test_a_size_includes_both_ends_of_its_band(employees: int | None, size: str | None) -> None:
     assert ROUTING.size_of(employees) == size
+
+
+# --------------------------------------------------------------------------------------------------- out of rotation
+
+
+def late(case: Any, rep: str, count: int) -> Any:
+    """So many leads of this rep's run over due while everyone else's are approached in time."""
+    for n in range(2 * count):
+        case.person(f"p{n}").touched("pricing_page")
+    case.decide()
+    for n in range(2 * count):
+        if case.state(f"p{n}")["owner"] != rep:
+            call = {"person_id": f"p{n}", "kind": "call", "approach_id": f"a{n}", "rep_id": "is2@x.jp", "connected": True}
+            case.rows["approaches"].append({**call, "at": case.now})
+    case.decide(days=1, hours=1)
+    return case
+
+
+def more(case: Any, count: int = 4) -> list[str | None]:
+    for n in range(count):
+        case.person(f"new{n}").touched("quote_request")
+    case.decide(minutes=5)
+    return [case.state(f"new{n}")["owner"] for n in range(count)]
+
+
+def test_who_breached_too_often_rests_from_the_draw_and_comes_back_without_a_flood(case: Any) -> None:
+    case.using(routing=replace(case.definitions.routing, breaches=Breaches(2, 5)))
+    late(case, "is1@x.jp", 2)
+    assert set(more(case)) == {"is2@x.jp"}
+    case.now += timedelta(days=7)
+    for n in range(6):
+        case.person(f"later{n}").touched("quote_request")
+    case.decide()
+    again = Counter(case.state(f"later{n}")["owner"] for n in range(6))
+    assert again["is1@x.jp"] in (3, 4)
+
+
+def test_without_the_rule_or_with_fewer_breaches_they_stay_in_the_draw(new_case: Any) -> None:
+    assert "is1@x.jp" in more(late(new_case().team(), "is1@x.jp", 2))
+    strict = new_case().team()
+    strict.using(routing=replace(strict.definitions.routing, breaches=Breaches(3, 5)))
+    assert "is1@x.jp" in more(late(strict, "is1@x.jp", 2))
+
+
+def test_where_everyone_rests_nobody_does() -> None:
+    made, _ = draw([request(n) for n in range(4)], reps(A, B), {}, empty(DRAWS), ROUTING, frozenset({"a@x.jp", "b@x.jp"}))
+    assert {a.owner for a in made} == {"a@x.jp", "b@x.jp"}
+
+
+def test_a_known_companys_lead_goes_to_the_one_who_knows_it_though_they_rest() -> None:
+    asked = request(preferred=(("b@x.jp", "account_owner"),))
+    made, _ = draw([asked], reps(A, B), {}, empty(DRAWS), ROUTING, frozenset({"b@x.jp"}))
+    assert made[0].owner == "b@x.jp"

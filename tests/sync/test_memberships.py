@@ -11,11 +11,13 @@ import pytest
 from fake_house import House
 
 from crmsync.model.memberships import MEMBERSHIPS
+from crmsync.planning.guard import Limit, Limits
 from crmsync.planning.writing import Rollout, Writing
 from crmsync.store.memberships import Memberships
 from crmsync.store.outbox import Outbox
 from crmsync.store.staging import Staging
 from crmsync.sync.forget import forget
+from crmsync.sync.guard import Approval, release
 from crmsync.sync.provision import provision
 from crmsync.sync.undo import prepare_undo, send_undo
 from crmsync.sync.workspace import Moment
@@ -272,6 +274,21 @@ def test_policies_and_the_roll_out_hold_memberships_back_too(house: House, writi
     house.write_under("ma", Writing())
     house.cycle()
     assert on(house, "warm") == [contact]
+
+
+def test_when_most_of_a_list_would_leave_at_once_a_person_is_asked_first(house: House) -> None:
+    contacts = [warm(house, f"s{n}@acme.example") for n in range(6)]
+    house.cycle()
+    house.write_under("ma", Writing(limits=Limits(memberships=Limit(0.5, 5))))
+    for contact in contacts[:4]:
+        house.ma.edit("contacts", contact, opted_out="true")
+    cycle = house.cycle()
+    (alarm,) = cycle.prepared.plan.alarms
+    assert (alarm.guard, alarm.counted, alarm.population) == ("memberships", 4, 6)
+    assert len(on(house, "warm")) == 6
+    release(house.workspace, cycle.prepared.plan.digest, Approval("somebody", "a mailing went wrong"), house.clock.now())
+    house.cycle()
+    assert on(house, "warm") == sorted(contacts[4:])
 
 
 def test_a_list_made_later_is_filled_then(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ class LimitsFile(FileModel):
     reassigned: LimitFile = LimitFile()
     clears: LimitFile = LimitFile()
     source: LimitFile = LimitFile()
+    memberships: LimitFile = LimitFile()
 
 
 class RolloutFile(FileModel):

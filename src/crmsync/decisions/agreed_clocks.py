@@ -7,7 +7,7 @@ from crmsync.decisions.calendar import BusinessCalendar, Closure
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.nurture import Frequency
 from crmsync.decisions.recycle import Delay
-from crmsync.decisions.sla import DEPARTMENTS, ClockRule, Due, Escalation
+from crmsync.decisions.sla import DEPARTMENTS, ClockRule, Due, Escalation, HoldRule
 from crmsync.decisions.team import Team
 from crmsync.decisions.valve import MonthTarget
 
@@ -16,7 +16,17 @@ def promises(definitions: Definitions, words: Words) -> Chapter:
     """Every clock: whose, how long, what meets it, and what happens on the way."""
     rows = tuple(_promise(rule, words) for rule in definitions.sla.clocks)
     head = words.head("clock", "department", "due", "met_by", "escalation", "then")
-    return Chapter(words("chapter.sla", version=definitions.sla.version), (Line(words("sla")), Line(head=head, rows=rows)))
+    holds = [Line(words("hold", reason=words.hold(rule.reason), when=_hold(rule, words))) for rule in definitions.sla.holds]
+    return Chapter(words("chapter.sla", version=definitions.sla.version), (Line(words("sla")), Line(head=head, rows=rows), *holds))
+
+
+def _hold(rule: HoldRule, words: Words) -> str:
+    """When a clock stands still, and which do."""
+    parts = [rule.condition.text] if rule.condition is not None else []
+    parts += [words("hold_until", column=rule.until)] if rule.until else []
+    parts += [words("hold_away")] if rule.away else []
+    which = words.all([words.clock(kind) for kind in rule.kinds]) if rule.kinds else words("hold_all")
+    return words("hold_when", what=words.all(parts), clocks=which)
 
 
 def _promise(rule: ClockRule, words: Words) -> tuple[str, ...]:

@@ -72,6 +72,9 @@ class Words:
     def clock(self, kind: str | None) -> str:
         return name_of("clock", kind, self.language)
 
+    def hold(self, reason: str) -> str:
+        return name_of("hold", reason, self.language)
+
     def phase(self, name: str) -> str:
         return name_of("phase", name, self.language)
 

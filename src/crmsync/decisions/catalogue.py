@@ -56,6 +56,8 @@ ATTRIBUTES: tuple[Column, ...] = (
     Column("opted_out", "boolean", "wants no contact, as any record says", "連絡拒否(いずれかのレコードによる)"),
     Column("bounced", "boolean", "mail to the address bounces", "メール不達"),
     Column("disqualification", "text", "reason for exclusion that a person set in a CRM", "CRM で人が設定した除外理由"),
+    Column("on_hold", "text", "why nobody is to act now, as a person set it in a CRM", "CRM で人が設定した保留理由"),
+    Column("call_after", "instant", "asked to be approached after this time", "連絡希望日時(それ以降)"),
     Column("budget", "text", "BANT: budget", "BANT の予算", _BANT),
     Column("authority", "text", "BANT: authority", "BANT の決裁権", _BANT),
     Column("need", "text", "BANT: need", "BANT の必要性", _BANT),

@@ -15,6 +15,7 @@ from crmsync.decisions import worktime
 from crmsync.decisions.calendar import Calendars
 from crmsync.decisions.evidence import CYCLE
 from crmsync.decisions.frames import CLOCKS, INSTANT, Facts, conform, empty
+from crmsync.decisions.holding import has_open_hold, is_on_hold
 from crmsync.decisions.sla import ACKNOWLEDGED, LEAVING, ClockRule, Sla
 
 MOST_LINKS = 64
@@ -116,8 +117,9 @@ def start(clocks: pl.DataFrame, people: pl.DataFrame, desk: Desk) -> pl.DataFram
 
 
 def escalate(clocks: pl.DataFrame, desk: Desk) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(clocks with every step taken that is due, each once; the running clocks to be given to someone else)."""
-    running = clocks.filter(RUNNING)
+    """(clocks with every step taken that is due, each once; the running clocks to be given to someone else). What stands still
+    takes no step."""
+    running = clocks.filter(RUNNING & ~is_on_hold(desk.now))
     if running.is_empty():
         return clocks, running
     timed = _timed(running, desk)
@@ -249,7 +251,7 @@ _SHOWN = "%Y-%m-%dT%H:%M%:z"
 
 def _breach(seen_at: pl.Expr) -> pl.Expr:
     """The breach is at the due instant, whenever it is noticed."""
-    late = pl.col("breached_at").is_null() & (seen_at > pl.col("due_at"))
+    late = pl.col("breached_at").is_null() & (seen_at > pl.col("due_at")) & ~has_open_hold()
     return pl.when(late).then("due_at").otherwise("breached_at").alias("breached_at")
 
 

@@ -31,6 +31,7 @@ from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.clocks import Desk
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import CLOCKS, INSTANT, MOVES, STATE, Before, Decisions, Facts, conform
+from crmsync.decisions.holding import Waiting, hold
 from crmsync.decisions.owners import Staff
 from crmsync.decisions.sla import DEPARTMENTS
 
@@ -43,7 +44,7 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
 
     # 1, 2: how much speaks for them, and how keen they are
     touched = number(facts.persons["person_id"], facts.touches, now)
-    prepared = conditions.prepare(facts, definitions.qualification.windows, now, touched)
+    prepared = conditions.prepare(facts, definitions.qualification.windows | sla.windows, now, touched)
     scores, because = scoring.score(prepared, touched, definitions.scoring, now)
     keenness = temperature.temperature(scores, before.state, definitions.temperature, now)
     desk = Desk(sla, definitions.calendars, facts.reps, clock.acts_of(facts, now), keenness, now)
@@ -85,9 +86,10 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
     clocks = clock.start(clocks, _to_be_clocked(state, moves, facts, now), desk)
     clocks = clock.meet(clocks, _leavers(moves.clear()), desk)
     clocks = clock.renew(clocks, before.clocks, clock.contracts_of(facts, now), desk)
-    clocks, late = clock.escalate(clocks, desk)
-    state, handed_on, draws = owners.hand_on(state, late, draws, staff)
-    clocks = clock.reassign(clocks, late, handed_on, desk)
+    waiting = Waiting(sla.holds, facts_now, facts.reps, definitions.calendars, now)
+    clocks, late = clock.escalate(hold(clocks, waiting), desk)
+    state, handed_on, draws = owners.hand_on(state, late, clocks, draws, staff)
+    clocks = hold(clock.reassign(clocks, late, handed_on, desk), waiting)
 
     # 10: who is nurtured meanwhile
     state = nurture.enrol(state, clocks, scores, facts, nurture.Rules(rules, definitions.nurture), now)

@@ -43,6 +43,8 @@ PERSONS: Schema = {
     "opted_out": pl.Boolean,  # true when any record of the person says so
     "bounced": pl.Boolean,
     "disqualification": pl.String,  # a reason set by a person in a CRM
+    "on_hold": pl.String,  # why nobody is to act now, set by a person in a CRM
+    "call_after": INSTANT,  # asked to be approached after this
     "budget": pl.String,  # "unknown" | "no" | "partial" | "yes"; likewise the next three
     "authority": pl.String,
     "need": pl.String,
@@ -151,6 +153,8 @@ CLOCKS: Schema = {
     "met_by": pl.String,  # approach_id or the act
     "cancelled_at": INSTANT,
     "cancelled_because": pl.String,
+    "promised_at": INSTANT,  # due before any hold moved it; null where none did
+    "holds": pl.String,  # "begin/end/reason" in UTC, one after the other; no end: nobody knows it yet
 }
 
 MOVES: Schema = {

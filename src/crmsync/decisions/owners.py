@@ -42,7 +42,12 @@ def assign(state: pl.DataFrame, clocks: pl.DataFrame, draws: pl.DataFrame, staff
     open_to_draw = judged.filter(pl.col("#verdict") == "route").join(staff.order, on="person_id", how="left")
     requests = (_request(row, staff.routing) for row in _in_order(open_to_draw))
     made, draws = routing.draw(
-        requests, staff.facts.reps, _loads(judged.filter(pl.col("#verdict") != "route")), draws, staff.routing
+        requests,
+        staff.facts.reps,
+        _loads(judged.filter(pl.col("#verdict") != "route")),
+        draws,
+        staff.routing,
+        routing.out_of_rotation(clocks, state, staff.routing.breaches, staff.now),
     )
     nobody = [pl.lit(None, dtype=STATE[name]).alias(name) for name in ("owner", "owner_at", "owner_because")]
     marketing = pl.when(pl.col("phase").is_in(_MARKETING)).then(pl.lit("marketing"))
@@ -51,7 +56,7 @@ def assign(state: pl.DataFrame, clocks: pl.DataFrame, draws: pl.DataFrame, staff
 
 
 def hand_on(
-    state: pl.DataFrame, late: pl.DataFrame, draws: pl.DataFrame, staff: Staff
+    state: pl.DataFrame, late: pl.DataFrame, clocks: pl.DataFrame, draws: pl.DataFrame, staff: Staff
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """For `late` clocks the next eligible rep: (STATE, owners: person_id and owner of those handed on, DRAWS). Where there is no
     one else, nothing changes."""
@@ -62,7 +67,8 @@ def hand_on(
         _request({**row, "preferred": ()}, staff.routing, handing_on=True)
         for row in persons.sort("person_id").iter_rows(named=True)
     ]
-    made, draws = routing.draw(requests, staff.facts.reps, _loads(state), draws, staff.routing)
+    resting = routing.out_of_rotation(clocks, state, staff.routing.breaches, staff.now)
+    made, draws = routing.draw(requests, staff.facts.reps, _loads(state), draws, staff.routing, resting)
     chosen = [(a.person_id, a.owner) for a in made if a.because == "round_robin"]
     owners = pl.DataFrame(chosen, schema={"person_id": pl.String, "owner": pl.String}, orient="row")
     numbered = state.with_row_index(ROW)

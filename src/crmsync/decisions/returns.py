@@ -9,6 +9,7 @@ import polars as pl
 from crmsync.decisions import recycle
 from crmsync.decisions.clocks import RUNNING
 from crmsync.decisions.frames import INSTANT
+from crmsync.decisions.holding import is_on_hold
 from crmsync.decisions.phase import Guard
 from crmsync.decisions.recycle import Recycle
 from crmsync.decisions.sla import Sla
@@ -27,7 +28,7 @@ def watch(frame: pl.DataFrame, clocks: pl.DataFrame, approaches: pl.DataFrame, s
         )
     )
     lapses = {rule.kind: rule.lapse for rule in sla.clocks if rule.lapse is not None}
-    over = clocks.lazy().filter(RUNNING & (pl.col("due_at") < now) & pl.col("kind").is_in(sorted(lapses)))
+    over = clocks.lazy().filter(RUNNING & (pl.col("due_at") < now) & ~is_on_hold(now) & pl.col("kind").is_in(sorted(lapses)))
     lapsed = (
         over.sort("clock_id")
         .group_by("person_id")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -29,14 +30,24 @@ QUEUE = "queue:"
 
 
 @dataclass(frozen=True, slots=True)
+class Breaches:
+    """Whoever let `count` clocks run over due within `days` is not drawn until fewer of them lie within."""
+
+    count: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Routing:
     """The routing document. `queues`: department → rep_id of its queue. `reroute_absent`: phases in which work due during an
-    owner's absence goes to a colleague. `queue_names`: the queues that are known by name, as it was written."""
+    owner's absence goes to a colleague. `queue_names`: the queues that are known by name, as it was written. `breaches`: who rests
+    from the draw; None: nobody."""
 
     queues: Mapping[str, str] = field(default_factory=dict)
     sizes: tuple[SizeBand, ...] = ()
     reroute_absent: tuple[str, ...] = ("mql",)
     queue_names: tuple[str, ...] = ()
+    breaches: Breaches | None = None
 
     def size_of(self, employees: int | None) -> str | None:
         """The band of a company; None where the size is unknown or in no band."""
@@ -73,10 +84,27 @@ class Assignment:
 Reps = Mapping[str, Mapping[str, Any]]
 
 
+def out_of_rotation(clocks: pl.DataFrame, state: pl.DataFrame, rule: Breaches | None, now: datetime) -> frozenset[str]:
+    """The reps who breached too often lately. Whoever took over a lead whose clock was over due already is not the late one."""
+    if rule is None:
+        return frozenset()
+    lately = clocks.filter(pl.col("breached_at") > pl.lit(now - timedelta(days=rule.days)))
+    owned = lately.join(state.select("person_id", pl.col("owner").alias("now"), "owner_at"), on="person_id", how="left")
+    inherited = (pl.col("owner") == pl.col("now")) & (pl.col("owner_at") > pl.col("breached_at"))
+    late = owned.filter(pl.col("owner").is_not_null() & ~inherited.fill_null(False)).group_by("owner").len()
+    return frozenset(late.filter(pl.col("len") >= rule.count)["owner"])
+
+
 def draw(
-    requests: Iterable[Request], reps: pl.DataFrame, loads: Mapping[str, int], draws: pl.DataFrame, routing: Routing
+    requests: Iterable[Request],
+    reps: pl.DataFrame,
+    loads: Mapping[str, int],
+    draws: pl.DataFrame,
+    routing: Routing,
+    resting: frozenset[str] = frozenset(),
 ) -> tuple[list[Assignment], pl.DataFrame]:
-    """Owners for `requests` in their order, and the DRAWS after. `loads`: open leads per rep before."""
+    """Owners for `requests` in their order, and the DRAWS after. `loads`: open leads per rep before. Those who are `resting` are
+    drawn only where there is nobody else: no lead goes without an owner for their sake."""
     by_id: Reps = {row["rep_id"]: row for row in reps.sort("rep_id").iter_rows(named=True)}
     busy = dict(loads)
     counts = {(row["pool"], row["rep_id"]): int(row["count"]) for row in draws.iter_rows(named=True)}
@@ -85,7 +113,8 @@ def draw(
     for request in requests:
         key = (request.department, request.territory, request.industry, request.size, request.language)
         if key not in eligible:
-            eligible[key] = [rep_id for rep_id, rep in by_id.items() if _serves(rep, request)]
+            serving = [rep_id for rep_id, rep in by_id.items() if _serves(rep, request)]
+            eligible[key] = [rep_id for rep_id in serving if rep_id not in resting] or serving
         assignment = _assign(request, by_id, [r for r in eligible[key] if r != request.avoid], busy, counts, routing)
         if assignment.owner is not None:
             busy[assignment.owner] = busy.get(assignment.owner, 0) + 1

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crmsync.decisions.calendar import DueUnit
+from crmsync.decisions.conditions import Condition, windows_of
+from crmsync.decisions.windows import Window
 
 APPROACHES = ("call", "email", "meeting")
 ACKNOWLEDGED = "acknowledged"
@@ -65,11 +67,29 @@ class ClockRule:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldRule:
+    """While this is so, the clocks of `kinds` (empty: all) stand still. `condition` None is always; `until` names a column that
+    holds the end (it is over where that is not in the future); `away`: while the owner is absent, to the end of the last day."""
+
+    reason: str
+    condition: Condition | None = None
+    until: str | None = None
+    away: bool = False
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Sla:
     """Every clock, in the order of the phases. `version` stands in the agreement that is rendered from this."""
 
     clocks: tuple[ClockRule, ...]
     version: int = 1
+    holds: tuple[HoldRule, ...] = ()
+
+    @property
+    def windows(self) -> frozenset[Window]:
+        """What the conditions of holds count."""
+        return windows_of(hold.condition for hold in self.holds if hold.condition is not None)
 
     def rule(self, kind: str) -> ClockRule | None:
         """The rule of this kind; None for a kind that the document no longer has."""

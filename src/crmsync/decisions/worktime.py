@@ -191,3 +191,49 @@ def _skipped(calendar: BusinessCalendar, first: date, last: date) -> str:
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
     told = [f"{day.isoformat()} {why}" for day in days if (why := calendar.closed_because(day)) is not None]
     return "; skipped " + ", ".join(told) if told else ""
+
+
+def moved(frame: pl.DataFrame, holds: pl.DataFrame, calendars: Calendars) -> pl.DataFrame:
+    """Rows of `clock_id`, `promised_at`, `calendar` and `#clock` with `due_at` moved by the time on hold: working time, or where
+    `#clock` is true all of it. `holds`: clock_id, begin, end, apart from each other. Rows keep their order."""
+    numbered = frame.drop("due_at", strict=False).with_row_index("#")
+    parts = []
+    for (name, is_clock), rows in numbered.group_by(["calendar", "#clock"], maintain_order=True):
+        mine = holds.join(rows, on="clock_id", how="semi")
+        calendar = calendars.named(None if name is None else str(name))
+        parts.append(_by_clock(rows, mine) if is_clock or mine.is_empty() else _by_calendar(rows, mine, calendar))
+    return pl.concat(parts).sort("#").drop("#")
+
+
+def _by_clock(rows: pl.DataFrame, holds: pl.DataFrame) -> pl.DataFrame:
+    spent = holds.group_by("clock_id").agg((pl.col("end") - pl.col("begin")).sum().alias("spent"))
+    moved_by = pl.col("spent").fill_null(pl.duration(microseconds=0))
+    joined = rows.join(spent, on="clock_id", how="left", maintain_order="left")
+    return joined.with_columns((pl.col("promised_at") + moved_by).cast(INSTANT).alias("due_at")).drop("spent")
+
+
+def _by_calendar(rows: pl.DataFrame, holds: pl.DataFrame, calendar: BusinessCalendar) -> pl.DataFrame:
+    """A hold outside of working hours adds nothing."""
+    table = _held_table(rows, holds, calendar)
+    placed = _position(_position(holds, "begin", "from", table), "end", "to", table)
+    spent = placed.group_by("clock_id").agg((pl.col("to") - pl.col("from")).sum().alias("spent"))
+    joined = _position(
+        rows.join(spent, on="clock_id", how="left").with_columns(pl.col("spent").fill_null(0)), "promised_at", "at", table
+    )
+    found = _instant(joined.with_columns((pl.col("at") + pl.col("spent")).alias("position")), "position", "later", table)
+    is_moved = pl.col("spent") > 0
+    return found.with_columns(pl.when(is_moved).then("later").otherwise("promised_at").cast(INSTANT).alias("due_at")).drop(
+        "spent", "at", "position", "later"
+    )
+
+
+def _held_table(rows: pl.DataFrame, holds: pl.DataFrame, calendar: BusinessCalendar) -> pl.DataFrame:
+    """The windows from the first hold or promise to long after the last: a hold moves a due time by no more days than twice its
+    own, closed days included."""
+    instants = pl.concat([holds["begin"], holds["end"], rows["promised_at"]])
+    longest = holds.group_by("clock_id").agg((pl.col("end") - pl.col("begin")).sum().alias("held"))["held"].max()
+    first, last = instants.min(), instants.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime) or not isinstance(longest, timedelta):
+        raise ValueError("a clock on hold has no due time")
+    after = timedelta(days=longest.days * 2 + _SLACK_DAYS)
+    return _windows(calendar, calendar.local_day(first) - timedelta(days=8), calendar.local_day(last) + after)

@@ -38,6 +38,8 @@ CHOICES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "territory": ("freshest", ("territory",)),
     "language": ("freshest", ("language",)),
     "disqualification": ("freshest", ("disqualification",)),
+    "on_hold": ("freshest", ("on_hold",)),
+    "call_after": ("freshest", ("call_after",)),
     "source": ("oldest", ("source_kind", "source_method")),
     "campaign": ("oldest", ("campaign",)),
     "budget": ("known", ("budget",)),

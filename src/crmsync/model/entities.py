@@ -25,6 +25,7 @@ class PersonSeen:
     `company` is the company's record, `corporate_number` (法人番号) what this record itself says of it;
     `links` are ids of other records that the CRM itself says are the same person (converted contact, sync id fields,
     merge winner). `sales_status_at` is when the record first showed this status in an unbroken run, at the best evidence;
+    `on_hold` is why nobody is to act now, `call_after` until when they asked to be left alone.
     `fresh_at` since when it has said what it says: our own writes make no record fresher. Both come from its history."""
 
     ref: RecordRef
@@ -61,6 +62,8 @@ class PersonSeen:
     summary: str | None = None
     acknowledged_at: datetime | None = None
     disqualification: str | None = None
+    on_hold: str | None = None
+    call_after: datetime | None = None
     links: tuple[RecordRef, ...] = ()
     is_deleted: bool = False
     is_read_only: bool = False

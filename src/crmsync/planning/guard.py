@@ -7,6 +7,7 @@
     reassigned   live records of one owner (the worst of them)    those that would be taken away from that owner
     clears       live records of people                           those with a field that would be emptied
     source       live records of one object as last known         those that have gone since
+    memberships  people whom we have put on lists                 those to be taken off
 
 A guard trips when its population is at least `at_least` and more than `share` of it is counted. `records` and `phases` count only
 what we have written before: the first fill of an installation writes everyone, and is governed by the roll-out. Taking people's
@@ -24,6 +25,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from crmsync.model.changes import Alarm, Change, FieldDiff
+from crmsync.model.memberships import MEMBER, MEMBERSHIPS
 from crmsync.model.records import RecordRef
 
 
@@ -52,6 +54,7 @@ class Limits:
     reassigned: Limit = field(default_factory=lambda: Limit(0.5, 30))
     clears: Limit = field(default_factory=lambda: Limit(0.1, 100))
     source: Limit = field(default_factory=lambda: Limit(0.2, 50))
+    memberships: Limit = field(default_factory=lambda: Limit(0.5, 100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Tally:
     owners: frozenset[RecordRef] = frozenset()
     clears: frozenset[RecordRef] = frozenset()
     taken: Mapping[str, int] = field(default_factory=dict)
+    leaving: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +92,24 @@ class Loss:
 @dataclass(frozen=True, slots=True)
 class Census:
     """What a tally is compared with. `known` are those of its records that we have written before, `written` how many there are;
-    `live` are all live records of people, `books` those of each owner."""
+    `live` are all live records of people, `books` those of each owner; `enrolled` how many we have put on lists."""
 
     known: frozenset[RecordRef] = frozenset()
     written: int = 0
     live: int = 0
     books: Mapping[str, int] = field(default_factory=dict)
+    enrolled: int = 0
 
 
 def tally(changes: Iterable[Change], meaning: Meaning, released: Collection[str] = ()) -> Tally:
     """Count one connection's changes, but for those whose wish has been released."""
     records, phases, owners, clears = set(), set(), set(), set()
     taken: Counter[str] = Counter()
+    leaving = 0
     for change in changes:
         ref = change.ref
+        if change.object == MEMBERSHIPS and not change.values()[MEMBER] and wish(change, meaning) not in released:
+            leaving += 1
         if ref is None or ref.object not in meaning.people or (released and wish(change, meaning) in released):
             continue
         records.add(ref)
@@ -113,7 +121,7 @@ def tally(changes: Iterable[Change], meaning: Meaning, released: Collection[str]
                 taken[str(diff.current)] += 1
             elif is_clear(diff):
                 clears.add(ref)
-    return Tally(frozenset(records), frozenset(phases), frozenset(owners), frozenset(clears), dict(taken))
+    return Tally(frozenset(records), frozenset(phases), frozenset(owners), frozenset(clears), dict(taken), leaving)
 
 
 def needs_census(counted: Tally, limits: Limits) -> bool:
@@ -125,6 +133,7 @@ def needs_census(counted: Tally, limits: Limits) -> bool:
         (limits.owners, len(counted.owners)),
         (limits.clears, len(counted.clears)),
         (limits.reassigned, most_taken),
+        (limits.memberships, counted.leaving),
     )
     return any(limit.can_be_exceeded(count) for limit, count in pairs)
 
@@ -141,6 +150,7 @@ def judge(connection: str, counted: Tally, census: Census, limits: Limits) -> tu
             for alarm in _alarm(connection, "reassigned", limits.reassigned, count, census.books.get(owner, 0), owner)
         ),
         *_alarm(connection, "clears", limits.clears, len(counted.clears), census.live),
+        *_alarm(connection, "memberships", limits.memberships, counted.leaving, census.enrolled),
     )
 
 
@@ -157,7 +167,10 @@ def wish(change: Change, meaning: Meaning) -> str:
     told = [
         (diff.field, diff.desired)
         for diff in change.fields
-        if (change.object, diff.field) in meaning.owners or (change.object, diff.field) in meaning.phases or is_clear(diff)
+        if (change.object, diff.field) in meaning.owners
+        or (change.object, diff.field) in meaning.phases
+        or change.object == MEMBERSHIPS
+        or is_clear(diff)
     ]
     content = [change.connection, change.object, change.operation, change.key_value or change.record_id, sorted(told, key=str)]
     text = json.dumps(content, default=str, ensure_ascii=False)

@@ -13,6 +13,7 @@ from crmsync.messages import Language, catalogue, name_of, say
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # %b speaks the server's language
 _UNITS = ("business_hour", "business_day", "clock_hour", "clock_day")
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)[+-]\d\d:\d\d")
+_HOLD = re.compile(r"(\S+) - (?:(\d\S+) )?([a-z][a-z0-9_]*)(?=, | = )")
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)( [^,]*)")
 _WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 
@@ -66,13 +67,20 @@ def arithmetic(text: str | None, language: Language) -> str:
     writes it. A weekend says no more than its weekday does."""
     if not text:
         return "—"
-    told = _INSTANT.sub(lambda found: f"{_short_day(found[1], language)} {found[2]}", text)
+    told = _HOLD.sub(lambda found: _held(found, language), text)
+    told = _INSTANT.sub(lambda found: f"{_short_day(found[1], language)} {found[2]}", told)
     told = _DAY.sub(lambda found: _short_day(found[1], language) + ("" if found[2] == " weekend" else found[2]), told)
     if language == "en":  # what the core prints already
         return told
     for unit in _UNITS:
         told = re.sub(rf"{unit.replace('_', ' ')}s?\b", say(f"brief.{unit}", language), told)
-    return told.replace("; skipped ", say("brief.skipped", language))
+    return told.replace("; skipped ", say("brief.skipped", language)).replace("; on hold ", say("brief.on_hold", language))
+
+
+def _held(found: re.Match[str], language: Language) -> str:
+    """One hold: from when until when, and why."""
+    end = found[2] or say("brief.until_further", language)
+    return f"{found[1]} – {end}: {name_of('hold', found[3], language)}"
 
 
 def _short_day(iso: str, language: Language) -> str:

@@ -129,7 +129,9 @@ def _census(workspace: Workspace, connection: Connection, counted: guard.Tally) 
     kept, people = workspace.store.guards, connection.connector.capabilities.person_objects
     books = kept.books(connection.name)
     touched: frozenset[RecordRef] = counted.records
-    return guard.Census(kept.written_of(touched), kept.written(connection.name, people), sum(books.values()), books)
+    enrolled = workspace.store.memberships.ours(connection.name) if counted.leaving else 0
+    written = kept.written(connection.name, people)
+    return guard.Census(kept.written_of(touched), written, sum(books.values()), books, enrolled)
 
 
 def _meaning(connection: Connection, queues: Sequence[str] = ()) -> guard.Meaning:

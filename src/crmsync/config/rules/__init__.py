@@ -40,7 +40,7 @@ def load_definitions(directories: Sequence[Path], ladder: Mapping[str, int], tou
         "targets": load_targets,
         "bant": load_bant,
         "routing": load_routing,
-        "sla": load_sla,
+        "sla": lambda document: load_sla(document, ladder, touch_kinds),
         "recycle": load_recycle,
         "nurture": lambda document: load_nurture(document, _programmes(found.get("recycle"))),
         "calendars": load_calendars,

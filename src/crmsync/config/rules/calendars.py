@@ -31,8 +31,11 @@ class ClosureFile(FileModel):
 
 
 class CalendarFile(FileModel):
-    time_zone: str
-    hours: dict[Weekday, list[Window]] = Field(min_length=1)
+    """A calendar of its own, or a layer over another: what is not said is as there, and closures are closed beside those."""
+
+    based_on: str | None = None
+    time_zone: str | None = None
+    hours: dict[Weekday, list[Window]] = Field(default_factory=dict)
     holidays: str | None = None
     language: str = "ja"
     closures: list[ClosureFile] = Field(default_factory=list)
@@ -49,9 +52,27 @@ def load_calendars(document: Document) -> Calendars:
     problems = Problems(document)
     if file.default not in file.calendars:
         problems.add(("default",), "rules.unknown_calendar", name=file.default, known=", ".join(sorted(file.calendars)))
-    found = {name: _calendar(name, calendar, problems) for name, calendar in file.calendars.items()}
+    found: dict[str, BusinessCalendar | None] = {}
+    for name in _bases_first(file, problems):
+        base = found.get(file.calendars[name].based_on or "")
+        found[name] = _calendar(name, file.calendars[name], base, problems)
     problems.check()
-    return Calendars(file.default, {name: calendar for name, calendar in found.items() if calendar is not None})
+    return Calendars(file.default, {name: calendar for name in file.calendars if (calendar := found[name]) is not None})
+
+
+def _bases_first(file: CalendarsFile, problems: Problems) -> list[str]:
+    """The calendars in such an order that each comes after the one that it is based on."""
+    order: list[str] = []
+    for name in file.calendars:
+        chain = [name]
+        while (base := file.calendars[chain[-1]].based_on) is not None and base not in order:
+            if base not in file.calendars or base in chain:
+                code = "rules.calendar_circle" if base in chain else "rules.unknown_calendar"
+                problems.add(("calendars", chain[-1], "based_on"), code, name=base, known=", ".join(sorted(file.calendars)))
+                break
+            chain.append(base)
+        order.extend(one for one in reversed(chain) if one not in order)
+    return order
 
 
 def is_zone(name: str) -> bool:
@@ -63,21 +84,35 @@ def is_zone(name: str) -> bool:
     return True
 
 
-def _calendar(name: str, file: CalendarFile, problems: Problems) -> BusinessCalendar | None:
+def _calendar(name: str, file: CalendarFile, base: BusinessCalendar | None, problems: Problems) -> BusinessCalendar | None:
+    """One calendar over its base, where it has one; None where it cannot be."""
     path: Path_ = ("calendars", name)
     before = len(problems.found)
-    if not is_zone(file.time_zone):
-        problems.add((*path, "time_zone"), "rules.unknown_zone", zone=file.time_zone)
+    zone = file.time_zone or (base.time_zone if base else None)
+    if file.based_on is None and (zone is None or not file.hours):
+        problems.add(path, "rules.calendar_needs", name=name)
+    if zone is not None and not is_zone(zone):
+        problems.add((*path, "time_zone"), "rules.unknown_zone", zone=zone)
     if file.holidays is not None and file.holidays not in holidays.list_supported_countries():
         problems.add((*path, "holidays"), "rules.unknown_country", country=file.holidays)
-    windows = tuple(_windows(file, day, path, problems) for day in DAYS)
-    if not any(windows):
+    windows = tuple(
+        base.windows[number] if base and not _is_said(file, day) else _windows(file, day, path, problems)
+        for number, day in enumerate(DAYS)
+    )
+    if file.hours and not any(windows):
         problems.add((*path, "hours"), "rules.never_open", name=name)
     closures = [_closure(closure, (*path, "closures", index), problems) for index, closure in enumerate(file.closures)]
-    if len(problems.found) > before:
+    if len(problems.found) > before or zone is None:
         return None
-    kept = tuple(closure for closure in closures if closure is not None)
-    return BusinessCalendar(name, file.time_zone, windows, file.holidays, kept, file.language)
+    kept = (*(base.closures if base else ()), *(closure for closure in closures if closure is not None))
+    said = file.model_fields_set
+    country = base.country if base and "holidays" not in said else file.holidays
+    return BusinessCalendar(name, zone, windows, country, kept, base.language if base and "language" not in said else file.language)
+
+
+def _is_said(file: CalendarFile, day: str) -> bool:
+    """Whether the file has hours of its own for this day."""
+    return day in file.hours or ("weekdays" in file.hours and day not in ("sat", "sun"))
 
 
 def _windows(file: CalendarFile, day: str, path: Path_, problems: Problems) -> tuple[tuple[time, time], ...]:

@@ -9,7 +9,7 @@ from pydantic import Field
 from crmsync.config.document import Document, FileModel, validate
 from crmsync.config.rules.place import Problems
 from crmsync.config.rules.sla import Department
-from crmsync.decisions.routing import QUEUE, Routing, SizeBand
+from crmsync.decisions.routing import QUEUE, Breaches, Routing, SizeBand
 
 
 class SizeFile(FileModel):
@@ -20,10 +20,16 @@ class SizeFile(FileModel):
     most: int | None = Field(None, alias="to", ge=0)
 
 
+class BreachesFile(FileModel):
+    count: int = Field(ge=1, le=1000)
+    days: int = Field(ge=1, le=366)
+
+
 class RoutingFile(FileModel):
     queues: dict[Department, str | None] = Field(default_factory=dict)
     sizes: list[SizeFile] = Field(default_factory=list)
     reroute_absent: list[Literal["mql", "sql", "closed_won"]] = Field(default_factory=list)
+    rest_after_breaches: BreachesFile | None = None
 
 
 def load_routing(document: Document) -> Routing:
@@ -42,6 +48,7 @@ def load_routing(document: Document) -> Routing:
         tuple(SizeBand(s.name, s.least, s.most) for s in file.sizes),
         tuple(file.reroute_absent),
         tuple(dict.fromkeys(names)),
+        Breaches(file.rest_after_breaches.count, file.rest_after_breaches.days) if file.rest_after_breaches else None,
     )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from crmsync.config.document import Document, FileModel, Path_, validate
-from crmsync.config.rules.common import Temperature
+from crmsync.config.rules.common import Name, Temperature
 from crmsync.config.rules.place import Problems
+from crmsync.decisions import catalogue
 from crmsync.decisions.calendar import DueUnit
-from crmsync.decisions.sla import APPROACHES, DEPARTMENTS, ClockRule, Due, Escalation, Sla
+from crmsync.decisions.sla import APPROACHES, DEPARTMENTS, ClockRule, Due, Escalation, HoldRule, Sla
 
 Kind = Literal["first_approach", "verdict", "first_meeting", "next_activity", "kick_off", "customer_care", "renewal"]
 Department = Literal["marketing", "inside_sales", "field_sales", "customer_success"]
@@ -61,16 +63,33 @@ class ClockFile(FileModel):
     instead_of: Kind | None = None
 
 
+class HoldFile(FileModel):
+    """While this is so, clocks stand still: a condition, a date to wait for, the owner's absence, or several of them at once."""
+
+    reason: Name
+    condition: str | None = Field(None, alias="if", min_length=1)
+    until: Literal["call_after"] | None = None
+    owner_away: bool = False
+    clocks: list[Kind] = Field(default_factory=list)
+
+
 class SlaFile(FileModel):
     version: int = Field(1, ge=1)
     escalation: EscalationFile
     clocks: dict[Kind, ClockFile]
+    holds: list[HoldFile] = Field(default_factory=list)
 
 
-def load_sla(document: Document) -> Sla:
-    """The SLA document as a value. Raises FixConfig with every problem."""
+def load_sla(document: Document, ladder: Mapping[str, int] | None = None, touch_kinds: frozenset[str] | None = None) -> Sla:
+    """The SLA document as a value; `ladder` and `touch_kinds` are what conditions of holds may name. Raises FixConfig with every
+    problem."""
     file = validate(document, SlaFile)
     problems = Problems(document)
+    holds = tuple(_hold(problems, index, hold, ladder or {}, touch_kinds) for index, hold in enumerate(file.holds))
+    for index, hold in enumerate(file.holds):
+        for place, kind in enumerate(hold.clocks):
+            if kind not in file.clocks:
+                problems.add(("holds", index, "clocks", place), "rules.no_such_clock", name=kind, known=", ".join(file.clocks))
     for kind, clock in file.clocks.items():
         _check_due(problems, ("clocks", kind, "due"), clock.due)
         if clock.then is not None and (clock.then not in file.clocks or file.clocks[clock.then].phase != clock.phase):
@@ -80,7 +99,17 @@ def load_sla(document: Document) -> Sla:
             problems.add(("clocks", kind), "rules.clock_ends", name=kind)
     _check_phases(problems, file)
     problems.check()
-    return Sla(tuple(_rule(kind, clock, file.escalation) for kind, clock in file.clocks.items()), file.version)
+    return Sla(tuple(_rule(kind, clock, file.escalation) for kind, clock in file.clocks.items()), file.version, holds)
+
+
+def _hold(
+    problems: Problems, index: int, file: HoldFile, ladder: Mapping[str, int], touch_kinds: frozenset[str] | None
+) -> HoldRule:
+    if file.condition is None and file.until is None and not file.owner_away:
+        problems.add(("holds", index), "rules.hold_always", name=file.reason)
+    columns = catalogue.everything(ladder, touch_kinds)
+    condition = problems.condition(("holds", index, "if"), file.condition, columns) if file.condition is not None else None
+    return HoldRule(file.reason, condition, file.until, file.owner_away, tuple(file.clocks))
 
 
 def _check_due(problems: Problems, path: Path_, rows: list[DueFile]) -> None:

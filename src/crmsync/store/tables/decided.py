@@ -52,6 +52,8 @@ class ClockRow(SQLModel, table=True):
     met_by: str | None = None
     cancelled_at: datetime | None = instant()
     cancelled_because: str | None = None
+    promised_at: datetime | None = instant()
+    holds: str | None = text()
 
 
 class DrawRow(SQLModel, table=True):
