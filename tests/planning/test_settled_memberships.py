@@ -73,6 +73,25 @@ def test_a_membership_that_went_over_to_the_contact_of_a_converted_lead_stays_ou
     assert left.standings == {LEAD: None}
 
 
+MERGED = Place(LEAD, is_member=False, standing="joined", can_join=False, is_gone=True)
+
+
+def test_whom_we_put_on_a_list_under_a_record_that_was_merged_since_is_ours_under_the_new_one() -> None:
+    """Before the list is read again the new record is not known to be there; afterwards it is."""
+    unread = settle(Seat("p", "warm", False, [Place(CONTACT, is_member=False), MERGED]))
+    assert [(change.ref, change.values()[MEMBER]) for change in unread.changes] == [(CONTACT, False)]
+    assert unread.standings == {LEAD: None}
+    (change,) = settle(Seat("p", "warm", True, [Place(CONTACT, is_member=False), MERGED])).changes
+    assert after(change, Receipt(change.key, "unchanged")) == ("joined",)
+    read = settle(Seat("p", "warm", True, [Place(CONTACT, is_member=True), MERGED]))
+    assert (read.changes, dict(read.standings)) == ((), {LEAD: None, CONTACT: "joined"})
+
+
+def test_who_was_merged_and_is_on_no_list_any_more_can_come_back() -> None:
+    (change,) = settle(Seat("p", "warm", False, [Place(CONTACT, is_member=False), MERGED])).changes
+    assert after(change, Receipt(change.key, "unchanged")) == ("left",)
+
+
 def test_a_converted_lead_is_not_put_on_a_list() -> None:
     assert settle(Seat("p", "warm", True, [Place(LEAD, is_member=False, can_join=False)])).changes == ()
 

@@ -115,6 +115,18 @@ def test_only_the_ma_keeps_lists(house: House) -> None:
     assert house.sfa.lists == {}
 
 
+def test_who_was_merged_in_the_crm_leaves_under_the_new_record(house: House) -> None:
+    old, new = warm(house, "old@acme.example"), house.contact("ma", "new@acme.example", title="")
+    house.cycle()
+    assert on(house, "warm") == [old]
+    house.ma.delete("contacts", old, into=new)
+    house.ma.lists[list_id(house, "warm")] = {("contacts", new)}  # what a CRM does when it merges
+    house.ma.edit("contacts", new, opted_out="true")
+    house.cycle()
+    house.cycle()
+    assert on(house, "warm") == []
+
+
 def test_whom_people_put_on_a_list_is_theirs(house: House) -> None:
     contact = warm(house)
     house.ma.lists[list_id(house, "warm")] = {("contacts", contact)}

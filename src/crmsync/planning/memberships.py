@@ -16,13 +16,14 @@
     removed             yes           any      nothing: a person put them back, and it is theirs
 
 A person with several records is one: where a CRM moves a membership from one record to another, as from a lead to the contact that
-it became, what we did about the one goes for the other.
+it became, what we did about the one goes for the other. So it does where a record was merged into another: who was put there by
+us under the old one is taken for ours under the new one, though no list has been read since.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crmsync.model.changes import Change, FieldDiff, Receipt, Refused
 from crmsync.model.memberships import MEMBER, MEMBERSHIPS, Standing
@@ -36,12 +37,14 @@ _ARRIVED: Mapping[bool, Standing] = {True: "joined", False: "left"}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One record of a person on one list; `ref` is that of the membership. A converted lead cannot be put on a list any more."""
+    """One record of a person on one list; `ref` is that of the membership. A converted lead cannot be put on a list any more, and
+    of a record that is gone nothing but its standing counts."""
 
     ref: RecordRef
     is_member: bool
     standing: Standing | None = None
     can_join: bool = True
+    is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +68,20 @@ class Settled:
 
 def settle(seat: Seat) -> Settled:
     """Compare one seat, by the table above."""
-    there = [place for place in seat.places if place.is_member]
+    live = [place for place in seat.places if not place.is_gone]
+    there = [place for place in live if place.is_member]
     ours = [place for place in seat.places if place.standing in _OURS]
+    moved: dict[RecordRef, Standing | None] = {place.ref: None for place in ours if place.is_gone}
     if there:
         return _there(seat, there, ours)
-    if any(place.standing in ("joined", "removed") for place in seat.places):
+    if any(place.standing in ("joined", "removed") for place in live):
         return _taken_off(seat)
-    if seat.is_wanted:
-        first = next((place for place in seat.places if place.can_join), None)
-        return Settled(changes=(_change(seat, first),)) if first else Settled()
-    return Settled(standings={p.ref: "left" if p.standing == "leaving" else None for p in ours})
+    first = next((place for place in live if place.can_join), None)
+    if first is not None and (seat.is_wanted or moved):
+        # what was merged into this record may be on the list by it: then it is ours
+        before = replace(first, standing="joining") if moved else first
+        return Settled(changes=(_change(seat, before),), standings=moved)
+    return Settled(standings=moved | {p.ref: "left" if p.standing == "leaving" else None for p in ours if not p.is_gone})
 
 
 def intended(change: Change) -> Standing:
@@ -89,7 +96,7 @@ def after(change: Change, receipt: Receipt) -> tuple[Standing | None] | None:
     if receipt.outcome == "written" or (receipt.outcome == "unchanged" and before == intended(change)):
         return (_ARRIVED[is_wanted],)
     if receipt.outcome == "unchanged":
-        return (None,) if is_wanted else ("removed",)
+        return (None,) if is_wanted else ("removed" if before == "joined" else "left",)
     if receipt.outcome == "unknown":
         return None
     return (before if before in (*_OURS, "left", "removed") else None,)

@@ -67,13 +67,32 @@ def _seats(
 ) -> Iterator[Seat]:
     """A seat for each person on each list that they are on, were put on or taken off by us, or belong on."""
     there = workspace.store.memberships.on_lists(connection.name, set(lists.values()))
-    members = (_member(record) for mine in records.values() for record in mine)
+    gone = _gone(workspace, connection, records)
+    members = (_member(ref) for refs in (_refs(records), gone) for mine in refs.values() for ref in mine)
     standings = workspace.store.memberships.of(connection.name, members)
     for person, mine in records.items():
         for programme, list_id in lists.items():
-            seat = Seat(person, programme, wanted[person] == programme, tuple(_places(list_id, mine, there[list_id], standings)))
+            live = _places(list_id, mine, there[list_id], standings)
+            former = _former(list_id, gone.get(person, ()), standings)
+            seat = Seat(person, programme, wanted[person] == programme, (*live, *former))
             if seat.is_wanted or any(place.is_member or place.standing for place in seat.places):
                 yield seat
+
+
+def _refs(records: _Records) -> Mapping[str, Sequence[RecordRef]]:
+    return {person: [record.ref for record in mine] for person, mine in records.items()}
+
+
+def _gone(workspace: Workspace, connection: Connection, records: _Records) -> Mapping[str, Sequence[RecordRef]]:
+    """The records of these persons in this CRM that are there no more: deleted, or merged into another."""
+    live = {ref for mine in _refs(records).values() for ref in mine}
+    people = connection.connector.capabilities.person_objects
+    found: dict[str, list[RecordRef]] = {}
+    for text, person in workspace.store.identity.records_of(sorted(records)).items():
+        ref = RecordRef.parse(text)
+        if ref.connection == connection.name and ref.object in people and ref not in live:
+            found.setdefault(person, []).append(ref)
+    return found
 
 
 def _places(
@@ -85,5 +104,13 @@ def _places(
         yield Place(membership.ref(record.ref.connection), membership.id in there, standing, not record.is_read_only)
 
 
-def _member(record: PersonRecord) -> str:
-    return f"{record.ref.object}/{record.ref.id}"
+def _former(list_id: str, refs: Sequence[RecordRef], standings: Mapping[str, Mapping[str, Standing]]) -> Iterator[Place]:
+    for ref in refs:
+        membership = Membership(list_id, ref.object, ref.id)
+        standing = standings.get(membership.member, {}).get(membership.id)
+        if standing is not None:
+            yield Place(membership.ref(ref.connection), is_member=False, standing=standing, can_join=False, is_gone=True)
+
+
+def _member(ref: RecordRef) -> str:
+    return f"{ref.object}/{ref.id}"
