@@ -30,7 +30,7 @@ def words() -> Vocabulary:
 
 
 def frame_of(kind: type, rows: list[dict[str, Any]], more: dict[str, Any] | None = None) -> pl.DataFrame:
-    instants = {"learnt_at", "created_at", "modified_at", "sales_status_at", "acknowledged_at", "fresh_at"}
+    instants = {"learnt_at", "created_at", "modified_at", "sales_status_at", "acknowledged_at", "call_after", "fresh_at"}
     flags = {"opted_out", "bounced", "is_deleted", "is_read_only"}
     names = [f.name for f in dataclasses.fields(kind)] + list(more or {})
     schema = {

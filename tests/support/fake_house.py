@@ -42,6 +42,7 @@ MONDAY = datetime(2026, 6, 1, 1, tzinfo=UTC)
 
 _PERSON = (
     *("made_at", "email", "family", "given", "company", "title", "employees", "owner", "status", "reason", "opted_out"),
+    *("hold", "call_after"),
     *("converted", "need", "budget", "authority", "contact", "phase", "score", "because", "sla_due", "note"),
     *("account", "number", "zip", "phone"),
 )

