@@ -161,3 +161,10 @@ def test_the_example_of_the_readme_is_what_the_formula_gives() -> None:
     records = {"contacts": 500_000, "companies": 100_000, "deals": 100_000, "tasks": 500_000, "forms": 20}
     view = forecast(costs(USES, Options()), records, 15)
     assert (view.a_quiet_cycle, view.a_day, view.first_load) == (39, 7_035, 13_219)
+
+
+def test_lists_that_are_written_to_need_the_scope_for_it(rig_of: Make) -> None:
+    rig = rig_of(config=without("crm.lists.write"))
+    (finding,) = [one for one in rig.hub.diagnose([Use("lists", ("name",), ("member",))]) if one.state != "ok"]
+    assert finding.params == {"object": "lists", "scopes": "crm.lists.write"}
+    assert all(one.state == "ok" for one in rig.hub.diagnose([Use("lists", ("name",))]) if one.check == "scopes")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from crmsync.connect.contract import Diagnosing, Finding, FindingState
+from crmsync.connect.contract import Diagnosing, Finding, FindingState, Use
 from crmsync.errors import CrmsyncError, RetryLater
+from crmsync.model.memberships import MEMBER
 from crmsync.sync.forecasts import Outlook, outlook, outlook_finding, uses_of
 from crmsync.sync.heard import intake_state
-from crmsync.sync.provision import needs
+from crmsync.sync.memberships import enrolling
+from crmsync.sync.provision import list_needs, needs
 from crmsync.sync.pull import describe
 from crmsync.sync.workspace import Connection, Workspace
 
@@ -104,7 +106,12 @@ class _Look:
     def _own(self) -> Iterator[Finding]:
         """What the connector itself can tell of its CRM."""
         connector = self.connection.connector
-        return connector.diagnose(uses_of(self.connection)) if isinstance(connector, Diagnosing) else iter(())
+        return connector.diagnose(self._uses()) if isinstance(connector, Diagnosing) else iter(())
+
+    def _uses(self) -> tuple[Use, ...]:
+        """What the mappings do with each object, and that lists are written to where nurture programmes are kept there."""
+        kept = self.connection.connector.capabilities.list_object if enrolling(self.workspace, self.connection) else None
+        return tuple(replace(use, writes=(MEMBER,)) if use.object == kept else use for use in uses_of(self.connection))
 
     def _objects(self, known: set[str]) -> Iterator[Finding]:
         """Which objects can be read; what the connector has told better is left out."""
@@ -132,7 +139,7 @@ class _Look:
     def _fields(self) -> Iterator[Finding]:
         """What `provision` would say."""
         lacking: dict[tuple[str, str], list[str]] = {}
-        wanted = tuple(needs(self.connection))
+        wanted = (*needs(self.connection), *list_needs(self.workspace, self.connection))
         for step in self.connection.connector.provision(wanted, apply=False):
             if step.state != "present":
                 lacking.setdefault((step.need.object, step.state), []).append(step.need.field)
