@@ -64,6 +64,13 @@ def test_too_few_hot_ones_are_an_alarm_only_where_it_lasts() -> None:
     assert ([mix.hot for mix in told_], alarm(told_, LIMITS)) == ([0, 0, 0, 8], None)
 
 
+def test_leads_of_a_few_days_say_nothing_of_weeks() -> None:
+    """Forty cold ones came ten days ago: that nobody is hot yet has not lasted."""
+    came = stays(moves(*(journey(f"p{n}", ("inquiry", 21)) for n in range(40))), END)
+    young = mixes(spells(history(*((f"p{n}", "cold", 21.0) for n in range(40)))), came, END, LIMITS.weeks)
+    assert ([mix.leads for mix in young], alarm(young, LIMITS)) == ([40, 40, 0, 0], None)
+
+
 def test_a_handful_of_leads_says_nothing_of_a_definition() -> None:
     few = mixes(spells(history(*((f"p{n}", "hot", -80.0) for n in range(9)))), stays(moves(*WAITING), END), END, LIMITS.weeks)
     assert (few[0].hot_share, alarm(few, LIMITS)) == (1.0, None)

@@ -44,7 +44,7 @@ def test_what_is_due_later_is_not_judged_before() -> None:
     assert worked([handed("a", 0, 9)], {DAY: 0}).kept is None
 
 
-def test_the_price_of_being_too_strict_stands_beside_that_of_being_too_loose() -> None:
+def test_a55_the_price_of_being_too_strict_stands_beside_that_of_being_too_loose() -> None:
     days = [DAY + timedelta(days=n) for n in range(2)]
     capacity = dict.fromkeys(days, 2)
     strict = play([handed("a", 0, 1)], days, capacity, [], 30)

@@ -15,6 +15,7 @@ from crmsync.figures.board import sla_board
 from crmsync.figures.chain import rate
 from crmsync.figures.counterparts import counterparts_sheet
 from crmsync.figures.customers import Aftercare, Renewals, aftercare, customers_sheets, renewals
+from crmsync.figures.demand import demand_sheet
 from crmsync.figures.flow import visitors_of
 from crmsync.figures.handovers import followed, hours_to_approach
 from crmsync.figures.heads import heads_sheet
@@ -84,8 +85,11 @@ def batons(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
 
 
 def warmth(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
-    limits = ledger.workspace.watch.alarms.temperature
-    return warmth_sheets(ledger.spells, ledger.stays, question.period, question.at_end, limits)
+    limits, period = ledger.workspace.watch.alarms.temperature, question.period
+    return (
+        *warmth_sheets(ledger.spells, ledger.stays, period, question.at_end, limits),
+        demand_sheet(ledger.states, ledger.stays, ledger.spells, period),
+    )
 
 
 def people(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
