@@ -140,6 +140,12 @@ def test_it_carries_version_dates_and_signatures() -> None:
     assert "2026年9月30日" in paper(replace(SHIPPED, qualification=signed), "ja")
 
 
+def test_guide_item_41_how_long_ago_both_heads_last_looked_at_it_together_is_said() -> None:
+    heads = (Signature("marketing", "Head", date(2026, 5, 20)), Signature("inside_sales", "Head", date(2026, 5, 22)))
+    for signatures, told in ((heads, "2026-05-22 (10 days ago)"), (heads[:1], "| Last joint review | — |")):
+        assert told in paper(replace(SHIPPED, qualification=replace(SHIPPED.qualification, signed_by=signatures)))
+
+
 @pytest.mark.parametrize(
     ("changes", "stage"),
     [

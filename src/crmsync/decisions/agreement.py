@@ -16,7 +16,7 @@ from crmsync.decisions.agreed_words import Chapter, Line, Words
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import ValvePosition
 from crmsync.decisions.qualification import Definition
-from crmsync.decisions.signing import Rules, lacks
+from crmsync.decisions.signing import Rules, lacks, reviewed_on
 from crmsync.decisions.team import Team
 from crmsync.messages import Language
 
@@ -40,6 +40,7 @@ def agreement(rules: Rules, team: Team, language: Language, as_of: date, valve: 
         (words("standing"), words(f"stage.{definition.stage(as_of)}")),
         (words("effective_from"), words.day(definition.effective_from)),
         (words("review_by"), words.day(definition.review_by)),
+        (words("reviewed_on"), _reviewed(definition, as_of, words)),
         (words("as_of"), words.day(as_of)),
         (words("digest"), digest),
         (words("signed"), _signed(definition, digest, words)),
@@ -86,6 +87,12 @@ _STYLE = (
     "table{border-collapse:collapse;margin:.5em 0 1em}td,th{border:1px solid #999;padding:.2em .6em;text-align:left}"
     "code{background:#eee;padding:0 .2em}@media print{h2{break-after:avoid}tr{break-inside:avoid}}"
 )
+
+
+def _reviewed(definition: Definition, as_of: date, words: Words) -> str:
+    """The last joint review, and how long ago it was."""
+    day = reviewed_on(definition)
+    return words.day(None) if day is None else words("days_ago", day=words.day(day), days=(as_of - day).days)
 
 
 def _signed(definition: Definition, digest: str, words: Words) -> str:

@@ -70,6 +70,15 @@ def lacks(definition: Definition, digest: str) -> tuple[Lack, ...]:
     return tuple(lack for department in HEADS if (lack := _lack(definition, department, digest)) is not None)
 
 
+def reviewed_on(definition: Definition) -> date | None:
+    """The day of the last joint review: the later of both heads' signatures; None before both have signed anything."""
+    days = [
+        max((s.signed_on for s in definition.signed_by if s.department == head and s.signed_on), default=None) for head in HEADS
+    ]
+    known = [day for day in days if day is not None]
+    return max(known) if len(known) == len(HEADS) else None
+
+
 def _lack(definition: Definition, department: str, digest: str) -> Lack | None:
     mine = [(place, one) for place, one in enumerate(definition.signed_by) if one.department == department]
     dated = [(place, one) for place, one in mine if one.signed_on is not None]

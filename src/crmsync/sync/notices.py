@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import structlog
 
 from crmsync.connect.contract import UNREAD, Notice
 from crmsync.store import Store
 from crmsync.sync.workspace import Connection
+
+_log = structlog.get_logger("crmsync.sync.notices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,10 @@ def keep_ours(store: Store, object_: str, notices: Iterable[Notice]) -> tuple[To
     if standing != known:
         store.runs.set_meta(name, standing)
     before = set(orjson.loads(known))
-    return tuple(Told(OURS, object_, one.code, one.params, is_news=mark not in before) for mark, one in given.items())
+    told = tuple(Told(OURS, object_, one.code, one.params, is_news=mark not in before) for mark, one in given.items())
+    for news in (one for one in told if one.is_news):
+        _log.warning("notice", connection=OURS, object=object_, code=news.code)
+    return told
 
 
 def keep(store: Store, connection: Connection, object_: str, notices: Iterable[Notice], *, is_whole: bool) -> tuple[Told, ...]:
