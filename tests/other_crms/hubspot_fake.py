@@ -112,6 +112,8 @@ class Portal:
         self.forms: list[dict[str, Any]] = []
         self.submissions: dict[str, list[dict[str, Any]]] = {}
         self.events: list[dict[str, Any]] = []
+        self.lists: list[dict[str, Any]] = []
+        self.members: dict[str, dict[str, str]] = {}
         self.serial = 100
         self.blank: str | None = None
 
@@ -372,7 +374,7 @@ class Portal:
             (r"/crm/(?:v3/properties|properties/(?:2025-09|2026-03|2026-09))/([\w-]+)(/\w+)?", self._property_list),
             (r"/crm/(?:v3/owners|owners/(?:2026-03|2026-09))(?:/(\w+))?", self._owner_list),
             (r"/crm/(?:v3/pipelines|pipelines/(?:2026-03|2026-09))/([\w-]+)", self._pipeline_list),
-            (r"/crm/(?:v3/lists|lists/(?:2026-03|2026-09))/search", lambda _: Answer(200, {"lists": [], "hasMore": False, "offset": 0, "total": 0})),
+            (r"/crm/(?:v3/lists|lists/(?:2026-03|2026-09))(/.*)?", self._lists),
             (r"/marketing/(?:v3/forms|forms/2026-09-beta)", self._form_list),
             (r"/form-integrations/v1/submissions/forms/([\w-]+)", self._submission_list),
             (r"/events/(?:v3/events|event-occurrences/(?:2026-03|2026-09))(?:/event-types)?", self._event_list),
@@ -781,6 +783,60 @@ class Portal:
             for i, (s, p, c) in enumerate(stages)
         ]
         return Answer(200, {"results": [{"id": "default", "label": "Sales", "displayOrder": 0, "archived": False, "stages": rows}]})
+
+    def add_list(self, name: str, processing: str = "MANUAL", type_id: str = "0-1") -> str:
+        self.serial += 1
+        row = {"listId": str(self.serial), "name": name, "processingType": processing, "objectTypeId": type_id, "listVersion": 1}
+        self.lists.append({**row, "processingStatus": "COMPLETE", "updatedAt": self.exact(self.now)})
+        self.members[str(self.serial)] = {}
+        return str(self.serial)
+
+    def _lists(self, request: Request, rest: str | None) -> Answer:
+        rest = (rest or "").rstrip("/")
+        if rest == "/search":
+            asked = request.json()
+            start, count = int(asked["offset"]), int(asked.get("count", 20))
+            rows = self.lists[start : start + count]
+            is_more = start + count < len(self.lists)
+            return Answer(200, {"lists": rows, "hasMore": is_more, "offset": start + len(rows), "total": len(self.lists)})
+        if rest == "" and request.method == "POST":
+            asked = request.json()
+            if any(row["name"] == asked["name"] for row in self.lists):
+                raise Refusal(400, "VALIDATION_ERROR", "A list with this name exists already")
+            made = self.add_list(asked["name"], asked["processingType"], asked["objectTypeId"])
+            return Answer(200, {"list": next(row for row in self.lists if row["listId"] == made)})
+        return self._memberships(request, rest.split("/")[1], "/".join(rest.split("/")[2:]))
+
+    def _memberships(self, request: Request, number: str, what: str) -> Answer:
+        row = next((row for row in self.lists if row["listId"] == number), None)
+        if row is None:
+            raise Refusal(404, "OBJECT_NOT_FOUND", f"List {number} not found")
+        held = self.members[number]
+        if what == "memberships" and request.method == "GET":
+            ids, limit = sorted(held, key=int), int(request.one("limit", "100"))
+            if limit > 250:
+                raise Refusal(400, "VALIDATION_ERROR", "limit must be at most 250")
+            page = [id_ for id_ in ids if int(id_) > int(request.one("after", "0"))][:limit]
+            more = {"paging": {"next": {"after": page[-1]}}} if page and page[-1] != ids[-1] else {}
+            return Answer(
+                200, {"results": [{"recordId": id_, "membershipTimestamp": held[id_]} for id_ in page], "total": len(ids)} | more
+            )
+        add, remove = {
+            "memberships/add": lambda: (request.json(), []),
+            "memberships/remove": lambda: ([], request.json()),
+            "memberships/add-and-remove": lambda: (request.json()["recordIdsToAdd"], request.json()["recordIdsToRemove"]),
+        }[what]()
+        if row["processingType"] == "DYNAMIC":
+            raise Refusal(400, "VALIDATION_ERROR", "Memberships of a dynamic list cannot be changed")
+        known = {r["hs_object_id"] for r in self.rows("contacts")}
+        added = [id_ for id_ in add if id_ in known and id_ not in held]
+        removed = [id_ for id_ in remove if id_ in held]
+        held.update(dict.fromkeys(added, self.exact(self.now)))
+        for id_ in removed:
+            del held[id_]
+        self.writes.append((request.method, request.path, {"added": added, "removed": removed}))
+        missing = [id_ for id_ in add if id_ not in known]
+        return Answer(200, {"recordsIdsAdded": added, "recordIdsRemoved": removed, "recordIdsMissing": missing})
 
     def _form_list(self, request: Request) -> Answer:
         rows = [f for f in self.forms if f["formType"] == "hubspot" or request.one("formTypes") == "all"]

@@ -11,6 +11,9 @@ from hubspot_fake import Portal
 from stage import Stage, fine, settles
 from wire import Answer
 
+from crmsync.bootstrap import open_workspace
+from crmsync.sync.provision import provision
+
 Play = Callable[..., Stage]
 IS = ("sato@ours.example", "kato@ours.example")
 ACCEPTED = {"crmsync_budget": "partial", "crmsync_authority": "yes", "crmsync_need": "yes", "crmsync_talk_summary": "by autumn"}
@@ -323,3 +326,29 @@ def test_one_person_in_both_has_one_phase_one_owner_and_one_task(play: Play) -> 
     theirs, row = portal.get("contacts", person), org.row("Lead", lead)
     assert (theirs["crmsync_phase"], theirs["lifecyclestage"], row["crmsync_phase__c"]) == ("disqualified", "other", "disqualified")
     settles(stage)
+
+
+def test_nurture_lists_are_made_joined_and_left_and_what_people_did_there_stands(play: Play) -> None:
+    stage = play(hubspot={})
+    portal = stage.portal
+    rules = stage.directory / "rules"
+    rules.mkdir(exist_ok=True)
+    (rules / "nurture.yaml").write_text("lists: {warm: Nurture - warm, recycle_timing: Nurture - later}\n", encoding="utf-8")
+    one, by_hand = (contact(portal, name, "担当") for name in ("佐々木", "石井"))
+    for id_ in (one, by_hand):
+        asks(portal, id_, "資料請求")
+    workspace = open_workspace(stage.directory)
+    assert provision(workspace, apply=True).is_complete
+    workspace.close()
+    warm = next(row["listId"] for row in portal.lists if row["name"] == "Nurture - warm")
+    portal.members[warm][by_hand] = portal.exact(portal.now)
+    stage.cycle()
+    assert set(portal.members[warm]) == {one, by_hand}
+    settles(stage)
+    for id_ in (one, by_hand):
+        asks(portal, id_)  # now they want a quote, and are sales'
+        portal.update("contacts", id_, {"jobtitle": "部長"})
+    stage.cycle()
+    assert set(portal.members[warm]) == {by_hand}
+    settles(stage)
+    assert len(portal.lists) == 2
