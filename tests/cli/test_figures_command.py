@@ -60,6 +60,14 @@ def test_every_split_of_a_view_is_a_column_and_parts_the_whole(story: Any, view:
     assert sum(row["leads"] for row in parts) == sum(row["leads"] for row in whole) > 0
 
 
+def test_what_a_campaign_of_the_crm_cost_is_known_without_a_file(story: Any) -> None:
+    """Salesforce has it; the method is that of the leads who came by it."""
+    told = story.desk.here("figures", "methods", "--json", "--from", "2025-01-01").json["methods"]
+    costs = {row["method"]: row["spend"] for row in told["rows"] if row["spend"]}
+    assert told["missing"] == []
+    assert sum(costs.values()) == sum(row["ActualCost"] or 0 for row in story.desk.sandbox.org.rows("Campaign"))
+
+
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_view_can_be_read_in_both_languages(story: Any, language: str) -> None:
     shown = story.desk.here("figures", *ALL, "--language", language)

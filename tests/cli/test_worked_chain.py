@@ -119,3 +119,17 @@ def test_the_report_names_the_degraded_link_and_no_other(tmp_path: Path, degrade
     assert told["bottleneck"] == degraded
     below = [step["name"] for step in told["steps"] if step["log_share"] is not None and step["log_share"] < -0.01]
     assert below == [degraded]
+
+
+def test_inputs_that_are_wrong_are_told_by_check_where_they_stand(tmp_path: Path) -> None:
+    directory = tmp_path / "here"
+    CliRunner().invoke(app, ["init", str(directory), "--language", "en"])
+    (directory / "figures.yaml").write_text("inputs: {visits: visits.csv, spends: spend.csv}\n")
+    told = CliRunner().invoke(app, ["check", "--config", str(directory)])
+    assert (told.exit_code, "figures.yaml:1:30: Unknown key 'spends'. Nearest known key: 'spend'" in told.output) == (2, True), (
+        told.output
+    )
+    (directory / "figures.yaml").write_text("inputs: {visits: visits.csv}\n")
+    (directory / "visits.csv").write_text("day,visitors\n2026-05-01,12\n2026-05-02,lots\n")
+    told = CliRunner().invoke(app, ["check", "--config", str(directory), "--language", "ja"])
+    assert (told.exit_code, "visits.csv:3:12: 「rows.1.visitors」に 'lots' は使えません" in told.output) == (2, True), told.output

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from crmsync.decisions.frames import MOVES, OPPORTUNITIES, PERSONS, STATE, TOUCHES, conform, empty
 from crmsync.figures.arrivals import COUNTED, SPLITS, arrivals, profiles
+from crmsync.figures.customers import contracts, due_at
 from crmsync.figures.flow import STANDING, cohort_sheet, flow_sheet, opened_sheet, visitors_of
 from crmsync.figures.inputs import GIVEN
 from crmsync.figures.period import GRAINS, Zone
@@ -114,7 +115,25 @@ def test_renewals_and_upsells_stand_apart_from_the_wins() -> None:
     kinds = ("new_business", "renewal", "renewal", "upsell", None)
     cases = [opportunity(f"o{n}", "a", at(5), "won", kind=kind) for n, kind in enumerate(kinds)]
     [row] = World([person("a", at(4))], [], cases).flow(SPRING)
-    assert (row["opportunities"], row["wins"], row["renewals"], row["upsells"]) == (2, 2, 2, 1)
+    assert (row["opportunities"], row["wins"], row["renewal_wins"], row["upsells"]) == (2, 2, 2, 1)
+
+
+def test_renewals_are_counted_where_their_contracts_were_due() -> None:
+    cases = [opportunity(f"o{n}", f"p{n}", at(1), "won", contract_end=date(2026, 5, n + 1)) for n in range(3)]
+    cases.append(opportunity("next", "p0", at(4), "won", kind="renewal", contract_end=date(2027, 5, 1)))
+    people = [person(f"p{n}", at(1), source_method="seo" if n else None, company_id=f"c{n}") for n in range(3)]
+    world = World(people, [], cases)
+    told = contracts(world.opportunities, world.persons.select("person_id", "company_id"), date(2026, 7, 1), 30)
+    known = profiles(world.persons, empty(TOUCHES), world.states, BANDS)
+    facts = (world.persons, world.moves, world.opportunities, known, ("new_business",))
+    world.arrivals = arrivals(*facts, due_at(told, TOKYO))
+    assert [(row["due"], row["renewals"], row["renewal_rate"]) for row in world.flow(replace(SPRING, by="month"))] == [
+        (0, 0, None),
+        (3, 1, pytest.approx(1 / 3)),
+        (0, 0, None),
+    ]
+    rates = {row["method"]: row["renewal_rate"] for row in world.flow(replace(SPRING, split=("method",)))}
+    assert rates == {"seo": 0.0, None: 1.0}
 
 
 def test_who_comes_back_counts_again_and_apart() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journeys import END, MAY, approaches, cases, clocks, day, journey, moves, persons
 
-from crmsync.figures.customers import Aftercare, Renewals, aftercare, renewals
+from crmsync.figures.customers import Aftercare, Renewals, aftercare, contracts, renewals
 from crmsync.figures.stays import stays
 
 FIRST, LAST, TODAY = date(2026, 5, 1), date(2026, 5, 31), date(2026, 7, 15)
@@ -21,10 +21,10 @@ def contract(person: str, ends: date, **values: Any) -> dict[str, Any]:
     return {"person_id": person, "status": "won", "created": -400, "closed": -390, "contract_end": ends, **values}
 
 
-def renewed(*contracts: dict[str, Any], today: date = TODAY, companies: dict[str, str | None] | None = None) -> Renewals:
+def renewed(*won: dict[str, Any], today: date = TODAY, companies: dict[str, str | None] | None = None) -> Renewals:
     schema = {"person_id": pl.String, "company_id": pl.String}
     known = pl.DataFrame(list((companies or {}).items()), schema=schema, orient="row")
-    return renewals(cases(*contracts), known, FIRST, LAST, today, 30)
+    return renewals(contracts(cases(*won), known, today, 30), FIRST, LAST)
 
 
 def test_a_contract_that_is_due_is_renewed_by_one_that_ends_later_or_lost() -> None:

@@ -53,11 +53,11 @@ def _of(
     opportunities: pl.DataFrame,
     targets: Mapping[str, float | None] | None = None,
     visitors: float | None = None,
-    due: float | None = None,
+    contracts: pl.DataFrame | None = None,
 ) -> Chain:
     known = profiles(persons, empty(TOUCHES), empty(STATE), ())
-    arrived = arrivals(persons, moves, opportunities, known, ("new_business",))
-    return chain(arrived, moves, MAY, targets or {}, visitors, due)
+    arrived = arrivals(persons, moves, opportunities, known, ("new_business",), contracts)
+    return chain(arrived, moves, MAY, targets or {}, visitors)
 
 
 def _chain(leads: int, mqls: int, opportunities: int, wins: int, targets: Mapping[str, float | None] | None = None) -> Chain:
@@ -116,17 +116,27 @@ def test_without_visitors_the_capture_rate_is_absent_and_the_rest_is_not() -> No
     assert _step(made, "visitors").log_share is None
 
 
+def _due(*renewed: bool) -> pl.DataFrame:
+    """Contracts of the first opportunities that were due in May."""
+    rows = [(f"o{n}", IN_MAY, is_renewed) for n, is_renewed in enumerate(renewed)]
+    schema = {"opportunity_id": pl.String, "due_at": pl.Datetime("us", "UTC"), "is_renewed": pl.Boolean}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
 def test_a_renewal_is_no_win_and_no_opportunity() -> None:
     cases = _cases(5, 3).with_columns(kind=pl.Series(["renewal", "upsell", "new_business", "renewal", None]))
-    made = _of(_persons(5), _moves(), cases, due=4)
-    assert _counts(made) == [5, 0, 2, 1]
-    assert (_step(made, "renewals").count, _step(made, "renewals").rate) == (1, 0.25)
+    assert _counts(_of(_persons(5), _moves(), cases)) == [5, 0, 2, 1]
+
+
+def test_renewals_are_those_of_the_contracts_that_were_due() -> None:
+    """Whoever is not due yet is in neither."""
+    made = _of(_persons(5), _moves(), _cases(5, 5), WORKED, contracts=_due(True, False, True, True))
+    assert (_step(made, "renewals").count, _step(made, "renewals").rate) == (3, 0.75)
     assert _step(made, "renewals").log_share is None
 
 
-def test_nobody_knows_the_rate_of_renewals_without_the_contracts_that_were_due() -> None:
-    cases = _cases(1, 1).with_columns(kind=pl.lit("renewal"))
-    assert _step(_of(_persons(1), _moves(), cases), "renewals").rate is None
+def test_where_no_contract_was_due_the_renewal_rate_is_absent() -> None:
+    assert _step(_of(_persons(1), _moves(), _cases(1, 1)), "renewals").rate is None
 
 
 def test_one_more_point_of_a_rate_brings_its_share_of_wins() -> None:

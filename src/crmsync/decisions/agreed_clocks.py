@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from crmsync.decisions.agreed_words import Chapter, Line, Words
 from crmsync.decisions.calendar import BusinessCalendar, Closure
 from crmsync.decisions.definitions import Definitions
@@ -10,6 +12,8 @@ from crmsync.decisions.recycle import Delay
 from crmsync.decisions.sla import DEPARTMENTS, ClockRule, Due, Escalation, HoldRule
 from crmsync.decisions.team import Team
 from crmsync.decisions.valve import MonthTarget
+
+TARGETS = tuple(field.name for field in fields(MonthTarget))
 
 
 def promises(definitions: Definitions, words: Words) -> Chapter:
@@ -93,7 +97,7 @@ def targets(definitions: Definitions, words: Words) -> Chapter:
     agreed = definitions.targets
     months = [(words("every_month"), agreed.default), *sorted(agreed.months.items())]
     rows = tuple((name, *_target(target, words)) for name, target in months)
-    head = words.head("month", "visitors", "leads", "opportunities", "wins", "renewals")
+    head = words.head("month", *TARGETS)
     return Chapter(
         words("chapter.targets"),
         (
@@ -104,7 +108,7 @@ def targets(definitions: Definitions, words: Words) -> Chapter:
 
 
 def _target(target: MonthTarget, words: Words) -> tuple[str, ...]:
-    return tuple(words.number(n) for n in (target.visitors, target.leads, target.opportunities, target.wins, target.renewals))
+    return tuple(words.number(getattr(target, name)) for name in TARGETS)
 
 
 def capacity(team: Team, words: Words) -> Chapter:

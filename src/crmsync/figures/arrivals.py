@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import polars as pl
+import polars.selectors as cs
+
+from crmsync.figures.period import Period
 
 SPLITS = ("source", "method", "campaign", "industry", "size", "territory", "owner")
-COUNTED = ("leads", "mqls", "sqls", "opportunities", "wins", "renewals", "upsells")
+COUNTED = ("leads", "mqls", "sqls", "opportunities", "wins", "due", "renewals", "renewal_wins", "upsells")
 INSTANT = pl.Datetime("us", "UTC")
 ARRIVALS: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "step": pl.String,  # one of COUNTED
@@ -50,12 +53,17 @@ def profiles(persons: pl.DataFrame, touches: pl.DataFrame, states: pl.DataFrame,
 
 
 def arrivals(
-    persons: pl.DataFrame, moves: pl.DataFrame, opportunities: pl.DataFrame, known: pl.DataFrame, kinds: Sequence[str]
+    persons: pl.DataFrame,
+    moves: pl.DataFrame,
+    opportunities: pl.DataFrame,
+    known: pl.DataFrame,
+    kinds: Sequence[str],
+    contracts: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """ARRIVALS, sorted. `known` are the profiles; `kinds` the opportunities that count in the chain of new business, of which
     renewals never are any. A lead is an identified person, an MQL or SQL a move to that phase, an opportunity what was opened, a
     win what was won, when it was closed. An opportunity goes with that one of its people who was known first; its owner is its
-    own."""
+    own. `contracts` are the won opportunities that were due for renewal: opportunity_id, due_at, is_renewed."""
     leads = persons.filter(pl.col("identified")).select(
         "person_id", pl.col("created_at").alias("at"), pl.lit("leads").alias("step")
     )
@@ -64,11 +72,14 @@ def arrivals(
     counted = pl.col("kind").is_in([kind for kind in kinds if kind != "renewal"])
     won = pl.col("status") == "won"
     told += [
-        _arrived(opened.filter(counted), "opportunities", "created_at").drop("came_back"),
+        _arrived(opened.filter(counted).drop("came_back"), "opportunities", "created_at"),
         _arrived(opened.filter(counted & won), "wins", "closed_at"),
-        _arrived(opened.filter((pl.col("kind") == "renewal") & won), "renewals", "closed_at"),
+        _arrived(opened.filter((pl.col("kind") == "renewal") & won), "renewal_wins", "closed_at"),
         _arrived(opened.filter((pl.col("kind") == "upsell") & won), "upsells", "closed_at"),
     ]
+    if contracts is not None:
+        due = opened.join(contracts, on="opportunity_id", how="inner", maintain_order="left").drop("came_back")
+        told += [_arrived(due, "due", "due_at"), _arrived(due.filter(pl.col("is_renewed")), "renewals", "due_at")]
     rows = pl.concat(told, how="diagonal").join(known, on="person_id", how="left")
     owned = rows.with_columns(pl.coalesce("opportunity_owner", "owner").alias("owner"))
     return owned.select(pl.col(name).cast(dtype) for name, dtype in ARRIVALS.items()).sort(
@@ -104,8 +115,14 @@ def _arrived(opened: pl.DataFrame, step: str, at: str) -> pl.DataFrame:
         pl.lit(step).alias("step"),
         pl.col("opportunity_id").alias("opportunity_id"),
         pl.col("rep_id").alias("opportunity_owner"),
-        "came_back",
+        cs.by_name("came_back", require_all=False),
     )
+
+
+def tally(arrived: pl.DataFrame, period: Period) -> dict[str, int]:
+    """How many arrivals there are at each step in the period."""
+    happened = arrived.filter(period.holds("at"))
+    return {step: happened.filter(pl.col("step") == step).height for step in COUNTED}
 
 
 def _band(bands: Bands) -> pl.Expr:

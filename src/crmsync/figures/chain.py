@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from crmsync.figures.arrivals import COUNTED
+from crmsync.figures.arrivals import tally
 from crmsync.figures.period import Period
 
 STEPS = ("visitors", "leads", "mqls", "sqls", "opportunities", "wins", "renewals")
@@ -51,16 +51,12 @@ def chain(
     period: Period,
     targets: Mapping[str, float | None],
     visitors: float | None = None,
-    due: float | None = None,
 ) -> Chain:
     """`arrivals` are ARRIVALS, `moves` person_id, at, target. `targets` are counts of the period by step; a missing one has no
-    share. `visitors` and `due`, the contracts that were due for renewal, are None where nobody knows them: then what is divided
-    by them is absent."""
-    happened = arrivals.filter(period.holds("at"))
-    counts: dict[str, float | None] = {step: happened.filter(pl.col("step") == step).height for step in COUNTED}
-    counts["visitors"] = visitors
-    back = happened.filter(pl.col("came_back"))
-    steps = _with_shares(_steps(counts, targets, due))
+    share. `visitors` are None where nobody gives them: then the capture rate is absent."""
+    counts = {**tally(arrivals, period), "visitors": visitors}
+    back = arrivals.filter(period.holds("at") & pl.col("came_back"))
+    steps = _with_shares(_steps(counts, targets))
     return Chain(
         period=period,
         steps=steps,
@@ -76,12 +72,12 @@ def rate(part: float | None, whole: float | None) -> float | None:
     return None if part is None or not whole else part / whole
 
 
-def _steps(counts: Mapping[str, float | None], targets: Mapping[str, float | None], due: float | None) -> tuple[Step, ...]:
+def _steps(counts: Mapping[str, float | None], targets: Mapping[str, float | None]) -> tuple[Step, ...]:
     """Each step out of the one before; renewals out of the contracts that were due."""
     made = []
     for before, name in zip((None, *STEPS), STEPS, strict=False):
         target = targets.get(name)
-        whole = due if name == "renewals" else counts[before] if before else None
+        whole = counts["due"] if name == "renewals" else counts[before] if before else None
         agreed = rate(target, targets.get(before)) if before and name != "renewals" else None
         made.append(Step(name, counts[name], rate(counts[name], whole), target, agreed))
     return tuple(made)

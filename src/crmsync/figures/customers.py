@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from crmsync.figures.chain import rate
-from crmsync.figures.period import Period
+from crmsync.figures.period import Period, Zone
 from crmsync.figures.sheet import Column, Sheet
 from crmsync.figures.stays import first_clocks
 
@@ -26,12 +26,11 @@ class Renewals:
     rate: float | None
 
 
-def renewals(
-    opportunities: pl.DataFrame, companies: pl.DataFrame, first: date, last: date, today: date, grace_days: int
-) -> Renewals:
-    """Of the won contracts that end between two days, both included. A contract is one of a customer: the company, where one is
-    known, else the person. It is renewed where the customer has won another one that ends later, or of kind "renewal" that was
-    closed after this one was. `companies` has person_id and company_id; days are those of `today`'s zone."""
+def contracts(opportunities: pl.DataFrame, companies: pl.DataFrame, today: date, grace_days: int) -> pl.DataFrame:
+    """opportunity_id, contract_end, outcome ("renewed" | "lost" | "pending" | "not_due") of every won contract that ends. A
+    contract is one of a customer: the company, where one is known, else the person. It is renewed where the customer has won
+    another one that ends later, or of kind "renewal" that was closed after this one was. `companies` has person_id and
+    company_id; days are those of `today`'s zone."""
     won = (
         opportunities.filter(pl.col("status") == "won")
         .join(companies, on="person_id", how="left")
@@ -39,7 +38,7 @@ def renewals(
         .sort("customer", "opportunity_id")
         .unique("opportunity_id", keep="first", maintain_order=True)
     )
-    ending = won.filter(pl.col("contract_end").is_between(first, last))
+    ending = won.filter(pl.col("contract_end").is_not_null())
     later = (
         ending.select("opportunity_id", "customer", "contract_end", "closed_at")
         .join(
@@ -51,21 +50,39 @@ def renewals(
         )
         .select("opportunity_id")
         .unique()
-        .with_columns(pl.lit(True).alias("renewed"))
     )
-    told = ending.join(later, on="opportunity_id", how="left").with_columns(pl.col("renewed").fill_null(False))
-    is_due = pl.col("contract_end") <= today
-    is_over = pl.col("contract_end") <= today - timedelta(days=grace_days)
-    renewed = told.filter(is_due & pl.col("renewed")).height
-    lost = told.filter(is_over & ~pl.col("renewed")).height
-    return Renewals(
-        due=renewed + lost,
-        renewed=renewed,
-        lost=lost,
-        pending=told.filter(is_due & ~is_over & ~pl.col("renewed")).height,
-        not_due=told.filter(~is_due).height,
-        rate=rate(renewed, renewed + lost),
+    outcome = (
+        pl.when(pl.col("contract_end") > today)
+        .then(pl.lit("not_due"))
+        .when(pl.col("opportunity_id").is_in(later["opportunity_id"].to_list()))
+        .then(pl.lit("renewed"))
+        .when(pl.col("contract_end") <= today - timedelta(days=grace_days))
+        .then(pl.lit("lost"))
+        .otherwise(pl.lit("pending"))
     )
+    return ending.select("opportunity_id", "contract_end", outcome.alias("outcome"))
+
+
+def due_at(told: pl.DataFrame, zone: Zone) -> pl.DataFrame:
+    """opportunity_id, due_at (noon of the day on which it ends: there is a noon on every day), is_renewed: of the contracts that
+    are decided, renewed or lost. What may still be renewed is in no rate."""
+    noon = (
+        pl.col("contract_end")
+        .cast(pl.Datetime("us"))
+        .dt.offset_by("12h")
+        .dt.replace_time_zone(zone.name)
+        .dt.convert_time_zone("UTC")
+    )
+    decided = told.filter(pl.col("outcome").is_in(["renewed", "lost"]))
+    return decided.select("opportunity_id", noon.alias("due_at"), (pl.col("outcome") == "renewed").alias("is_renewed"))
+
+
+def renewals(told: pl.DataFrame, first: date, last: date) -> Renewals:
+    """Of the contracts (as above) that end between two days, both included."""
+    ending = told.filter(pl.col("contract_end").is_between(first, last))
+    count = {name: ending.filter(pl.col("outcome") == name).height for name in ("renewed", "lost", "pending", "not_due")}
+    due = count["renewed"] + count["lost"]
+    return Renewals(due=due, **count, rate=rate(count["renewed"], due))
 
 
 @dataclass(frozen=True, slots=True)

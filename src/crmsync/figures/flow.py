@@ -28,8 +28,10 @@ RATES = (
     Column("opportunity_rate", "share"),
     Column("win_rate", "share"),
     Column("end_to_end", "share"),
+    Column("renewal_rate", "share"),
 )
-COUNTS = tuple(Column(step, is_quiet=step == "upsells") for step in COUNTED)
+_ON_REQUEST = ("due", "renewal_wins", "upsells")
+COUNTS = tuple(Column(step, is_quiet=step in _ON_REQUEST) for step in COUNTED)
 CAME_BACK = (Column("came_back", is_quiet=True), Column("came_back_won", is_quiet=True))
 ENTERED = ("leads", "mqls", "sqls", "opportunities", "wins")
 STANDING = ("inside", "won", "lost", "recycled", "disqualified")
@@ -74,7 +76,7 @@ def cohort_sheet(arrivals: pl.DataFrame, states: pl.DataFrame, question: Questio
         *SPAN,
         *split_columns(question),
         *(Column(name) for name in ENTERED),
-        *RATES[1:],
+        *RATES[1:-1],
         *_STANDING,
     )
     return Sheet.of("cohort", columns, rows)
@@ -114,6 +116,7 @@ def step_rates(visitors: str | None = "visitors") -> list[pl.Expr]:
         "opportunity_rate": ("opportunities", "leads"),
         "win_rate": ("wins", "opportunities"),
         "end_to_end": ("wins", "leads"),
+        **({"renewal_rate": ("renewals", "due")} if visitors else {}),
     }
     return [rate(part, whole).alias(name) for name, (part, whole) in pairs.items() if whole is not None]
 

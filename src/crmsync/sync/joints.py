@@ -10,6 +10,7 @@ import polars as pl
 
 from crmsync.decisions import conditions
 from crmsync.figures.acceptance import acceptance_sheets, by_definition, hot_rejection
+from crmsync.figures.arrivals import tally
 from crmsync.figures.batons import Carried, batons_sheets, completeness, records
 from crmsync.figures.board import sla_board
 from crmsync.figures.chain import rate
@@ -169,10 +170,7 @@ def _runway(ledger: Ledger) -> Runway:
 
 
 def _renewals(ledger: Ledger, question: Question) -> Renewals:
-    facts, today = ledger.facts, ledger.zone.day_of(ledger.now)
-    companies = facts.persons.select("person_id", "company_id")
-    grace = ledger.workspace.watch.alarms.renewal_grace_days
-    return renewals(facts.opportunities, companies, question.first, question.last, today, grace)
+    return renewals(ledger.contracts, question.first, question.last)
 
 
 def _aftercare(ledger: Ledger, question: Question) -> Aftercare:
@@ -193,16 +191,14 @@ def _records(ledger: Ledger, question: Question) -> pl.DataFrame:
 def counted(ledger: Ledger, question: Question) -> dict[str, int | None]:
     """What there was in the days: the steps of the chain (visitors are None where nobody gives them), people with whom a meeting
     was held, contracts that were due and those that were renewed."""
-    arrived = dict(ledger.arrivals.filter(question.period.holds("at"))["step"].value_counts().iter_rows())
+    steps = tally(ledger.arrivals, question.period)
     visitors = visitors_of(ledger.inputs.visits, question)
     met = ledger.facts.approaches.filter((pl.col("kind") == "meeting") & question.period.holds("at"))
-    renewed = _renewals(ledger, question)
     return {
         "visitors": None if visitors is None else round(visitors),
-        **{step: arrived.get(step, 0) for step in CHAIN[1:]},
+        **{step: steps[step] for step in CHAIN[1:]},
         "appointments": met["person_id"].n_unique(),
-        "due": renewed.due,
-        "renewals": renewed.renewed,
+        **{step: steps[step] for step in ("due", "renewals")},
     }
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import STATE, Facts, conform, empty
 from crmsync.figures.arrivals import arrivals, profiles
+from crmsync.figures.customers import contracts, due_at
 from crmsync.figures.handovers import hand_overs
 from crmsync.figures.inputs import Inputs, cost_of_campaigns
 from crmsync.figures.methods import all_spend, with_methods
@@ -114,8 +115,15 @@ class Ledger:
     @cached_property
     def arrivals(self) -> pl.DataFrame:
         """ARRIVALS: everything that ever came to a step of the chain."""
-        kinds = self.definitions.targets.kinds
-        return arrivals(self.facts.persons, self.moves, self.facts.opportunities, self.profiles, kinds)
+        facts, kinds = self.facts, self.definitions.targets.kinds
+        return arrivals(facts.persons, self.moves, facts.opportunities, self.profiles, kinds, due_at(self.contracts, self.zone))
+
+    @cached_property
+    def contracts(self) -> pl.DataFrame:
+        """Every contract that ends, with what became of it (`figures.customers`)."""
+        companies = self.facts.persons.select("person_id", "company_id")
+        grace = self.workspace.watch.alarms.renewal_grace_days
+        return contracts(self.facts.opportunities, companies, self.zone.day_of(self.now), grace)
 
     @cached_property
     def spend(self) -> pl.DataFrame | None:
