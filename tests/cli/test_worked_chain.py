@@ -115,7 +115,11 @@ def test_the_report_names_the_degraded_link_and_no_other(tmp_path: Path, degrade
     """That step brings a third less of what went into it; the other rates are as agreed."""
     steps = list(WORKED)
     short = {step: count * 2 // 3 for step, count in WORKED.items() if steps.index(step) >= steps.index(degraded)}
-    told = Month(tmp_path / "here", {**WORKED, **short}).figures()["chain"]
+    month = Month(tmp_path / "here", {**WORKED, **short})
+    ranked = month.figures("bottleneck")["bottleneck"]
+    assert (ranked["rows"][0]["step"], ranked["rows"][0]["lost_wins"]) == (degraded, pytest.approx(2))
+    assert all(row["lost_wins"] < 0.2 for row in ranked["rows"][1:])
+    told = month.figures()["chain"]
     assert told["bottleneck"] == degraded
     below = [step["name"] for step in told["steps"] if step["log_share"] is not None and step["log_share"] < -0.01]
     assert below == [degraded]

@@ -24,7 +24,7 @@ from crmsync.figures.arrivals import arrivals, profiles
 from crmsync.figures.batons import records
 from crmsync.figures.chain import chain
 from crmsync.figures.counterparts import PAIRS
-from crmsync.figures.customers import renewals
+from crmsync.figures.customers import contracts, renewals
 from crmsync.figures.flow import cohort_sheet, flow_sheet, opened_sheet
 from crmsync.figures.handovers import followed, hand_overs
 from crmsync.figures.heads import wins_per_head
@@ -188,15 +188,17 @@ def test_a22_of_the_opportunities_of_a_month_those_that_were_won_are_told_by_the
 
 def test_a23_contracts_that_are_not_due_yet_are_in_no_renewal_rate() -> None:
     won = {"status": "won", "created": -400, "closed": -390}
-    contracts = cases(
+    sold = cases(
         {"person_id": "a", **won, "contract_end": date(2026, 5, 3)},
         {"person_id": "a", **won, "contract_end": date(2027, 5, 3)},
         {"person_id": "b", **won, "contract_end": date(2026, 5, 4)},
         {"person_id": "c", **won, "contract_end": date(2026, 5, 30)},
     )
     companies = pl.DataFrame(schema={"person_id": pl.String, "company_id": pl.String})
-    early = renewals(contracts, companies, date(2026, 5, 1), date(2026, 5, 31), date(2026, 5, 10), 0)
-    later = renewals(contracts, companies, date(2026, 5, 1), date(2026, 5, 31), date(2026, 6, 10), 0)
+    early, later = (
+        renewals(contracts(sold, companies, today, 0), date(2026, 5, 1), date(2026, 5, 31))
+        for today in (date(2026, 5, 10), date(2026, 6, 10))
+    )
     assert (early.rate, early.not_due) == (1 / 2, 1)
     assert (later.rate, later.not_due) == (1 / 3, 0)
 

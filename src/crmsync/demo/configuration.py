@@ -13,12 +13,20 @@ from crmsync.sandbox.world.roster import Rep
 
 SANDBOX_URLS = {"salesforce": "http://127.0.0.1:8811", "hubspot": "http://127.0.0.1:8812"}
 
+_INPUTS = """\
+# {note}
+inputs: {{}}
+#  visits: visits.csv            # day,source,method,visitors
+#  spend: spend.csv              # month,method,campaign,amount
+#  headcounts: headcounts.csv    # month,department,people
+"""
+
 
 def write_configuration(
     directory: Path, rules: Path, reps: Iterable[Rep], language: Language, urls: Mapping[str, str] = SANDBOX_URLS
 ) -> None:
-    """Write crmsync.yaml, team.yaml, rules/, mappings/ and the sandbox's secrets. Raises FileExistsError where there is a
-    configuration already."""
+    """Write crmsync.yaml, team.yaml, figures.yaml, rules/, mappings/ and the sandbox's secrets. Raises FileExistsError where there
+    is a configuration already."""
     if (directory / "crmsync.yaml").exists():
         raise FileExistsError(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -27,6 +35,7 @@ def write_configuration(
     (directory / "mappings" / "README.md").write_text(say("init.mappings", language), encoding="utf-8")
     (directory / "crmsync.yaml").write_text(_settings(language, urls), encoding="utf-8")
     (directory / "team.yaml").write_text(_team(reps, language), encoding="utf-8")
+    (directory / "figures.yaml").write_text(_INPUTS.format(note=say("init.figures", language)), encoding="utf-8")
     (directory / ".gitignore").write_text("secrets/\n*.db*\n", encoding="utf-8")
     _secrets(directory / "secrets")
 

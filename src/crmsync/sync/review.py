@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from crmsync.decisions.valve import Targets
 from crmsync.figures.board import sla_board
 from crmsync.figures.chain import STEPS, Chain, chain
 from crmsync.figures.flow import visitors_of
@@ -28,7 +29,7 @@ def review(workspace: Workspace, since: date | None, until: date | None, now: da
     ledger = Ledger(workspace, now)
     today = ledger.zone.day_of(now)
     question = Question(since or today.replace(day=1), until or today, now, ledger.zone)
-    targets = _targets(workspace, question.first, question.last)
+    targets = targets_of(ledger.definitions.targets, question.first, question.last)
     visitors = visitors_of(ledger.inputs.visits, question)
     return Review(
         chain=chain(ledger.arrivals, ledger.moves, question.period, targets, visitors),
@@ -36,9 +37,8 @@ def review(workspace: Workspace, since: date | None, until: date | None, now: da
     )
 
 
-def _targets(workspace: Workspace, first: date, last: date) -> dict[str, float | None]:
+def targets_of(targets: Targets, first: date, last: date) -> dict[str, float | None]:
     """The monthly targets, each day of the period carrying its share of its month."""
-    targets = workspace.definitions.targets
     totals: dict[str, float | None] = {}
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)

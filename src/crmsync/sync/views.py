@@ -5,15 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from crmsync.errors import FixConfig, Problem
-from crmsync.figures.arrivals import SPLITS
+from crmsync.figures.arrivals import SPLITS, tally
 from crmsync.figures.board import sla_sheet
-from crmsync.figures.flow import cohort_sheet, flow_sheet, opened_sheet
+from crmsync.figures.bottleneck import BASELINE_PERIODS, bottleneck_sheet
+from crmsync.figures.flow import cohort_sheet, flow_sheet, opened_sheet, visitors_of
 from crmsync.figures.methods import Acquired, methods_sheet, saturation_sheet
 from crmsync.figures.sheet import Question, Sheet
 from crmsync.sync.joints import BY_SPAN, JOINTS
 from crmsync.sync.ledger import Ledger
+from crmsync.sync.review import targets_of
 
 Make = Callable[[Ledger, Question], tuple[Sheet, ...]]
 
@@ -33,6 +36,18 @@ def _chain(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
         cohort = cohort_sheet(ledger.arrivals, ledger.states, question)
         return (cohort, opened_sheet(ledger.arrivals, ledger.facts.opportunities, question))
     return (flow_sheet(ledger.arrivals, ledger.inputs.visits, question),)
+
+
+def _bottleneck(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
+    """Beside the targets of the days, what was usual in as many days, three times over, before them."""
+    days = (question.last - question.first + timedelta(days=1)) * BASELINE_PERIODS
+    before = replace(question, first=question.first - days, last=question.first - timedelta(days=1))
+    now, usual = (_counts(ledger, asked) for asked in (question, before))
+    return (bottleneck_sheet(now, targets_of(ledger.definitions.targets, question.first, question.last), usual),)
+
+
+def _counts(ledger: Ledger, question: Question) -> dict[str, float | None]:
+    return {**tally(ledger.arrivals, question.period), "visitors": visitors_of(ledger.inputs.visits, question)}
 
 
 def _methods(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
@@ -55,6 +70,7 @@ def _sla(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
 
 VIEWS: Mapping[str, View] = {
     "chain": View(_chain, frozenset({"by", "split", "cohort"}), frozenset(SPLITS)),
+    "bottleneck": View(_bottleneck),
     "methods": View(_methods, frozenset({"by"})),
     "saturation": View(_saturation, frozenset({"by"})),
     "sla": View(_sla),

@@ -131,7 +131,7 @@ def _chain(console: Console, found: Chain, zone: str, words: Language) -> None:
         shown.add_row(name_of("step", step.name, words), count, target, percent(step.rate), points)
     console.print(shown)
     if found.bottleneck:
-        console.print(say("figures.bottleneck", words, step=name_of("step", found.bottleneck, words)), style="bold")
+        console.print(say("figures.bottleneck", words, step_word=name_of("step", found.bottleneck, words)), style="bold")
     console.print(say("figures.recycled", words, recycled=found.recycled, came_back=found.came_back, won=found.came_back_won))
 
 
