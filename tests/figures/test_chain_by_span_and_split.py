@@ -121,7 +121,8 @@ def test_renewals_and_upsells_stand_apart_from_the_wins() -> None:
 def test_renewals_are_counted_where_their_contracts_were_due() -> None:
     cases = [opportunity(f"o{n}", f"p{n}", at(1), "won", contract_end=date(2026, 5, n + 1)) for n in range(3)]
     cases.append(opportunity("next", "p0", at(4), "won", kind="renewal", contract_end=date(2027, 5, 1)))
-    people = [person(f"p{n}", at(1), source_method="seo" if n else None, company_id=f"c{n}") for n in range(3)]
+    cases.append(opportunity("may still be renewed", "p3", at(1), "won", contract_end=date(2026, 6, 20)))
+    people = [person(f"p{n}", at(1), source_method="seo" if n else None, company_id=f"c{n}") for n in range(4)]
     world = World(people, [], cases)
     told = contracts(world.opportunities, world.persons.select("person_id", "company_id"), date(2026, 7, 1), 30)
     known = profiles(world.persons, empty(TOUCHES), world.states, BANDS)
@@ -189,6 +190,13 @@ def test_a_day_without_visitors_given_makes_them_unknown_and_not_fewer() -> None
     sheet = flow_sheet(world.arrivals, given_, replace(SPRING, by="month"))
     assert sheet.rows["visitors"].to_list() == [50, None, None]
     assert sheet.missing == ("visits",)
+
+
+def test_one_day_that_is_lacking_in_the_middle_is_noticed() -> None:
+    gap = visits((date(2026, 4, 1), date(2026, 5, 9), None, 5), (date(2026, 5, 11), date(2026, 6, 30), None, 5))
+    assert visitors_of(gap, SPRING) is None
+    whole = visits((date(2026, 5, 10), date(2026, 6, 30), None, 5), (date(2026, 4, 1), date(2026, 5, 9), None, 5))
+    assert visitors_of(whole, SPRING) == 10
 
 
 def test_today_need_not_be_given_yet() -> None:

@@ -202,6 +202,12 @@ def test_half_a_month_is_no_month_that_brought_less() -> None:
     assert [row["alarm"] for row in saturation(told) if row["span"] == "2026-07"] == ["spent_in_vain"]
 
 
+def test_a_month_is_not_held_against_half_of_the_one_before() -> None:
+    told = acquired([*leads("web_ad", 6, 10), *leads("web_ad", 7, 4)], spent(("web_ad", 6, 100_000), ("web_ad", 7, 200_000)))
+    late = replace(SUMMER, first=date(2026, 6, 2))
+    assert [row["alarm"] for row in saturation(told, question=late)] == [None, None]
+
+
 @pytest.mark.parametrize(
     ("first", "last", "now", "expected"),
     [
