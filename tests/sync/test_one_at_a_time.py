@@ -23,8 +23,9 @@ from crmsync.sync import lease
 from crmsync.sync.forget import forget, readmit
 from crmsync.sync.lease import Process, alone, is_dead
 from crmsync.sync.letters import retry
+from crmsync.sync.parting import take_back
 from crmsync.sync.pipeline import run_cycle
-from crmsync.sync.reviews import different, same, take_back
+from crmsync.sync.reviews import different, same
 from crmsync.sync.workspace import Moment
 
 HERE, THERE = Holder("here:1", "run"), Holder("there:1", "run")

@@ -20,10 +20,11 @@ from crmsync.sync import replay as replaying
 from crmsync.sync.explain import explain
 from crmsync.sync.forget import forget
 from crmsync.sync.history import as_of
+from crmsync.sync.parting import take_back
 from crmsync.sync.pipeline import learn
 from crmsync.sync.replay import Replayed, replay
 from crmsync.sync.review import review
-from crmsync.sync.reviews import different, same, take_back
+from crmsync.sync.reviews import different, same
 from crmsync.sync.workspace import Moment
 
 

@@ -10,7 +10,8 @@ import pytest
 from fake_house import House
 
 from crmsync.errors import StopConnector
-from crmsync.sync.reviews import different, open_reviews, same, take_back
+from crmsync.sync.parting import take_back
+from crmsync.sync.reviews import different, open_reviews, same
 
 SHARED = "office@acme.example"
 

@@ -61,6 +61,11 @@ class Identity:
         with self._engine.connect() as db:
             return {row.person_id: row.current_id for row in db.execute(select(_ALIASES))}
 
+    def aliases_since(self) -> dict[str, tuple[str, datetime]]:
+        """Former person id → the id it goes by now, and since when."""
+        with self._engine.connect() as db:
+            return {row.person_id: (row.current_id, row.since) for row in db.execute(select(_ALIASES))}
+
     def links_of(self, column: Literal["record", "person_id"], values: Iterable[str]) -> pl.DataFrame:
         """The live links of these records or persons, with the columns of `links`."""
         with self._engine.connect() as db:

@@ -26,7 +26,7 @@ _FASTEST = 1  # of zlib: what it takes out is the padding of small frames, large
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Something that changed what is known or decided: "learnt", "decided", "same", "different", "taken_back" (answers of the
-    review), "forgotten". What `body` holds depends on it."""
+    review), "parted", "forgotten". What `body` holds depends on it."""
 
     act: str
     at: datetime
@@ -95,7 +95,7 @@ def without_persons(db: Connection, persons: Collection[str]) -> None:
 def forget_answers(db: Connection, persons: Collection[str], records: Collection[str]) -> None:
     """Take out what was answered about these persons or their records."""
     gone = {*persons, *records}
-    answers = select(_JOURNAL.c.id, _JOURNAL.c.body).where(_JOURNAL.c.act.in_(("same", "different", "taken_back")))
+    answers = select(_JOURNAL.c.id, _JOURNAL.c.body).where(_JOURNAL.c.act.in_(("same", "different", "taken_back", "parted")))
     for row in db.execute(answers).all():
         body = orjson.loads(row.body)
         if gone & {*(value for value in body.values() if isinstance(value, str)), *body.get("persons", ())}:

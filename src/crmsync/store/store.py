@@ -26,6 +26,7 @@ from crmsync.store.leases import Leases
 from crmsync.store.memberships import Memberships
 from crmsync.store.outbox import Outbox
 from crmsync.store.overrides import Overrides
+from crmsync.store.parting import Parting
 from crmsync.store.past import Past
 from crmsync.store.runs import Runs
 from crmsync.store.settlements import Settlements
@@ -61,6 +62,7 @@ class Store:
         self.journal = Journal(engine)
         self.past = Past(engine)
         self.shadows = Shadows(engine)
+        self.parting = Parting(engine)
 
     @classmethod
     def open(cls, url: str) -> Store:

@@ -9,12 +9,13 @@ from exactly what it was made from.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import polars as pl
 
@@ -25,7 +26,7 @@ from crmsync.store.journal import Entry
 from crmsync.sync.facts import gather
 from crmsync.sync.normalise import normalise
 from crmsync.sync.resolve import resolve
-from crmsync.sync.reviews import different, same, take_back
+from crmsync.sync.reviews import different, reopen, same
 from crmsync.sync.workspace import Workspace
 
 
@@ -40,7 +41,7 @@ class History:
 
     def follow(self, entry: Entry) -> None:
         """Bring the store from before this entry to after it."""
-        _FOLLOWING[entry.act](self, entry)
+        getattr(self, _FOLLOWING[entry.act])(entry)
 
     def facts(self, entry: Entry) -> Facts:
         """What a decision was given: what was known, and which owners had been set by hand until then."""
@@ -73,22 +74,31 @@ class History:
             elif entry.act == "different":
                 different(self.here, body["record"], body["candidate"], body["by"], entry.at)
             else:
-                take_back(self.here, body["record"], body["by"], entry.at)
+                reopen(self.here, body["record"], body["by"], entry.at)
         except StopConnector:
             return
+
+    def parted(self, entry: Entry) -> None:
+        """Two who were taken for one have since then what is each one's own."""
+        with self.here.store.transaction() as db:
+            self.here.store.parting.put(db, entry.body["persons"], entry.body["share"], entry.at)
+            self.here.store.parting.hand_over(db, entry.body["persons"][1], ())
 
     def forgotten(self, entry: Entry) -> None:
         """Nothing: what was forgotten is in no version, and so was never known here."""
 
 
+H = TypeVar("H", bound=History)
 OWNER_EDITS = "owner_edits"
-_FOLLOWING: Mapping[str, Callable[[History, Entry], None]] = {
-    "learnt": History.learnt,
-    "decided": History.decided,
-    "same": History.answered,
-    "different": History.answered,
-    "taken_back": History.answered,
-    "forgotten": History.forgotten,
+# What an act of the journal is followed by: the name of a method.
+_FOLLOWING: Mapping[str, str] = {
+    "learnt": "learnt",
+    "decided": "decided",
+    "same": "answered",
+    "different": "answered",
+    "taken_back": "answered",
+    "parted": "parted",
+    "forgotten": "forgotten",
 }
 
 
@@ -109,13 +119,18 @@ def with_owner_edits(facts: Facts, edits: pl.DataFrame | None) -> Facts:
     return replace(facts, persons=joined.select(facts.persons.columns))
 
 
-@contextmanager
-def history(workspace: Workspace) -> Iterator[History]:
+def history(workspace: Workspace) -> AbstractContextManager[History]:
     """A history of this workspace, before anything happened. Its store is gone afterwards."""
+    return history_as(History, workspace)
+
+
+@contextmanager
+def history_as(make: Callable[[Workspace, Workspace], H], workspace: Workspace) -> Iterator[H]:
+    """The same of another kind: `make` is given the workspace, and the same over a store of its own."""
     with TemporaryDirectory(prefix="crmsync-history-") as directory:
         store = Store.open(f"sqlite:///{Path(directory) / 'history.db'}")
         try:
-            yield History(workspace, replace(workspace, store=store))
+            yield make(workspace, replace(workspace, store=store))
         finally:
             store.close()
 

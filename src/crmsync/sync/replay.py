@@ -58,7 +58,7 @@ def replay(workspace: Workspace, until: str | datetime | None = None) -> Iterato
                 return
             if entry.act == "decided":
                 is_erased = any(later > number for later in erasures)
-                redecided = {person for later in entries[number:] if later.act == "taken_back" for person in later.body["persons"]}
+                redecided = {person for later in entries[number:] if later.act == "parted" for person in later.body["persons"]}
                 yield _replayed(
                     past,
                     entry,

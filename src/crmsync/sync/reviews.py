@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from sqlalchemy import Connection
 
 from crmsync.decisions.merging import outranks
 from crmsync.errors import StopConnector
 from crmsync.identity.records import Link
+from crmsync.store.answers import Answer
 from crmsync.sync.lease import done_alone
 from crmsync.sync.workspace import Workspace
 
@@ -51,8 +53,7 @@ def same(workspace: Workspace, record: str, candidate: str | None, by: str, now:
     store = workspace.store
     links = [Link.of(row) for row in store.identity.links().to_dicts() if row["person_id"] == former and row["revoked_at"] is None]
     with store.transaction() as db:
-        before = store.answers.snapshot(db, (former, current))
-        store.answers.say(db, record, (former, current), "same", why, by, now, before)
+        store.answers.say(db, record, (former, current), "same", why, by, now)
         linked = [replace(link, person_id=current, rule="manual").row() for link in links]
         store.identity.save_links(db, linked, now)
         store.identity.save_aliases(db, [(former, current)], now)
@@ -69,7 +70,7 @@ def different(workspace: Workspace, record: str, candidate: str | None, by: str,
     """Somebody says that the record is not the candidate: the two never come together by themselves."""
     former, other, why = _asked(workspace, record, candidate)
     store = workspace.store
-    (link,) = [Link.of(row) for row in store.identity.links().to_dicts() if row["record"] == record]
+    (link,) = [Link.of(row) for row in store.identity.links_of("record", [record]).to_dicts()]
     left = [person for person in _candidates(workspace, record) if person != other]
     parted = replace(link, evidence=replace(link.evidence, parted=tuple(dict.fromkeys([*link.evidence.parted, other]))))
     with store.transaction() as db:
@@ -81,26 +82,41 @@ def different(workspace: Workspace, record: str, candidate: str | None, by: str,
         store.journal.note(db, "different", now, {"record": record, "candidate": other, "by": by})
 
 
-@done_alone("review")
-def take_back(workspace: Workspace, record: str, by: str, now: datetime) -> None:
-    """Take the last answer about a record back. After "same" both are as they were before, and the next cycle decides anew what
-    has come since; the question is asked again. Raises StopConnector where there is no answer."""
+def reopen(workspace: Workspace, record: str, by: str, now: datetime) -> None:
+    """Take the last "different" about a record back, for whoever is alone at work: the two may come together, and the question is
+    asked again."""
     store = workspace.store
-    answer = store.answers.live(record)
+    answer = last_answer(workspace, record)
+    links = [Link.of(row) for row in store.identity.links_of("person_id", [answer.person_id]).to_dicts()]
+    with store.transaction() as db:
+        store.identity.save_links(db, [_open_to(link, answer.candidate).row() for link in links], now)
+        ask_again(workspace, db, answer, by, now)
+        store.journal.note(db, "taken_back", now, {"record": record, "by": by})
+
+
+def is_asked(workspace: Workspace, record: str) -> bool:
+    """Whether people shall say whose this record is."""
+    return record in set(workspace.store.identity.reviews()["record"])
+
+
+def last_answer(workspace: Workspace, record: str) -> Answer:
+    """The last answer about a record that stands. Raises StopConnector where there is none."""
+    answer = workspace.store.answers.live(record)
     if answer is None:
         raise StopConnector("review.no_answer", record=record)
-    with store.transaction() as db:
-        if answer.said == "same":
-            store.answers.restore(db, answer, now)
-            store.decided.replan(db, [answer.person_id, answer.candidate])
-        else:
-            (link,) = [Link.of(row) for row in store.identity.links().to_dicts() if row["record"] == record]
-            parted = tuple(person for person in link.evidence.parted if person != answer.candidate)
-            store.identity.save_links(db, [replace(link, evidence=replace(link.evidence, parted=parted)).row()], now)
-        store.answers.take_back(db, answer, by, now)
-        asked = {*_candidates(workspace, record), answer.candidate}
-        store.identity.save_reviews(db, [(record, sorted(asked), answer.why)], now)
-        store.journal.note(db, "taken_back", now, {"record": record, "by": by, "persons": [answer.person_id, answer.candidate]})
+    return answer
+
+
+def ask_again(workspace: Workspace, db: Connection, answer: Answer, by: str, now: datetime) -> None:
+    """The answer is taken back, and its question is open."""
+    workspace.store.answers.take_back(db, answer, by, now)
+    asked = {*_candidates(workspace, answer.record), answer.candidate}
+    workspace.store.identity.save_reviews(db, [(answer.record, sorted(asked), answer.why)], now)
+
+
+def _open_to(link: Link, person: str) -> Link:
+    """The link of a record that may be this person after all."""
+    return replace(link, evidence=replace(link.evidence, parted=tuple(one for one in link.evidence.parted if one != person)))
 
 
 def _asked(workspace: Workspace, record: str, candidate: str | None) -> tuple[str, str, str]:

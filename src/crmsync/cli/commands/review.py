@@ -12,7 +12,8 @@ from crmsync.cli.asked import Asked
 from crmsync.cli.frame import FINE, Session, answers, print_json, session, terminal
 from crmsync.errors import StopConnector
 from crmsync.messages import Language, say
-from crmsync.sync.reviews import different, open_reviews, same, take_back
+from crmsync.sync.parting import take_back, unlink
+from crmsync.sync.reviews import different, is_asked, open_reviews, same
 
 
 @answers
@@ -33,7 +34,10 @@ def _answer(asked: Asked, at_work: Session, action: str, record: str, person: st
         person = same(workspace, record, person, by, now)
         code = "review.same"
     elif action == "different":
-        different(workspace, record, person, by, now)
+        if is_asked(workspace, record):
+            different(workspace, record, person, by, now)
+        else:
+            unlink(workspace, record, by, now)
         code = "review.different"
     else:
         take_back(workspace, record, by, now)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Text
 from sqlmodel import Field, SQLModel
 
 from crmsync.store.tables.kinds import instant, required_instant
@@ -43,7 +42,7 @@ class ReviewRow(SQLModel, table=True):
 
 class AnswerRow(SQLModel, table=True):
     """What somebody answered in the review: whether a record, and the person `person_id` that it belonged to, are the person
-    `candidate`. `before` (JSON) is what linking them changed, so that it can be taken back."""
+    `candidate`."""
 
     __tablename__ = "answer"
     id: int | None = Field(default=None, primary_key=True)
@@ -56,4 +55,3 @@ class AnswerRow(SQLModel, table=True):
     at: datetime = required_instant()
     taken_back_at: datetime | None = instant()
     taken_back_by: str | None = None
-    before: str = Field(default="{}", sa_type=Text)
