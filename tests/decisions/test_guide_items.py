@@ -40,17 +40,14 @@ LADDER = {"staff": 1, "主任": 2, "課長": 4, "manager": 4, "executive": 8}
 KINDS = ["pricing_page", "case_page", "page_view", "document_request", "quote_request", "seminar", "card_exchange", "reply"]
 KINDS += ["email_open", "email_click", "inbound_call"]
 
-NOT_YET = {
-    12: "only the joint of marketing and inside sales names two owners",
-    50: "membership of a list, written once",
-}
-"""Items that had no test of their number when this was written, and what is missing."""
+NOT_YET = {12: "only the joint of marketing and inside sales names two owners"}
+"""Items that have no test of their number yet, and what is missing."""
 
 
 def test_every_item_of_the_guide_has_a_test_that_carries_its_number_or_says_what_is_missing() -> None:
     texts = (path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
     numbers = {int(number) for text in texts for number in re.findall(r"^def test_a(\d+)_", text, re.MULTILINE)}
-    assert numbers | set(NOT_YET) == set(range(1, 66))
+    assert sorted([*numbers, *NOT_YET]) == list(range(1, 66))
 
 
 @cache

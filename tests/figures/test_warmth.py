@@ -40,11 +40,11 @@ def test_the_same_change_told_by_several_runs_is_one() -> None:
     assert spells(twice).height == 2
 
 
-WAITING = [journey(f"p{n}", ("inquiry", -90)) for n in range(40)]
+WAITING = [journey(f"p{n}", ("inquiry", -55)) for n in range(40)]
 
 
 def mixed(*rows: tuple[str, str, float]) -> tuple[Mix, ...]:
-    return mixes(spells(history(*rows)), stays(moves(*WAITING), END), END, LIMITS.weeks)
+    return mixes(spells(history(*rows)), stays(moves(*WAITING), END), END, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -52,34 +52,42 @@ def mixed(*rows: tuple[str, str, float]) -> tuple[Mix, ...]:
 )
 def test_a_mix_that_no_honest_definition_makes_raises_an_alarm(hot: int, found: str | None) -> None:
     """Of 40 leads, all along: 12 are 30 %, 4 are 10 %."""
-    told_ = mixed(*((f"p{n}", "hot" if n < hot else "cold", -80.0) for n in range(40)))
+    told_ = mixed(*((f"p{n}", "hot" if n < hot else "cold", -50.0) for n in range(40)))
     assert (told_[0].hot, alarm(told_, LIMITS)) == (hot, found)
 
 
 def test_too_few_hot_ones_are_an_alarm_only_where_it_lasts() -> None:
     """Three weeks ago every fifth was still hot."""
-    rows = [(f"p{n}", "hot" if n < 8 else "cold", -80.0) for n in range(40)]
+    rows = [(f"p{n}", "hot" if n < 8 else "cold", -50.0) for n in range(40)]
     cooled = [(f"p{n}", "cold", 31 - 18.0) for n in range(8)]
     told_ = mixed(*rows, *cooled)
     assert ([mix.hot for mix in told_], alarm(told_, LIMITS)) == ([0, 0, 0, 8], None)
 
 
+def test_old_leads_who_went_cold_long_ago_say_nothing_of_a_definition() -> None:
+    """Two hundred of them lie in the pool; of the forty of this season eight are hot."""
+    people = [*WAITING, *(journey(f"old{n}", ("inquiry", -200)) for n in range(200))]
+    rows = [(f"p{n}", "hot" if n < 8 else "cold", -50.0) for n in range(40)] + [(f"old{n}", "cold", -199.0) for n in range(200)]
+    found = mixes(spells(history(*rows)), stays(moves(*people), END), END, LIMITS)
+    assert (found[0].leads, found[0].hot_share, alarm(found, LIMITS)) == (40, 0.2, None)
+
+
 def test_leads_of_a_few_days_say_nothing_of_weeks() -> None:
     """Forty cold ones came ten days ago: that nobody is hot yet has not lasted."""
     came = stays(moves(*(journey(f"p{n}", ("inquiry", 21)) for n in range(40))), END)
-    young = mixes(spells(history(*((f"p{n}", "cold", 21.0) for n in range(40)))), came, END, LIMITS.weeks)
+    young = mixes(spells(history(*((f"p{n}", "cold", 21.0) for n in range(40)))), came, END, LIMITS)
     assert ([mix.leads for mix in young], alarm(young, LIMITS)) == ([40, 40, 0, 0], None)
 
 
 def test_a_handful_of_leads_says_nothing_of_a_definition() -> None:
-    few = mixes(spells(history(*((f"p{n}", "hot", -80.0) for n in range(9)))), stays(moves(*WAITING), END), END, LIMITS.weeks)
+    few = mixes(spells(history(*((f"p{n}", "hot", -50.0) for n in range(9)))), stays(moves(*WAITING), END), END, LIMITS)
     assert (few[0].hot_share, alarm(few, LIMITS)) == (1.0, None)
 
 
 def test_customers_and_the_excluded_are_no_part_of_the_mix() -> None:
-    gone = [journey("p0", ("inquiry", -90), ("closed_won", -5)), journey("p1", ("inquiry", -90), ("disqualified", -5))]
+    gone = [journey("p0", ("inquiry", -55), ("closed_won", -5)), journey("p1", ("inquiry", -55), ("disqualified", -5))]
     stayed = stays(moves(*gone, *WAITING[2:]), END)
-    told_ = mixes(spells(history(*((f"p{n}", "hot", -80.0) for n in range(4)))), stayed, END, 1)
+    told_ = mixes(spells(history(*((f"p{n}", "hot", -50.0) for n in range(4)))), stayed, END, LIMITS, 1)
     assert told_[0].hot == 2
 
 

@@ -16,18 +16,19 @@ class JunkLimits:
     recent_days: int = 28
     baseline_days: int = 84
     outcome_days: int = 21
-    chance: float = 0.05
+    chance: float = 0.01
     least_leads: int = 20
 
 
 @dataclass(frozen=True, slots=True)
 class TemperatureLimits:
-    """The share of hot leads above which a definition is too loose, and below which, for `weeks` weeks together, it is too
-    strict."""
+    """The share of hot leads above which a definition is too loose, and below which, for `weeks` weeks together, it is too strict:
+    of the leads acquired in the last `acquired_days`. Older ones are cold in every pool, and say nothing of a definition."""
 
     too_many_hot: float = 0.3
     too_few_hot: float = 0.1
     weeks: int = 4
+    acquired_days: int = 90
     least_leads: int = 30
 
 

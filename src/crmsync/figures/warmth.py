@@ -56,7 +56,7 @@ def warming(spelled: pl.DataFrame, period: Period) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """How many were hot, warm and cold at an instant, of those who still had something to decide."""
+    """How many were hot, warm and cold at an instant, of those acquired lately who still had something to decide."""
 
     at: datetime
     hot: int
@@ -73,9 +73,13 @@ class Mix:
         return self.hot / self.leads if self.leads else None
 
 
-def mixes(spelled: pl.DataFrame, stayed: pl.DataFrame, now: datetime, weeks: int) -> tuple[Mix, ...]:
-    """The mix at `now` and at the same time of each of the `weeks` − 1 weeks before, the newest first."""
-    return tuple(_mix(spelled, stayed, now - timedelta(weeks=week)) for week in range(weeks))
+def mixes(
+    spelled: pl.DataFrame, stayed: pl.DataFrame, now: datetime, limits: TemperatureLimits, weeks: int | None = None
+) -> tuple[Mix, ...]:
+    """The mix at `now` and at the same time of each of the weeks before, the newest first: `weeks` in all, else as many as the
+    limits look at."""
+    instants = (now - timedelta(weeks=week) for week in range(weeks or limits.weeks))
+    return tuple(_mix(spelled, stayed, at, timedelta(days=limits.acquired_days)) for at in instants)
 
 
 def alarm(mixed: tuple[Mix, ...], limits: TemperatureLimits) -> Alarm | None:
@@ -89,11 +93,12 @@ def alarm(mixed: tuple[Mix, ...], limits: TemperatureLimits) -> Alarm | None:
     return "too_few_hot" if is_long else None
 
 
-def _mix(spelled: pl.DataFrame, stayed: pl.DataFrame, at: datetime) -> Mix:
+def _mix(spelled: pl.DataFrame, stayed: pl.DataFrame, at: datetime, lately: timedelta) -> Mix:
+    came = stayed.filter((pl.col("because") == "identified") & (pl.col("entered_at") > at - lately)).select("person_id")
     inside = stayed.filter(
         pl.col("phase").is_in(WITH_MARKETING_OR_SALES) & (pl.col("entered_at") <= at) & (pl.col("left_at") > at).fill_null(True)
     )
-    held = spelled.filter((pl.col("since") <= at) & (pl.col("until") > at).fill_null(True))
+    held = spelled.join(came, on="person_id", how="semi").filter((pl.col("since") <= at) & (pl.col("until") > at).fill_null(True))
     counts = dict(held.join(inside.select("person_id").unique(), on="person_id")["temperature"].value_counts().iter_rows())
     return Mix(at, *(counts.get(temperature, 0) for temperature in TEMPERATURES))
 
@@ -112,7 +117,7 @@ def warmth_sheets(
     spelled: pl.DataFrame, stayed: pl.DataFrame, period: Period, now: datetime, limits: TemperatureLimits
 ) -> tuple[Sheet, Sheet]:
     """Changes of the period, and the mix week by week with its alarm, as sheets."""
-    mixed = mixes(spelled, stayed, now, limits.weeks)
+    mixed = mixes(spelled, stayed, now, limits)
     found = alarm(mixed, limits)
     share = mixed[0].hot_share
     shown = {"share": f"{share or 0:.0%}", "weeks": limits.weeks}

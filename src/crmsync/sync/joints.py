@@ -118,14 +118,14 @@ def counterparts(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
     clocks = sla_board(ledger.clocks, period)
     recorded = {row["measure"]: row["share"] for row in _records(ledger, question).iter_rows(named=True)}
     recycles = _everyone(_yields(ledger, question).filter(pl.col("reason").is_null()), "group", RECYCLED)
-    care = _aftercare(ledger, question)
+    care, limits = _aftercare(ledger, question), ledger.workspace.watch.alarms.temperature
     passed = completeness(ledger.stays, _carried(ledger), period)
     values = {
         **{name: counts[name] for name in ("leads", "mqls", "opportunities", "wins")},
         "opportunity_rate": rate(counts["opportunities"], counts["leads"]),
         "win_rate": rate(counts["wins"], counts["opportunities"]),
         "persona": _persona(ledger, question),
-        "hot_share": mixes(ledger.spells, ledger.stays, question.at_end, 1)[0].hot_share,
+        "hot_share": mixes(ledger.spells, ledger.stays, question.at_end, limits, weeks=1)[0].hot_share,
         "hot_rejection": hot_rejection(handed, ledger.handed_because[1]),
         "acceptance": _everyone(by_definition(handed), "definition", None).get("acceptance"),
         "completeness": rate(_total(passed, "complete"), _total(passed, "batons")),

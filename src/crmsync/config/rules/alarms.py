@@ -32,7 +32,7 @@ class JunkFile(FileModel):
     recent_days: int = Field(default=28, ge=1, le=366)
     baseline_days: int = Field(default=84, ge=1, le=1100)
     outcome_days: int = Field(default=21, ge=1, le=366)
-    chance: float = Field(default=0.05, gt=0, lt=1)
+    chance: float = Field(default=0.01, gt=0, lt=1)
     least_leads: int = Field(default=20, ge=1)
 
 
@@ -40,6 +40,7 @@ class HotFile(FileModel):
     too_many_hot: Share = 0.3
     too_few_hot: Share = 0.1
     weeks: int = Field(default=4, ge=1, le=52)
+    acquired_days: int = Field(default=90, ge=1, le=3660)
     least_leads: int = Field(default=30, ge=1)
 
 
