@@ -11,6 +11,9 @@ from salesforce_fake import Org
 from stage import Stage, fine, settles
 from wire import Answer, Served
 
+from crmsync.bootstrap import open_workspace
+from crmsync.sync.provision import provision
+
 Play = Callable[..., Stage]
 IS = ("sato@ours.example", "kato@ours.example")
 ACCEPTED = {
@@ -56,6 +59,32 @@ def at_work(stage: Stage, *emails: str) -> set[str]:
 
 
 # ---- Salesforce alone
+
+
+def test_nurture_campaigns_are_made_joined_and_left_where_nobody_shows_us_their_statuses(play: Play) -> None:
+    stage = play(salesforce={})
+    org = stage.org
+    assert org
+    rules = stage.directory / "rules"
+    rules.mkdir(exist_ok=True)
+    (rules / "nurture.yaml").write_text("lists: {warm: Nurture - warm}\n", encoding="utf-8")
+    one = lead(org, "佐々木", "担当", LeadSource=None)
+    answers(org, one)
+    workspace = open_workspace(stage.directory)
+    for _ in range(3):  # a connection that ends under a create: it is not sent twice, and whoever asks again finds it made
+        made = provision(workspace, apply=True)
+    assert [step.state for _, step in made.steps if step.need.type == "list"] == ["present"]
+    workspace.close()
+    (warm,) = [row["Id"] for row in org.rows("Campaign") if row["Name"] == "Nurture - warm"]
+    stage.cycle()
+    (member,) = org.rows("CampaignMember", CampaignId=warm)
+    assert member["LeadId"] == one
+    settles(stage)
+    org.update("Lead", one, {"Title": "部長"})
+    stage.cycle()
+    (member,) = org.rows("CampaignMember", CampaignId=warm)
+    assert member["Status"].startswith("Left")
+    settles(stage)
 
 
 def test_all_pages_of_a_backfill_arrive_and_only_the_qualified_one_is_handed_over_once(play: Play) -> None:

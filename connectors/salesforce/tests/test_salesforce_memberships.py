@@ -179,3 +179,14 @@ def test_a_large_campaign_is_read_to_its_end(size: int) -> None:
         for n in range(230):
             crm.org.insert("CampaignMember", {"CampaignId": warm, "LeadId": crm.lead(f"n{n}")})
         assert len(members(crm, warm)) == 230
+
+
+def test_where_statuses_may_not_be_seen_members_join_and_leave_all_the_same() -> None:
+    with place() as crm:
+        warm, lead = campaign(crm), crm.lead()
+        hidden = b'[{"errorCode": "INVALID_TYPE", "message": "sObject type is not supported."}]'
+        crm.faults.add(Fault(FaultKind.ANSWER, "query", calls=(1,), status=400, body=hidden))
+        assert push(crm, of(warm, lead)) == [("written", "")]
+        crm.faults.add(Fault(FaultKind.ANSWER, "query", calls=(1,), status=400, body=hidden))
+        assert push(crm, of(warm, lead, wanted=False)) == [("written", "")]
+        assert members(crm, warm) == []

@@ -33,7 +33,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Statuses:
-    """A campaign's statuses: label → whether it counts as a response; and the one that new members get."""
+    """A campaign's statuses: label → whether it counts as a response; and the one that new members get. No label at all: we may not
+    see them, and what a member's status is after a write says whether it was one."""
 
     responded: Mapping[str, bool]
     default: str
@@ -73,7 +74,7 @@ class Enroller:
 
     def _sent(self, campaign: str, part: Sequence[Change]) -> Iterator[Receipt]:
         try:
-            statuses = self._statuses([campaign]).get(campaign, Statuses.of(()))
+            statuses = (self._statuses([campaign]) or {}).get(campaign, Statuses.of(()))
             rows = self._rows(campaign, part)
         except (RetryLater, CallRejected) as error:
             yield from (_unsent(change, error) for change in part)
@@ -102,9 +103,13 @@ class Enroller:
                 found |= {to_18(str(row[f"{object_}Id"])): row for row in rows}
         return found
 
-    def _statuses(self, campaigns: Sequence[str]) -> dict[str, Statuses]:
+    def _statuses(self, campaigns: Sequence[str]) -> dict[str, Statuses] | None:
+        """The statuses of each campaign; None where the user may not see them."""
         columns = ("CampaignId", "Label", "IsDefault", "HasResponded", "SortOrder")
-        rows = self._api.rows(Query(STATUSES, columns, "").among("CampaignId", campaigns))
+        try:
+            rows = self._api.rows(Query(STATUSES, columns, "").among("CampaignId", campaigns))
+        except CallRejected:
+            return None
         by_list: dict[str, list[Row]] = {}
         for row in rows:
             by_list.setdefault(to_18(str(row["CampaignId"])), []).append(row)
@@ -122,8 +127,8 @@ class Enroller:
             return
         for need in needs:
             id_ = held.get(need.field.lower(), "")
-            known = statuses.get(id_, Statuses.of(()))
-            lacking = [responded for responded, label in LEFT.items() if label not in known.responded]
+            known = (statuses or {}).get(id_, Statuses.of(()))
+            lacking = [responded for responded, label in LEFT.items() if label not in known.responded and statuses is not None]
             if id_ and not lacking:
                 yield ProvisionStep(need, "present")
             elif not apply:
@@ -143,6 +148,8 @@ class Enroller:
     def _make(self, need: Need, id_: str, lacking: Sequence[bool]) -> ProvisionStep:
         try:
             id_ = id_ or self._create(LIST, Name=need.field, IsActive=True)
+            if self._statuses([id_]) is None:
+                return ProvisionStep(need, "created")
             taken = self._api.rows(having(STATUSES, ("SortOrder",), CampaignId=id_))
             last = max((int(row.get("SortOrder") or 0) for row in taken), default=0)
             for order, responded in enumerate(lacking, last + 1):
@@ -174,7 +181,7 @@ def _wanted(change: Change, row: Row | None, statuses: Statuses) -> Change | Rec
         return replace(change, object=MEMBERS, operation="create", fields=_diffs(values), record_id=None)
     has_responded = bool(row.get("HasResponded"))
     status = statuses.back(has_responded=has_responded) if is_wanted else LEFT[has_responded]
-    if status not in statuses.responded and not is_wanted:
+    if statuses.responded and status not in statuses.responded and not is_wanted:
         return Receipt(change.key, "rejected", change.record_id, code=NO_STATUS, message=status, details={"class": "data"})
     return replace(change, object=MEMBERS, fields=_diffs({"Status": status}), record_id=to_18(str(row["Id"])))
 
