@@ -6,7 +6,7 @@ import pytest
 
 from crmsync.figures.alarms import TriageLimits
 from crmsync.figures.chance import Interval
-from crmsync.figures.points import wins_of_points
+from crmsync.figures.points import points_sheet, wins_back, wins_of_points
 from crmsync.figures.triage import PARTS, TABLE, triage
 
 SOUND = {"visitors": 10_000, "leads": 300, "appointments": 90, "opportunities": 40, "wins": 10, "due": 20, "renewals": 18}
@@ -87,3 +87,28 @@ def test_a_point_of_the_win_rate_itself_is_certain() -> None:
 def test_where_nobody_came_out_of_a_step_a_point_of_it_says_nothing() -> None:
     assert wins_of_points({"leads": 300, "opportunities": 0, "wins": 0})["opportunities"] is None
     assert wins_of_points({"leads": 300, "opportunities": 2, "wins": 5})["opportunities"] is None
+
+
+NOW = {"leads": 300, "mqls": 90, "opportunities": 36, "wins": 6}
+
+
+def test_a_rate_as_it_was_before_would_bring_its_wins_back_within_limits() -> None:
+    """Four in ten MQLs become opportunities; before, six in ten did. Twenty points at 0.15 wins each are three wins."""
+    back = wins_back(NOW, {"leads": 200, "mqls": 60, "opportunities": 36, "wins": 6})
+    found = back["opportunities"]
+    assert found is not None
+    assert found.value == pytest.approx((0.6 - 0.4) * 90 * 6 / 36)
+    assert found.low < found.value < found.high
+    assert (back["mqls"], back["wins"]) == (None, None)  # as good as ever
+
+
+def test_what_was_not_known_before_is_no_promise() -> None:
+    assert set(wins_back(NOW, {"leads": 0, "mqls": 0, "opportunities": 0, "wins": 0}).values()) == {None}
+    assert set(wins_back(NOW, {}).values()) == {None}
+
+
+def test_both_prices_stand_in_the_row_of_the_step() -> None:
+    (row,) = points_sheet(NOW, {**NOW, "mqls": 180}).rows.filter(step="mqls").to_dicts()
+    assert (row["rate"], row["rate_before"], row["per_point"]) == (0.3, 0.6, pytest.approx(0.2))
+    assert row["wins_back"] == pytest.approx(6.0)
+    assert row["back_at_least"] < 6.0 < row["back_at_most"]

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from crmsync.figures.chain import rate
 from crmsync.figures.chance import Interval, share
 from crmsync.figures.sheet import Column, Sheet
 
@@ -31,6 +32,20 @@ def wins_of_points(counts: Mapping[str, int]) -> dict[str, Interval | None]:
     return gained
 
 
+def wins_back(counts: Mapping[str, int], earlier: Mapping[str, int]) -> dict[str, Interval | None]:
+    """Step → wins gained were its rate what it was in the `earlier` days (counts of the same steps), with the limits of what a
+    point brings. None where the rate is no lower now, or not known of both."""
+    points = wins_of_points(counts)
+    names = list(counts)
+    gained: dict[str, Interval | None] = {}
+    for before, name in pairwise(names):
+        now, then = rate(counts[name], counts[before]), rate(earlier.get(name), earlier.get(before))
+        point = points[name]
+        no_worse = now is None or then is None or then <= now
+        gained[name] = None if point is None or no_worse else point.times(((then or 0.0) - (now or 0.0)) / POINT)
+    return gained
+
+
 POINTS = (
     Column("step", "word", "step"),
     Column("before"),
@@ -38,16 +53,27 @@ POINTS = (
     Column("per_point", "number"),
     Column("at_least", "number"),
     Column("at_most", "number"),
+    Column("rate", "share"),
+    Column("rate_before", "share"),
+    Column("wins_back", "number"),
+    Column("back_at_least", "number", header="at_least"),
+    Column("back_at_most", "number", header="at_most"),
 )
 
 
-def points_sheet(counts: Mapping[str, int]) -> Sheet:
-    """What a point of each step would bring, as a sheet."""
-    before = dict(zip(list(counts)[1:], counts.values(), strict=False))
+def points_sheet(counts: Mapping[str, int], earlier: Mapping[str, int]) -> Sheet:
+    """What a point of each step would bring, and what its rate of the `earlier` days would, as a sheet."""
+    back, names = wins_back(counts, earlier), list(counts)
     rows = [
-        (step, before[step], counts[step], *((gained.value, gained.low, gained.high) if gained else (None, None, None)))
-        for step, gained in wins_of_points(counts).items()
+        (
+            *(step, counts[before], counts[step], *_limits(points)),
+            *(rate(counts[step], counts[before]), rate(earlier.get(step), earlier.get(before)), *_limits(back[step])),
+        )
+        for (before, step), points in zip(pairwise(names), wins_of_points(counts).values(), strict=True)
     ]
-    schema = {"step": pl.String, "before": pl.Int64, "count": pl.Int64}
-    figures = dict.fromkeys(("per_point", "at_least", "at_most"), pl.Float64)
-    return Sheet.of("points", POINTS, pl.DataFrame(rows, schema={**schema, **figures}, orient="row"))
+    schema = {column.name: pl.Int64 if column.kind == "count" else pl.Float64 for column in POINTS} | {"step": pl.String}
+    return Sheet.of("points", POINTS, pl.DataFrame(rows, schema=schema, orient="row"))
+
+
+def _limits(gained: Interval | None) -> tuple[float | None, float | None, float | None]:
+    return (gained.value, gained.low, gained.high) if gained else (None, None, None)

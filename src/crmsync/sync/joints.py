@@ -4,6 +4,8 @@ and the question, and gives its sheets."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -67,10 +69,11 @@ def sources(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
 
 
 def triage(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
-    """Where the chain is weak, and what a point of each rate would bring."""
-    counts = counted(ledger, question)
-    chain = {step: count for step in CHAIN if (count := counts[step]) is not None}
-    return (triage_sheet(counts, ledger.workspace.watch.alarms.triage), points_sheet(chain))
+    """Where the chain is weak, and what a point of each rate would bring; also its rate of as many days before."""
+    counts, length = counted(ledger, question), question.last - question.first + timedelta(days=1)
+    earlier = counted(ledger, replace(question, first=question.first - length, last=question.first - timedelta(days=1)))
+    chain, before = ({step: count for step in CHAIN if (count := told[step]) is not None} for told in (counts, earlier))
+    return (triage_sheet(counts, ledger.workspace.watch.alarms.triage), points_sheet(chain, before))
 
 
 def recycling(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
