@@ -15,6 +15,8 @@ from crmsync.figures.sheet import Column, Note, Sheet
 LINKS = ("visitors", "leads", "mqls", "sqls", "opportunities", "wins")
 BASELINE_PERIODS = 3
 """How many periods of the same length before make the baseline."""
+_NOTHING = 1e-9
+"""Targets are added up from days: less than this is no loss."""
 BOTTLENECK = (
     Column("step", "word", "step"),
     Column("count"),
@@ -37,7 +39,8 @@ def losses(counts: Counts, should: Counts) -> dict[str, float | None]:
         if count is None or not agreed or not before:
             continue
         winning = wins / count if count else (should.get("wins") or 0.0) / agreed
-        lost[link] = before * (agreed / before_should - count / before) * winning
+        short = before * (agreed / before_should - count / before) * winning
+        lost[link] = short if abs(short) > _NOTHING else 0.0
         before, before_should = count, agreed
     return lost
 
@@ -58,10 +61,6 @@ def bottleneck_sheet(counts: Counts, targets: Counts, baseline: Counts) -> Sheet
     notes = [Note("figures.bottleneck", {"step_word": f"step.{worst}"})] if (judged[worst] or 0.0) > _NOTHING else []
     missing = ("visits",) if counts.get("visitors") is None else ()
     return Sheet.of("bottleneck", BOTTLENECK, pl.DataFrame(rows, schema=schema, orient="row"), *notes, missing=missing)
-
-
-_NOTHING = 1e-9
-"""Targets are added up from days: less than this is no loss."""
 
 
 def _rate(counts: Counts, link: str) -> float | None:
