@@ -123,6 +123,11 @@ def test_merges_are_told_since_a_version(store: Store) -> None:
     assert store.staging.merges_since("sfa", seq) == [("sfa/Lead/3", "sfa/Lead/1")]
 
 
+def _write(store: Store, values: dict[str, object], at: datetime = LATER) -> None:
+    with store.transaction() as db:
+        store.staging.stage_own_writes(db, "sfa", "Lead", {"1": Written(values, at)}, at)
+
+
 def test_our_own_writes_are_versions_but_nothing_learnt(store: Store) -> None:
     _stage(store, _record("1", phase="inquiry"))
     _, seq = store.staging.learnt_since("sfa", 0)
@@ -140,6 +145,40 @@ def test_our_own_write_leaves_the_rest_of_the_record_and_its_stamp_where_the_crm
     with store.transaction() as db:
         store.staging.stage_own_writes(db, "sfa", "Lead", {"1": Written({"phase": "mql"}, None)}, LATER)
     assert store.staging.latest("sfa", "Lead", ["1"])["1"] == _record("1", phase="mql", name="山田")
+
+
+def test_a_version_of_our_own_write_says_only_what_we_wrote_since_the_record_was_last_seen_whole(store: Store) -> None:
+    _stage(store, _record("1", phase="inquiry", name="山田", score=1))
+    _write(store, {"phase": "mql"})
+    _write(store, {"score": 2}, LATER + timedelta(minutes=1))
+    stored = [fields for *_, fields in store.erasing.versions()]
+    assert stored == [{"name": "山田", "phase": "inquiry", "score": 1}, {"phase": "mql"}, {"phase": "mql", "score": 2}]
+    assert _versions(store)[1:] == [
+        ("1", {"name": "山田", "phase": "mql", "score": 1}),
+        ("1", {"name": "山田", "phase": "mql", "score": 2}),
+    ]
+    assert store.staging.latest("sfa", "Lead", ["1"])["1"].fields == {"name": "山田", "phase": "mql", "score": 2}
+
+
+def test_what_we_wrote_is_no_news_when_it_comes_back_and_anything_else_is(store: Store) -> None:
+    _stage(store, _record("1", phase="inquiry", name="山田"))
+    _write(store, {"phase": "mql"})
+    echo = _record("1", LATER, phase="mql", name="山田")
+    assert [_stage(store, echo) for _ in range(2)] == [Staged(0, 0, 1)] * 2
+    other = _record("1", LATER + timedelta(hours=1), phase="mql", name="田中")
+    assert _stage(store, other) == Staged(0, 1, 0)
+    assert store.staging.latest("sfa", "Lead", ["1"])["1"] == other
+
+
+def test_the_same_written_again_is_no_other_version(store: Store) -> None:
+    _stage(store, _record("1", phase="inquiry"))
+    _write(store, {"phase": "mql"})
+    newest, later = store.staging.newest("sfa"), LATER + timedelta(hours=1)
+    _write(store, {"phase": "mql"}, later)
+    assert store.staging.newest("sfa") == newest
+    assert store.staging.latest("sfa", "Lead", ["1"])["1"] == _record("1", later, phase="mql")
+    _write(store, {"phase": "sql"}, LATER)
+    assert store.staging.latest("sfa", "Lead", ["1"])["1"].fields == {"phase": "mql"}  # an answer that came late is none
 
 
 def test_what_was_read_by_itself_moves_no_cursor(store: Store) -> None:

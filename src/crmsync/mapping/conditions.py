@@ -48,8 +48,8 @@ def glob(pattern: str) -> re.Pattern[str]:
 
 
 def is_blank(value: Any) -> bool:
-    if isinstance(value, str):
-        return not value or value.isspace()
+    if value.__class__ is str:
+        return not value or bool(value.isspace())
     return value is None or value == []
 
 

@@ -1,4 +1,4 @@
-"""apply → record: send the plan's changes from the outbox, and record what became of each."""
+"""apply → record: send the plan's changes, which the outbox holds, and record what became of each."""
 
 from __future__ import annotations
 

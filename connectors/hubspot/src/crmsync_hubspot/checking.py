@@ -1,4 +1,4 @@
-"""Whether a change can be written at all: held against the portal's live definitions before anything is sent.
+"""Whether a change can be written at all: held against the portal's live definitions before it is sent.
 
 HubSpot would refuse the row, or the whole batch with it; and a stage that is none must be found before the old one is emptied.
 Each refusal has a code, its properties, and what the portal would take.

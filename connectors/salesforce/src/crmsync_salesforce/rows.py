@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from crmsync.model.records import RawRecord
@@ -25,22 +26,28 @@ def named_in(message: str, fields: Sequence[str]) -> frozenset[str]:
     )
 
 
-def flat(row: Row, paths: Sequence[str] = ()) -> dict[str, Any]:
+def flat(row: Row, paths: Sequence[str] | None = None) -> dict[str, Any]:
     """A row with parents' fields under their paths (`Owner.Type`), ids in 18 characters, and without the server's addressing.
-    Each of the `paths` is there, null where the parent is."""
-    values: dict[str, Any] = {**dict.fromkeys(paths), **row}
+    Each of the `paths`, all that were asked for, is there: null where the parent is. None: it is not known which were."""
+    values: dict[str, Any] = {**dict.fromkeys(paths), **row} if paths else dict(row)
     values.pop("attributes", None)
-    parents = {path.partition(".")[0] for path in paths}
+    if paths is None:
+        parents = [name for name, value in values.items() if value.__class__ is dict and "attributes" in value]
+    else:
+        parents = _parents(tuple(paths))
     for name in parents:
-        if values.get(name) is None:
-            values.pop(name, None)
-    # Of most rows nothing is left that nests: the values are looked at once, without a call for each.
-    for name in [name for name, value in values.items() if value.__class__ is dict]:
-        if "attributes" in values[name] or name in parents:
-            values.update({f"{name}.{inner}": held for inner, held in flat(values.pop(name)).items()})
+        parent = values.pop(name, None)
+        if isinstance(parent, dict):
+            values.update({f"{name}.{inner}": held for inner, held in flat(parent).items()})
     if isinstance(values.get("Id"), str):
         values["Id"] = to_18(values["Id"])
     return values
+
+
+@lru_cache(maxsize=256)
+def _parents(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """The relationships that these paths begin with."""
+    return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
 
 
 def position_of(row: Row, stamp: str) -> Position:
