@@ -31,17 +31,18 @@ def flat(row: Row, paths: Sequence[str] | None = None) -> dict[str, Any]:
     Each of the `paths`, all that were asked for, is there: null where the parent is. None: it is not known which were."""
     values: dict[str, Any] = {**dict.fromkeys(paths), **row} if paths else dict(row)
     values.pop("attributes", None)
-    if paths is None:
-        parents = [name for name, value in values.items() if value.__class__ is dict and "attributes" in value]
-    else:
-        parents = _parents(tuple(paths))
-    for name in parents:
+    for name in _nested(values) if paths is None else _parents(tuple(paths)):
         parent = values.pop(name, None)
         if isinstance(parent, dict):
             values.update({f"{name}.{inner}": held for inner, held in flat(parent).items()})
     if isinstance(values.get("Id"), str):
         values["Id"] = to_18(values["Id"])
     return values
+
+
+def _nested(values: Row) -> list[str]:
+    """Which of the values are rows."""
+    return [name for name, value in values.items() if value.__class__ is dict and "attributes" in value]
 
 
 @lru_cache(maxsize=256)
