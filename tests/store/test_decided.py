@@ -75,7 +75,7 @@ def _save(store: Store, run_id: str, persons: dict[str, float], at: datetime = N
     decisions, desired = _decisions(persons, **how)
     before = store.decided.before()
     with store.transaction() as db:
-        return store.decided.save(db, run_id, at, before, decisions, desired)["person_id"].to_list()
+        return store.decided.save(db, run_id, at, before, decisions, desired).desired["person_id"].to_list()
 
 
 def _log(store: Store) -> int:

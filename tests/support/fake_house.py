@@ -106,9 +106,10 @@ def mappings() -> Mapping[str, ObjectMapping]:
     return load_mappings([MAPPINGS], "fake")
 
 
-def team() -> Team:
+def team(capacity: int = 1000) -> Team:
+    """Everybody in the same place, able to approach so many a day."""
     rows = ((rep, department) for department, reps in REPS.items() for rep in reps)
-    return Team(tuple(Rep(rep, rep.split("@")[0], department, "tokyo", "Asia/Tokyo", 1000) for rep, department in rows))
+    return Team(tuple(Rep(rep, rep.split("@")[0], department, "tokyo", "Asia/Tokyo", capacity) for rep, department in rows))
 
 
 class _NoClient:
@@ -130,6 +131,7 @@ class House:
     database: str = ""
     """Its URL; without one, a file in the directory."""
     lists: Mapping[str, str] | None = None  # nurture programme → list; with it both CRMs keep lists
+    capacity: int = 1000
 
     def __post_init__(self) -> None:
         self.roles: Mapping[str, str] = {"ma": "ma", "sfa": "sfa"}
@@ -167,7 +169,7 @@ class House:
         rules = definitions()
         if self.lists is not None:
             rules = replace(rules, nurture=replace(rules.nurture, lists=self.lists, frequency=None))
-        return Workspace(store, connections, rules, self.definitions_digest, team(), vocabulary(), "en")
+        return Workspace(store, connections, rules, self.definitions_digest, team(self.capacity), vocabulary(), "en")
 
     def reopen(self, mapped: Mapping[str, ObjectMapping] | None = None) -> None:
         """Start anew on the same database; with other mappings where given."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from known_alone import check_each_alone
+from narrowed import held_against_everyone
 
 from crmsync.model.changes import Change
 from crmsync.testing.fake_connector import Trouble
@@ -31,6 +33,8 @@ DECLARED = {"contacts": OWNED, "leads": OWNED, "tasks": set(FIELDS["tasks"]) - {
 class TwoCrms(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
+        self.held = ExitStack()
+        self.held.enter_context(held_against_everyone())
         self.directory = Path(tempfile.mkdtemp())
         self.house = House(self.directory, objects=("users", "leads", "contacts", "visits", "calls", "changes", "tasks"))
         self.gone = {
@@ -263,6 +267,7 @@ class TwoCrms(RuleBasedStateMachine):
                 self.house.cycle(later=timedelta(0))
             self._check_rest()
         finally:
+            self.held.close()
             self.house.workspace.close()
             shutil.rmtree(self.directory)
 

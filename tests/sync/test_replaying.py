@@ -14,9 +14,9 @@ from fake_house import House
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crmsync.decisions.decide import decide
 from crmsync.errors import StopConnector
 from crmsync.sync import replay as replaying
+from crmsync.sync.decide import decide_as_of
 from crmsync.sync.explain import explain
 from crmsync.sync.forget import forget
 from crmsync.sync.history import as_of
@@ -83,10 +83,10 @@ def test_nothing_is_written_and_nobody_is_asked(lived: House) -> None:
 
 def test_a_decision_that_would_be_another_today_is_named(lived: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def otherwise(*given: Any) -> Any:
-        made = decide(*given)
+        made = decide_as_of(*given)
         return replace(made, state=made.state.with_columns(pl.lit("hot").alias("temperature")))
 
-    monkeypatch.setattr(replaying, "decide", otherwise)
+    monkeypatch.setattr(replaying, "decide_as_of", otherwise)
     first = next(run for run in replay(lived.workspace) if run.outcome == "different")
     assert first.difference is not None
     assert (first.difference.part, first.difference.field) == ("state", "temperature")

@@ -138,15 +138,17 @@ def escalate(clocks: pl.DataFrame, desk: Desk) -> tuple[pl.DataFrame, pl.DataFra
     return _replaced(clocks, conform(told, CLOCKS)), conform(late, CLOCKS)
 
 
-def next_step(clocks: pl.DataFrame, desk: Desk) -> datetime | None:
-    """The first instant from now on at which a running clock is due, or a step of its escalation; None where there is none."""
+def next_steps(clocks: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """person_id, at: for each running clock the first instant from now on at which it is due, or a step of its escalation. One that
+    waits for somebody to take it over has its step now: each decision tries again."""
     running = clocks.filter(RUNNING)
     if running.is_empty():
-        return None
-    timed = _timed(running, desk).select("due_at", "#remind", "#notice", "#reassign")
+        return running.select("person_id", pl.col("due_at").alias("at"))
     now = pl.lit(desk.now, dtype=INSTANT)
-    first: datetime | None = timed.select(pl.min_horizontal(pl.all().filter(pl.all() >= now).min())).item()
-    return first
+    steps = [pl.when(pl.col(step) >= now).then(step) for step in ("due_at", "#remind", "#notice")]
+    handing_on = pl.max_horizontal("#reassign", pl.when(pl.col("#reassign").is_not_null()).then(now))
+    timed = _timed(running, desk).select("person_id", pl.min_horizontal(*steps, handing_on).cast(INSTANT).alias("at"))
+    return timed.drop_nulls("at")
 
 
 def reassign(clocks: pl.DataFrame, late: pl.DataFrame, owners: pl.DataFrame, desk: Desk) -> pl.DataFrame:

@@ -30,23 +30,36 @@ from crmsync.decisions.acts import number
 from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.clocks import Desk
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import CLOCKS, INSTANT, MOVES, STATE, Before, Decisions, Facts, conform
+from crmsync.decisions.frames import CLOCKS, INSTANT, MOVES, STATE, Before, Decisions, Facts, Others, conform
 from crmsync.decisions.holding import Waiting, hold
 from crmsync.decisions.owners import Staff
 from crmsync.decisions.sla import DEPARTMENTS
 
 
-def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime) -> Decisions:
-    """Decide about every person in `facts` as of `now` (aware). Persons and clocks that only `before` knows stay as they are."""
+def decide(
+    facts: Facts,
+    before: Before,
+    definitions: Definitions,
+    now: datetime,
+    *,
+    faded_at: datetime | None = None,
+    others: Others | None = None,
+) -> Decisions:
+    """Decide about every person in `facts` as of `now` (aware). Persons and clocks that only `before` knows stay as they are.
+
+    What fades has done so as of `faded_at`, not after `now`; None: now. With `others` the decision is about some persons only, and
+    says of them what it would among everyone, where those who bear on the valve (the open leads of inside sales, the month's
+    opportunities, the head of the queue) are among them."""
     now = now.astimezone(UTC)
+    faded, others = faded_at or now, others or Others.nobody()
     ahead, facts = facts, _known(facts, now)
     rules, sla = definitions.recycle, definitions.sla
 
     # 1, 2: how much speaks for them, and how keen they are
     touched = number(facts.persons["person_id"], facts.touches, now)
-    prepared = conditions.prepare(facts, definitions.qualification.windows | sla.windows, now, touched)
-    scores, because = scoring.score(prepared, touched, definitions.scoring, now)
-    keenness = temperature.temperature(scores, before.state, definitions.temperature, now)
+    prepared = conditions.prepare(facts, definitions.qualification.windows | sla.windows, now, touched, faded)
+    scores, because = scoring.score(prepared, touched, definitions.scoring, faded)
+    keenness = temperature.temperature(scores, before.state, definitions.temperature, now, faded)
     desk = Desk(sla, definitions.calendars, facts.reps, clock.acts_of(facts, now), keenness, now)
 
     # 3: what people did moves the phase
@@ -63,22 +76,21 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
 
     # 5: what time brings
     frame = returns.watch(frame, clocks, facts.approaches, sla, now)
-    frame, by_time = phase.settle(frame, returns.guards(rules, now), rules, now)
+    frame, by_time = phase.settle(frame, returns.guards(rules, now, faded), rules, now)
     clocks = clock.close(clocks, _leavers(by_time), sla)
 
     # 6, 7: where the valve stands, and whom it lets through
     valve_now = handover.open_valve(_everyone(frame, before), clocks, facts, before.valve, definitions, now)
     facts_now = _facts_now(prepared, scores, frame)
-    verdicts = handover.release(frame, facts_now, touched, definitions, valve_now, now)
+    verdicts = handover.release(frame, facts_now, touched, definitions, valve_now, now, others.waiting)
     frame = handover.waiting_since(frame, verdicts, now)
     frame, by_valve = phase.settle(frame, handover.guards(now), rules, now)
     moves = _told([by_people, by_time, by_valve], valve_now[0].version)
 
     # 8: the hand-over: an owner for everyone who needs one
     state = phase.state_of(_under_definition(frame, by_valve, valve_now[0].version))
-    staff = Staff(
-        facts, definitions.routing, verdicts.select("person_id", "rank"), definitions.calendars.named(None).time_zone, now
-    )
+    order, zone = verdicts.select("person_id", "rank"), definitions.calendars.named(None).time_zone
+    staff = Staff(facts, definitions.routing, order, zone, now, others.loads)
     state, draws = owners.assign(state, clocks, before.draws, staff)
     clocks = clock.follow_owners(clocks, state)
 
@@ -92,7 +104,8 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
     clocks = hold(clock.reassign(clocks, late, handed_on, desk), waiting)
 
     # 10: who is nurtured meanwhile
-    state = nurture.enrol(state, clocks, scores, facts, nurture.Rules(rules, definitions.nurture), now)
+    state = nurture.enrol(state, clocks, scores, facts, nurture.Rules(rules, definitions.nurture), now, faded)
+    wakings = waking.wakings(ahead, state, clocks, desk)
 
     # 11, 12: what lies on the ground, and what the CRMs shall show
     return Decisions(
@@ -107,7 +120,8 @@ def decide(facts: Facts, before: Before, definitions: Definitions, now: datetime
         tasks=desired.tasks(clocks, facts.reps, definitions.routing, sla),
         draws=draws,
         valve=valve_now[0],
-        wakes_at=waking.wakes_at(ahead, state, clocks, desk, definitions.begins_at),
+        wakes_at=waking.wakes_at(wakings, desk, definitions.begins_at),
+        wakings=wakings,
     )
 
 

@@ -294,6 +294,8 @@ def _renamed(frame: pl.DataFrame, aliases: Mapping[str, str]) -> pl.DataFrame:
     return pl.concat([others, alone]).sort(frame.columns[0])
 
 
+WAKINGS: Schema = {"person_id": pl.String, "at": INSTANT}
+
 DRAWS: Schema = {"pool": pl.String, "rep_id": pl.String, "count": pl.Int64}
 
 
@@ -308,6 +310,22 @@ class ValvePosition:
     cause: str  # "initial" | "busy" | "idle" | "behind_target" | "override" | "unchanged"
     load: float
     attainment: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What a decision about some persons needs to know of all the others: who waits for capacity (WAITING), and how many open leads
+    each owner has beside theirs."""
+
+    waiting: pl.DataFrame
+    loads: Mapping[str, int]
+
+    @classmethod
+    def nobody(cls) -> Others:
+        return cls(empty(WAITING), {})
+
+
+WAITING: Schema = {"person_id": pl.String, "score": pl.Float64, "last_touch_at": INSTANT}
 
 
 class Because(Protocol):
@@ -327,7 +345,8 @@ class _Nobody:
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """Everything one decision says. The reasons are told on demand: of everyone (`reasons`, as many rows as rules gave points)
-    or of a few (`reasons_of`). `wakes_at`: until then it stands, while nothing new is learnt."""
+    or of a few (`reasons_of`). `wakings` (person_id, at): when time alone may decide something about somebody; `wakes_at`: until
+    then nothing changes at all, while nothing new is learnt."""
 
     state: pl.DataFrame
     clocks: pl.DataFrame
@@ -341,6 +360,7 @@ class Decisions:
     draws: pl.DataFrame
     valve: ValvePosition
     wakes_at: datetime
+    wakings: pl.DataFrame
 
     @classmethod
     def about_nobody(cls, now: datetime) -> Decisions:
@@ -358,7 +378,14 @@ class Decisions:
             draws=empty(DRAWS),
             valve=ValvePosition(0.0, "", "", "unchanged", 0.0, None),
             wakes_at=now,
+            wakings=empty(WAKINGS),
         )
+
+    @property
+    def waiting(self) -> pl.DataFrame:
+        """WAITING: who qualifies and waits for capacity."""
+        waits = self.qualification.filter(pl.col("waiting_because") == "capacity").select("person_id")
+        return conform(waits.join(self.scores, on="person_id", how="left", maintain_order="left"), WAITING)
 
     @property
     def reasons(self) -> pl.DataFrame:
@@ -371,5 +398,5 @@ class Decisions:
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """Every frame by name."""
-        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("valve", "because", "wakes_at")}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("valve", "because", "wakes_at", "wakings")}
         return {**named, "reasons": self.reasons}

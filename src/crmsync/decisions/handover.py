@@ -58,9 +58,10 @@ def release(
     definitions: Definitions,
     valve_now: tuple[ValvePosition, Load],
     now: datetime,
+    waiting: pl.DataFrame,
 ) -> pl.DataFrame:
     """QUALIFICATION of everyone in `frame` (STATE and evidence); `prepared` has the facts, scores, temperature and windows,
-    `touches` those known now."""
+    `touches` those known now. `waiting` (WAITING) are others in the same queue."""
     position, load = valve_now
     begins_at = definitions.begins_at
     is_in_force = begins_at is None or begins_at <= now
@@ -79,7 +80,7 @@ def release(
         & ~pl.col("opted_out").fill_null(False)
     )
     candidates = judged.filter(may).join(prepared.select("person_id", "score", "last_touch_at"), on="person_id")
-    released = valve.release(candidates, load.free)
+    released = valve.release(pl.concat([candidates.select(waiting.columns), waiting]), load.free)
     told = judged.join(released, on="person_id", how="left", maintain_order="left").with_columns(
         pl.col("released").fill_null(False),
         pl.coalesce(pl.when(pl.col("qualifies")).then("held"), "waiting_because").alias("waiting_because"),

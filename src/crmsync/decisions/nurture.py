@@ -50,15 +50,23 @@ class Nurture:
 
 
 def enrol(
-    state: pl.DataFrame, clocks: pl.DataFrame, scores: pl.DataFrame, facts: Facts, rules: Rules, now: datetime
+    state: pl.DataFrame,
+    clocks: pl.DataFrame,
+    scores: pl.DataFrame,
+    facts: Facts,
+    rules: Rules,
+    now: datetime,
+    faded_at: datetime | None = None,
 ) -> pl.DataFrame:
-    """STATE with the programme of each person now, and the enrolments that still count."""
+    """STATE with the programme of each person now, and the enrolments that still count. Silences and waits have lasted until
+    `faded_at` (None: now)."""
+    faded = faded_at or now
     known = facts.persons.select("person_id", "opted_out", "bounced", "sales_status", "sales_status_at")
     frame = beside(beside(state, known), scores.select("person_id", "last_touch_at"))
     for part in (_selling(facts), _neglected(clocks)):
         frame = frame.join(part, on="person_id", how="left", maintain_order="left")
-    wished = frame.with_columns(_wish(rules.recycle, now).alias("#wish"))
-    return conform(_capped(wished, rules, now), STATE)
+    wished = frame.with_columns(_wish(rules.recycle, faded).alias("#wish"))
+    return conform(_capped(wished, rules, now, faded), STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ def _neglected(clocks: pl.DataFrame) -> pl.DataFrame:
     return late.select("person_id", pl.lit(True).alias("#neglected")).unique()
 
 
-def _wish(rules: Recycle, now: datetime) -> pl.Expr:
+def _wish(rules: Recycle, faded_at: datetime) -> pl.Expr:
     none = pl.lit(None, dtype=pl.String)
     by_temperature = pl.col("temperature").replace_strict(dict(rules.lists), default=None, return_dtype=pl.String)
     silent = pl.col("opted_out").fill_null(False) | pl.col("bounced").fill_null(False)
@@ -92,24 +100,24 @@ def _wish(rules: Recycle, now: datetime) -> pl.Expr:
         pl.when(silent | ((pl.col("phase") != "closed_won") & with_sales.fill_null(False)))
         .then(none)
         .when(pl.col("phase") == "recycled")
-        .then(pl.coalesce(recycle.nurture(rules, "recycle_reason"), by_temperature, _stalled(rules, now)))
+        .then(pl.coalesce(recycle.nurture(rules, "recycle_reason"), by_temperature, _stalled(rules, faded_at)))
         .when(pl.col("phase").is_in(["inquiry", "closed_lost"]))
-        .then(pl.coalesce(by_temperature, _stalled(rules, now)))
+        .then(pl.coalesce(by_temperature, _stalled(rules, faded_at)))
         .when((pl.col("phase") == "closed_won") & pl.col("#neglected") & ~pl.col("#selling").fill_null(False))
         .then(pl.lit(rules.upsell_list, dtype=pl.String))
     )
 
 
-def _stalled(rules: Recycle, now: datetime) -> pl.Expr:
+def _stalled(rules: Recycle, faded_at: datetime) -> pl.Expr:
     """The list of those who did nothing for too long."""
     if rules.stalled_days is None:
         return pl.lit(None, dtype=pl.String)
     quiet_since = pl.max_horizontal("last_touch_at", "phase_at")
-    is_over = quiet_since <= pl.lit(now - timedelta(days=rules.stalled_days), dtype=INSTANT)
+    is_over = quiet_since <= pl.lit(faded_at - timedelta(days=rules.stalled_days), dtype=INSTANT)
     return pl.when(is_over).then(pl.lit(rules.stalled_list, dtype=pl.String))
 
 
-def _capped(frame: pl.DataFrame, rules: Rules, now: datetime) -> pl.DataFrame:
+def _capped(frame: pl.DataFrame, rules: Rules, now: datetime, faded_at: datetime) -> pl.DataFrame:
     """`nurture_list` as wished, but for those who would be enrolled too often. Hardly anybody is enrolled at any one time: only of
     those are the earlier enrolments read."""
     wish, before, frequency = pl.col("#wish"), pl.col("nurture_list"), rules.nurture.frequency
@@ -118,8 +126,8 @@ def _capped(frame: pl.DataFrame, rules: Rules, now: datetime) -> pl.DataFrame:
     if frequency is None:
         return settled
     counts = wish.is_not_null() & wish.ne_missing(pl.lit(rules.recycle.stalled_list, dtype=pl.String))
-    enrolled = told.filter(counts & wish.ne_missing(before)).with_columns(_recent(frequency, now).alias("#recent"))
-    may = _may(frequency, now)
+    enrolled = told.filter(counts & wish.ne_missing(before)).with_columns(_recent(frequency, faded_at).alias("#recent"))
+    may = _may(frequency, faded_at)
     with_this = pl.concat_list(pl.col("#recent"), pl.lit(now, dtype=INSTANT).dt.strftime(_FORM))
     changed = enrolled.select(
         ROW,
@@ -129,17 +137,17 @@ def _capped(frame: pl.DataFrame, rules: Rules, now: datetime) -> pl.DataFrame:
     return put_back(settled, changed)
 
 
-def _recent(frequency: Frequency, now: datetime) -> pl.Expr:
+def _recent(frequency: Frequency, faded_at: datetime) -> pl.Expr:
     """The earlier enrolments that a cap may still count, as they are written: equal forms, so texts compare as instants do."""
-    reach = pl.lit(now - timedelta(days=max(frequency.days, frequency.apart_days)), dtype=INSTANT).dt.strftime(_FORM)
+    reach = pl.lit(faded_at - timedelta(days=max(frequency.days, frequency.apart_days)), dtype=INSTANT).dt.strftime(_FORM)
     written = pl.col("enrolments").fill_null("").str.split(" ")
     return written.list.filter(pl.element() > reach)
 
 
-def _may(frequency: Frequency, now: datetime) -> pl.Expr:
+def _may(frequency: Frequency, faded_at: datetime) -> pl.Expr:
     """Whether there is room for one more enrolment."""
-    since = pl.lit(now - timedelta(days=frequency.days), dtype=INSTANT).dt.strftime(_FORM)
-    lately = pl.lit(now - timedelta(days=frequency.apart_days), dtype=INSTANT).dt.strftime(_FORM)
+    since = pl.lit(faded_at - timedelta(days=frequency.days), dtype=INSTANT).dt.strftime(_FORM)
+    lately = pl.lit(faded_at - timedelta(days=frequency.apart_days), dtype=INSTANT).dt.strftime(_FORM)
     within = pl.col("#recent").list.eval(pl.element() > since).list.sum().fill_null(0)
     near = pl.col("#recent").list.eval(pl.element() > lately).list.any().fill_null(False)
     return (within < frequency.most) & ~near

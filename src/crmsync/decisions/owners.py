@@ -6,8 +6,9 @@ departments, the owner was deactivated, is away while work is due, or it lay in 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -26,13 +27,15 @@ _MARKETING = ("inquiry", "closed_lost", "recycled")
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """The owners' side of the facts. `order`: person_id, rank of those handed over now, best first."""
+    """The owners' side of the facts. `order`: person_id, rank of those handed over now, best first. `loads`: open leads per owner
+    beside those of the persons at hand."""
 
     facts: Facts
     routing: Routing
     order: pl.DataFrame
     time_zone: str
     now: datetime
+    loads: Mapping[str, int] = field(default_factory=dict)
 
 
 def assign(state: pl.DataFrame, clocks: pl.DataFrame, draws: pl.DataFrame, staff: Staff) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -41,14 +44,9 @@ def assign(state: pl.DataFrame, clocks: pl.DataFrame, draws: pl.DataFrame, staff
     judged = _judged(numbered.filter(pl.col("phase").is_in(list(DEPARTMENTS))), clocks, staff)
     open_to_draw = judged.filter(pl.col("#verdict") == "route").join(staff.order, on="person_id", how="left")
     requests = (_request(row, staff.routing) for row in _in_order(open_to_draw))
-    made, draws = routing.draw(
-        requests,
-        staff.facts.reps,
-        _loads(judged.filter(pl.col("#verdict") != "route")),
-        draws,
-        staff.routing,
-        routing.out_of_rotation(clocks, state, staff.routing.breaches, staff.now),
-    )
+    loads = _loads(judged.filter(pl.col("#verdict") != "route"), staff)
+    resting = routing.out_of_rotation(clocks, state, staff.routing.breaches, staff.now)
+    made, draws = routing.draw(requests, staff.facts.reps, loads, draws, staff.routing, resting)
     nobody = [pl.lit(None, dtype=STATE[name]).alias(name) for name in ("owner", "owner_at", "owner_because")]
     marketing = pl.when(pl.col("phase").is_in(_MARKETING)).then(pl.lit("marketing"))
     settled = put_back(numbered.with_columns(*nobody, marketing.alias("department")), _settled(judged, made, staff.now))
@@ -68,7 +66,7 @@ def hand_on(
         for row in persons.sort("person_id").iter_rows(named=True)
     ]
     resting = routing.out_of_rotation(clocks, state, staff.routing.breaches, staff.now)
-    made, draws = routing.draw(requests, staff.facts.reps, _loads(state), draws, staff.routing, resting)
+    made, draws = routing.draw(requests, staff.facts.reps, _loads(state, staff), draws, staff.routing, resting)
     chosen = [(a.person_id, a.owner) for a in made if a.because == "round_robin"]
     owners = pl.DataFrame(chosen, schema={"person_id": pl.String, "owner": pl.String}, orient="row")
     numbered = state.with_row_index(ROW)
@@ -203,10 +201,10 @@ def _request(row: dict[str, Any], rules: Routing, *, handing_on: bool = False) -
     )
 
 
-def _loads(state: pl.DataFrame) -> dict[str, int]:
-    """Open leads per owner, where a phase asks for one."""
+def _loads(state: pl.DataFrame, staff: Staff) -> dict[str, int]:
+    """Open leads per owner, where a phase asks for one: of these persons and of all others."""
     owned = state.select("phase", "owner").filter(pl.col("phase").is_in(list(DEPARTMENTS)) & pl.col("owner").is_not_null())
-    return dict(owned.group_by("owner").len().iter_rows())
+    return dict(Counter(staff.loads) + Counter(dict(owned.group_by("owner").len().iter_rows())))
 
 
 def _settled(judged: pl.DataFrame, made: list[Assignment], now: datetime) -> pl.DataFrame:

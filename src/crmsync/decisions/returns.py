@@ -39,12 +39,13 @@ def watch(frame: pl.DataFrame, clocks: pl.DataFrame, approaches: pl.DataFrame, s
     return with_attempts.join(lapse, on="person_id", how="left", maintain_order="left")
 
 
-def guards(rules: Recycle, now: datetime) -> dict[str, Guard]:
-    """The guards of what time brings, over the columns of `evidence.gather` and `watch`."""
-    at_now = pl.lit(now, dtype=INSTANT)
+def guards(rules: Recycle, now: datetime, faded_at: datetime | None = None) -> dict[str, Guard]:
+    """The guards of what time brings, over the columns of `evidence.gather` and `watch`. A silence has lasted until `faded_at`
+    (None: now)."""
+    at_now, faded = pl.lit(now, dtype=INSTANT), pl.lit(faded_at or now, dtype=INSTANT)
     in_sql = pl.col("phase") == "sql"
     quiet_since = pl.max_horizontal("last_act_at", "phase_at")
-    sql_is_silent = pl.col("open_id").is_null() & (quiet_since + timedelta(days=rules.sql_silent_days) < at_now)
+    sql_is_silent = pl.col("open_id").is_null() & (quiet_since + timedelta(days=rules.sql_silent_days) < faded)
     return {
         "unreached": Guard(
             pl.col("attempts") >= rules.attempts, at_now, pl.format("{} approaches", "attempts"), pl.lit("unreached")

@@ -93,8 +93,9 @@ class Scoring:
 def score(frame: pl.DataFrame, touches: pl.DataFrame | Acts, scoring: Scoring, now: datetime) -> tuple[pl.DataFrame, Reasons]:
     """(SCORES with one `rule:<name>` column per rule, the reasons of whoever is asked for).
 
-    `frame` is what `conditions.prepare` gave: one row per person. Touches later than `now` are not known yet. Points per
-    person are exact: the sum of the reasons is the score to the last hundredth."""
+    `frame` is what `conditions.prepare` gave: one row per person. Touches later than `now` are not known yet; those of `Acts`
+    are, and such a one is worth its full points. Points per person are exact: the sum of the reasons is the score to the last
+    hundredth."""
     people = in_order(frame)
     known = touches if isinstance(touches, Acts) else number(people["person_id"], touches, now)
     points = people.with_row_index(WHO).select(WHO, "person_id", *(_fit_column(rule) for rule in scoring.fit))
@@ -131,7 +132,7 @@ def _earned(known: Acts, scoring: Scoring, now: datetime) -> list[pl.DataFrame]:
 
 def _earned_by(known: Acts, kind: str, rules: list[InterestRule], now: datetime) -> pl.DataFrame:
     each = [rule for rule in rules if rule.count == "each"]
-    age = (pl.lit(now, dtype=INSTANT) - pl.col("at")).dt.total_microseconds().alias("age")
+    age = (pl.lit(now, dtype=INSTANT) - pl.col("at")).dt.total_microseconds().clip(lower_bound=0).alias("age")
     aged = known.of_kinds([kind]).select(WHO, age)
     worth = aged.with_columns(_worth(rule).alias(RULE + rule.name) for rule in each)
     sums = known.per_person(worth, pl.col("age").min(), *(pl.col(RULE + rule.name).sum() for rule in each))

@@ -24,6 +24,7 @@ from crmsync.decisions.clocks import RUNNING
 from crmsync.decisions.decide import decide
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import CLOCKS, INSTANT, QUALIFICATION, STATE, Before, Decisions, Facts, Schema, conform
+from crmsync.decisions.waking import faded_at
 
 KINDS = ("mql_in", "mql_out", "phase", "temperature", "owner")
 """mql_in: only the shadow has handed them over; mql_out: only the live rules have. phase: any other phase than the live one. owner:
@@ -55,7 +56,7 @@ def step(facts: Facts, kept: Before, alone: Iterable[str], live: Decisions, defi
     waiting = _waiting(before, live, now)
     present = replace(facts, persons=_without(facts.persons, waiting))
     left = replace(before, state=_without(before.state, waiting), clocks=_without(before.clocks, waiting))
-    made = decide(present, left, definitions, now)
+    made = decide(present, left, definitions, now, faded_at=faded_at(now))
     aside = before.state.filter(pl.col("person_id").is_in(waiting.implode()))
     aside = _as_keen_as_now(aside, replace(facts, persons=_only(facts.persons, waiting)), definitions, now)
     state = in_order(pl.concat([conform(made.state, STATE), conform(aside, STATE)]))
@@ -121,9 +122,10 @@ def _as_keen_as_now(state: pl.DataFrame, facts: Facts, definitions: Definitions,
     if state.is_empty() or facts.persons.is_empty():
         return state
     touched = number(facts.persons["person_id"], facts.touches, now)
-    prepared = conditions.prepare(facts, definitions.qualification.windows, now, touched)
-    scores, _ = scoring.score(prepared, touched, definitions.scoring, now)
-    keenness = temperature.temperature(scores, state, definitions.temperature, now)
+    faded = faded_at(now)
+    prepared = conditions.prepare(facts, definitions.qualification.windows, now, touched, faded)
+    scores, _ = scoring.score(prepared, touched, definitions.scoring, faded)
+    keenness = temperature.temperature(scores, state, definitions.temperature, now, faded)
     found = beside(state, keenness.select("person_id", pl.col("temperature").alias("#now")))
     changed = pl.col("#now").is_not_null() & pl.col("temperature").ne_missing(pl.col("#now"))
     return found.with_columns(

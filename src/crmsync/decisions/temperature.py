@@ -33,15 +33,18 @@ class TemperatureRules:
     explicit_days: int
 
 
-def temperature(scores: pl.DataFrame, state: pl.DataFrame, rules: TemperatureRules, now: datetime) -> pl.DataFrame:
+def temperature(
+    scores: pl.DataFrame, state: pl.DataFrame, rules: TemperatureRules, now: datetime, faded_at: datetime | None = None
+) -> pl.DataFrame:
     """person_id, temperature, because: "explicit" (a touch asked outright), "interest" (reached a rung), "held" (below the
-    rung's climb, above its leave), "quiet" (neither). `state` gives the temperature before; its other columns are not read."""
+    rung's climb, above its leave), "quiet" (neither). `state` gives the temperature before; its other columns are not read.
+    An outright touch counts up to `now`, and its days until `faded_at` (None: now)."""
     before = state.select("person_id", pl.col("temperature").alias("before"))
     frame = in_order(beside(scores.select("person_id", "interest", "hot_evidence_at"), before))
     was_hot = (pl.col("before") == "hot").fill_null(False)
     was_warm = was_hot | (pl.col("before") == "warm").fill_null(False)
     found = (
-        pl.when(_asked(rules, now))
+        pl.when(_asked(rules, now, faded_at or now))
         .then(_found("hot", "explicit"))
         .when(pl.col("interest") >= rules.hot.enter)
         .then(_found("hot", "interest"))
@@ -56,9 +59,9 @@ def temperature(scores: pl.DataFrame, state: pl.DataFrame, rules: TemperatureRul
     return frame.select("person_id", found.alias("found")).unnest("found")
 
 
-def _asked(rules: TemperatureRules, now: datetime) -> pl.Expr:
+def _asked(rules: TemperatureRules, now: datetime, faded_at: datetime) -> pl.Expr:
     at = pl.col("hot_evidence_at")
-    return ((at > now - timedelta(days=rules.explicit_days)) & (at <= now)).fill_null(False)
+    return ((at > faded_at - timedelta(days=rules.explicit_days)) & (at <= now)).fill_null(False)
 
 
 def _found(temperature: str, because: str) -> pl.Expr:

@@ -46,11 +46,14 @@ class Window:
         return f"{function}('{self.kind}'{'' if self.days is None else f', {self.days}'})"
 
 
-def prepare(facts: Facts, windows: Iterable[Window], now: datetime, touches: Acts | None = None) -> pl.DataFrame:
+def prepare(
+    facts: Facts, windows: Iterable[Window], now: datetime, touches: Acts | None = None, faded_at: datetime | None = None
+) -> pl.DataFrame:
     """The persons, with one column per window and `now`: the frame on which conditions run, sorted by person.
 
     Nobody's count is unknown (no touch is 0); days since something that never happened are. `touches`, where given, are those
-    of these persons."""
+    of these persons. Windows end at `faded_at` (None: now), and hold what has happened since then."""
+    faded = faded_at or now
     wanted = sorted(set(windows), key=lambda w: (w.acts, w.measure, w.kind, w.days or 0))
     persons = in_order(facts.persons)
     frame = persons.with_row_index(WHO)
@@ -59,25 +62,26 @@ def prepare(facts: Facts, windows: Iterable[Window], now: datetime, touches: Act
         mine = [w for w in wanted if w.acts == acts]
         if mine:
             known = touches if touches is not None and acts == "touches" else number(persons["person_id"], source, now)
-            frame = frame.join(_measure(known, mine, now), on=WHO, how="left", maintain_order="left")
+            frame = frame.join(_measure(known, mine, faded), on=WHO, how="left", maintain_order="left")
     counts = [pl.col(w.column).fill_null(0) for w in wanted if w.measure == "count"]
-    return frame.drop(WHO).with_columns(*counts, pl.lit(now, dtype=INSTANT).alias(NOW))
+    return frame.drop(WHO).with_columns(*counts, pl.lit(faded, dtype=INSTANT).alias(NOW))
 
 
-def _measure(known: Acts, windows: list[Window], now: datetime) -> pl.DataFrame:
+def _measure(known: Acts, windows: list[Window], faded_at: datetime) -> pl.DataFrame:
     """One row per person who acted, one column per window."""
     kinds = {w.kind for w in windows}
     rows = known.rows if ANY in kinds else known.of_kinds(sorted(kinds))
-    return known.per_person(rows, *(_column(w, now) for w in windows))
+    return known.per_person(rows, *(_column(w, faded_at) for w in windows))
 
 
-def _column(window: Window, now: datetime) -> pl.Expr:
+def _column(window: Window, faded_at: datetime) -> pl.Expr:
     inside = pl.lit(True) if window.kind == ANY else pl.col("kind") == window.kind
     if window.measure == "days_since":
         newest = (pl.col("at") if window.kind == ANY else pl.col("at").filter(inside)).max()
-        return days(pl.lit(now, dtype=INSTANT) - newest).alias(window.column)
+        since = pl.max_horizontal(pl.lit(faded_at, dtype=INSTANT), newest) - newest
+        return days(since).alias(window.column)
     if window.days is not None:
-        inside = inside & (pl.col("at") > now - timedelta(days=window.days))
+        inside = inside & (pl.col("at") > faded_at - timedelta(days=window.days))
     return (pl.len() if window.kind == ANY and window.days is None else inside.sum()).cast(pl.Int64).alias(window.column)
 
 

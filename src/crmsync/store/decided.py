@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, Va
 from crmsync.decisions.sla import DEPARTMENTS
 from crmsync.store import tables
 from crmsync.store.journal import keep_frames
-from crmsync.store.sql import chunks, frame_rows, insert_all, read_among, read_frame, table_of, upsert
+from crmsync.store.sql import among, chunks, frame_rows, insert_all, read_among, read_frame, table_of, upsert
 
 _DECISIONS = table_of(tables.DecisionRow)
 _DESIRED = table_of(tables.DesiredRow)
@@ -25,6 +25,7 @@ _MOVES = table_of(tables.MoveRow)
 _STATES = table_of(tables.StateRow)
 _CLOCKS = table_of(tables.ClockRow)
 _VALVES = table_of(tables.ValveRow)
+ANSWERING = tuple(DEPARTMENTS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,23 @@ class Written:
     log: Mapping[str, bytes]
     valve: ValvePosition | None
 
+    @property
+    def moved(self) -> set[str]:
+        """Whose state or clocks are others now."""
+        return {person for name in ("state", "clocks", "moves") for person in self.frames[name]["person_id"]}
+
 
 class Decided:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def before(self) -> Before:
-        """What earlier decisions left."""
+    def before(self, whom: Collection[str] | None = None) -> Before:
+        """What earlier decisions left, of everyone or of `whom`."""
+        state, clocks = self.states(whom), self.clocks(whom)
         with self._engine.connect() as db:
             return Before(
-                state=conform(read_frame(db, tables.StateRow), STATE),
-                clocks=conform(read_frame(db, tables.ClockRow), CLOCKS),
+                state=conform(state, STATE),
+                clocks=conform(clocks, CLOCKS),
                 draws=conform(read_frame(db, tables.DrawRow), DRAWS),
                 valve=_valve(db),
             )
@@ -58,11 +65,19 @@ class Decided:
             return _valve(db)
 
     def save(
-        self, db: Connection, run_id: str, now: datetime, before: Before, decisions: Decisions, desired: pl.DataFrame
-    ) -> pl.DataFrame:
-        """Store what differs from before. `desired` is the decisions' frame with the reasons in words. Returns the rows of
-        `desired` that changed."""
-        left = _written(db, before, decisions, desired)
+        self,
+        db: Connection,
+        run_id: str,
+        now: datetime,
+        before: Before,
+        decisions: Decisions,
+        desired: pl.DataFrame,
+        *,
+        is_few: bool = False,
+    ) -> Written:
+        """Store what differs from before, and give it. `desired` is the decisions' frame with the reasons in words. `is_few`: the
+        decision was about few of many."""
+        left = _written(db, before, decisions, desired, is_few=is_few)
         upsert(db, tables.StateRow, frame_rows(left.frames["state"]))
         upsert(db, tables.ClockRow, frame_rows(left.frames["clocks"]))
         upsert(db, tables.DrawRow, frame_rows(left.frames["draws"]))
@@ -74,18 +89,19 @@ class Decided:
         upsert(db, tables.DesiredRow, frame_rows(left.desired, is_planned=False))
         rows = [{"run_id": run_id, "person_id": person, "at": now, "body": body} for person, body in left.log.items()]
         insert_all(db, tables.DecisionRow, rows)
-        return left.desired
+        return left
 
     def written(self, before: Before, decisions: Decisions, desired: pl.DataFrame) -> Written:
         """What `save` would change."""
         with self._engine.connect() as db:
             return _written(db, before, decisions, desired)
 
-    def save_gaps(self, db: Connection, now: datetime, gaps: pl.DataFrame) -> None:
-        """Open the gaps that are new, close those that are gone; `gaps` are all there are now. A gap keeps the instant at which
-        it was first found."""
+    def save_gaps(self, db: Connection, now: datetime, gaps: pl.DataFrame, whom: Collection[str] | None = None) -> None:
+        """Open the gaps that are new, close those that are gone; `gaps` are all there are now, of everyone or of `whom`. A gap
+        keeps the instant at which it was first found."""
+        mine = () if whom is None else (among(db, _GAPS.c.person_id, whom),)
         open_now = {(row["gap"], row["person_id"]): row for row in gaps.to_dicts()}
-        still = {(row.gap, row.person_id) for row in db.execute(select(_GAPS).where(_GAPS.c.closed_at.is_(None)))}
+        still = {(row.gap, row.person_id) for row in db.execute(select(_GAPS).where(_GAPS.c.closed_at.is_(None), *mine))}
         fresh = [{**row, "opened_at": now, "closed_at": None} for key, row in open_now.items() if key not in still]
         upsert(db, tables.GapRow, [{**row, "detail": row["detail"] or ""} for row in fresh])
         for gap, person in sorted(still - set(open_now)):
@@ -116,10 +132,10 @@ class Decided:
         for chunk in chunks(persons):
             db.execute(_DESIRED.update().where(_DESIRED.c.person_id.in_(chunk)).values(is_planned=False))
 
-    def changed(self, desired: pl.DataFrame) -> list[str]:
+    def changed(self, desired: pl.DataFrame, *, is_few: bool = False) -> list[str]:
         """Persons for whom these desired values differ from the stored ones."""
         with self._engine.connect() as db:
-            stored = read_frame(db, tables.DesiredRow, columns=desired.columns)
+            stored = _stored(db, desired, is_few=is_few)
         return _changed(desired, stored)["person_id"].to_list()
 
     def unplanned(self) -> list[str]:
@@ -165,6 +181,30 @@ class Decided:
         with self._engine.connect() as db:
             return read_among(db, tables.StateRow, "department", [department], _STATES.c.owner.is_not(None))
 
+    def owners(self) -> pl.DataFrame:
+        """department, owner, owner_because: which there are, where a phase asks for an owner; null where it has none."""
+        columns = (_STATES.c.department, _STATES.c.owner, _STATES.c.owner_because)
+        names = [column.name for column in columns]
+        with self._engine.connect() as db:
+            rows = db.execute(select(*columns).where(_STATES.c.department.in_(ANSWERING)).distinct()).all()
+        return pl.DataFrame([tuple(row) for row in rows], schema=dict.fromkeys(names, pl.String), orient="row")
+
+    def owned_by(self, department: str, owner: str | None) -> list[str]:
+        """The persons for whom this rep of this department answers, or nobody."""
+        query = select(_STATES.c.person_id).where(_STATES.c.department == department, _STATES.c.owner.is_not_distinct_from(owner))
+        with self._engine.connect() as db:
+            return list(db.execute(query).scalars())
+
+    def due(self, owners: Collection[str], before: datetime) -> list[str]:
+        """Persons with a running clock of one of these owners that is due before then."""
+        running = (_CLOCKS.c.met_at.is_(None), _CLOCKS.c.cancelled_at.is_(None), _CLOCKS.c.due_at < before)
+        with self._engine.connect() as db:
+            return list(db.execute(select(_CLOCKS.c.person_id).where(among(db, _CLOCKS.c.owner, owners), *running)).scalars())
+
+    def persons_of_clocks(self, clocks: Iterable[str]) -> set[str]:
+        with self._engine.connect() as db:
+            return set(db.execute(select(_CLOCKS.c.person_id).where(among(db, _CLOCKS.c.clock_id, list(clocks)))).scalars())
+
     def _rows(self, table: type[SQLModel], persons: Iterable[str] | None) -> pl.DataFrame:
         with self._engine.connect() as db:
             return read_frame(db, table) if persons is None else read_among(db, table, "person_id", persons)
@@ -175,6 +215,11 @@ class Decided:
     def gaps(self, person_id: str | None = None) -> pl.DataFrame:
         """Open gaps, oldest first; of everyone, or of one person."""
         return self.frame(tables.GapRow, person_id).filter(pl.col("closed_at").is_null()).sort("opened_at", "gap", "person_id")
+
+    def gaps_named(self, gap: str) -> list[str]:
+        """The persons of open gaps of this name."""
+        with self._engine.connect() as db:
+            return list(db.execute(select(_GAPS.c.person_id).where(_GAPS.c.gap == gap, _GAPS.c.closed_at.is_(None))).scalars())
 
     def gap_history(self) -> pl.DataFrame:
         return self.frame(tables.GapRow)
@@ -208,8 +253,15 @@ def _changed(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     return now.join(before.select(now.columns), on=now.columns, how="anti", nulls_equal=True, maintain_order="left")
 
 
-def _written(db: Connection, before: Before, decisions: Decisions, desired: pl.DataFrame) -> Written:
-    stored = read_frame(db, tables.DesiredRow, columns=desired.columns)
+def _stored(db: Connection, desired: pl.DataFrame, *, is_few: bool) -> pl.DataFrame:
+    """The desired values as they are stored, of these persons or of everyone."""
+    if is_few:
+        return read_among(db, tables.DesiredRow, "person_id", desired["person_id"], columns=desired.columns)
+    return read_frame(db, tables.DesiredRow, columns=desired.columns)
+
+
+def _written(db: Connection, before: Before, decisions: Decisions, desired: pl.DataFrame, *, is_few: bool = False) -> Written:
+    stored = _stored(db, desired, is_few=is_few)
     changed = _changed(desired, stored)
     frames = {
         "state": _changed(decisions.state, before.state),

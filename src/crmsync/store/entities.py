@@ -47,8 +47,6 @@ TABLES: Mapping[type, type[SQLModel]] = {
 }
 # A user that a CRM no longer shows is inactive; every other entity of a deleted record is marked deleted.
 _MARKED = tuple(table_of(row) for kind, row in TABLES.items() if kind is not UserSeen)
-_NAMING = (Approach, OpportunitySeen)
-"""Kinds that name several people: `mention` leads from these to them."""
 _USERS = table_of(tables.UserRow)
 _QUARANTINE = table_of(tables.Quarantine)
 
@@ -70,9 +68,8 @@ class Entities:
             by_kind.setdefault(kind, {})[identity] = row
         for kind, rows in by_kind.items():
             upsert(db, TABLES[kind], list(rows.values()))
-            if kind in _NAMING:
-                named = ((person, row["ref"]) for row in rows.values() for person in orjson.loads(row["people"]))
-                upsert(db, tables.MentionRow, [{"person": person, "ref": ref} for person, ref in dict.fromkeys(named)])
+            if kind in (Approach, OpportunitySeen):
+                _mention(db, ((named, row["ref"]) for row in rows.values() for named in _named(row)))
 
     def mark_deleted(self, db: Connection, refs: Iterable[RecordRef | str], learnt_at: datetime) -> None:
         """The records are gone from their CRM: what they said stays, marked."""
@@ -86,6 +83,8 @@ class Entities:
     def forget_events(self, db: Connection, refs: Iterable[RecordRef | str]) -> None:
         """Drop what earlier versions of these records showed as a touch, an approach or a task: what they show now is saved."""
         changed = [str(ref) for ref in refs]
+        if changed:
+            _mention(db, _once_named(db, changed))
         for kind in (Touch, Approach, TaskSeen) if changed else ():
             table = table_of(TABLES[kind])
             db.execute(table.delete().where(among(db, table.c.ref, changed)))
@@ -148,11 +147,46 @@ class Entities:
     def naming(self, people: Iterable[str]) -> list[str]:
         """Refs of the approaches and opportunities that name one of these records of people, or once did."""
         with self._engine.connect() as db:
-            return read_among(db, tables.MentionRow, "person", people, columns=["ref"])["ref"].unique().sort().to_list()
+            return read_among(db, tables.MentionRow, "named", people, columns=["ref"])["ref"].unique().sort().to_list()
+
+    def named_in(self, refs: Iterable[str]) -> set[str]:
+        """What these touches, approaches, opportunities and roles name, or once did: refs of people and of opportunities, and
+        addresses."""
+        with self._engine.connect() as db:
+            found = set(read_among(db, tables.MentionRow, "ref", refs, columns=["named"])["named"])
+            return found | {named for named, _ in _once_named(db, refs)}
+
+    def refs_since(self, kind: type, column: str, at: datetime) -> list[str]:
+        """Those of which an instant (with an index) is not before `at`."""
+        table = table_of(TABLES[kind])
+        with self._engine.connect() as db:
+            return list(db.execute(select(table.c.ref).where(table.c[column] >= at)).scalars())
 
     def quarantined(self) -> pl.DataFrame:
         with self._engine.connect() as db:
             return read_frame(db, tables.Quarantine)
+
+
+def _named(row: Row) -> Sequence[str]:
+    """The people of an approach or an opportunity, or the opportunity of an approach without."""
+    people: list[str] = orjson.loads(row["people"])
+    return people or [named for named in (row.get("opportunity"),) if named]
+
+
+def _once_named(db: Connection, refs: Iterable[str]) -> list[tuple[str, str]]:
+    """(what it names, ref) of those of these records that are touches, or roles in opportunities."""
+    touches, roles = table_of(tables.TouchRow), table_of(tables.OpportunityPersonRow)
+    wanted = list(refs)
+    columns = (touches.c.person, touches.c.email, roles.c.person)
+    found = [
+        db.execute(select(column, column.table.c.ref).where(column.is_not(None), among(db, column.table.c.ref, wanted)))
+        for column in columns
+    ]
+    return [(named, ref) for rows in found for named, ref in rows]
+
+
+def _mention(db: Connection, pairs: Iterable[tuple[str, str]]) -> None:
+    upsert(db, tables.MentionRow, [{"named": named, "ref": ref} for named, ref in dict.fromkeys(pairs)])
 
 
 def entity_row(entity: Entity) -> Row:

@@ -54,6 +54,9 @@ TREATMENT: Mapping[str, Treatment] = {
     "answer": "deleted",
     "person_state": "anonymous",
     "clock": "anonymous",
+    "stirred": "deleted",
+    "waking": "deleted",
+    "waiting": "deleted",
     "draw": "nothing personal",
     "valve_log": "nothing personal",
     "move": "anonymous",
@@ -83,6 +86,7 @@ TREATMENT: Mapping[str, Treatment] = {
 NOWHERE = "-"
 # Tables by record: those of them that are deleted need no line of their own.
 _BY_RECORD = frozenset({"connection", "object", "record_id"})
+_OF_THE_NEXT = (tables.StirredRow, tables.WakingRow, tables.WaitingRow)
 _TOMBSTONES = table_of(tables.Tombstone)
 
 
@@ -211,7 +215,7 @@ class Erasing:
         for shared in (tables.PersonRow, tables.CompanyRow, tables.OpportunityRow, tables.ApproachRow):
             _scrub_rows(db, _table(shared), erasure)
         mentions, quarantine = _table(tables.MentionRow), _table(tables.Quarantine)
-        for column in (mentions.c.person, mentions.c.ref):
+        for column in (mentions.c.named, mentions.c.ref):
             db.execute(mentions.delete().where(among(db, column, erasure.refs)))
         db.execute(quarantine.update().where(among(db, quarantine.c.ref, erasure.mentioned_in)).values(value=""))
         self._anonymous_record(db, erasure, anonymous, now)
@@ -254,7 +258,7 @@ class Erasing:
                 db.execute(reviews.delete().where(reviews.c.record == row.record))
 
     def _decided(self, db: Connection, erasure: Erasure, anonymous: str, now: datetime) -> None:
-        for model in (tables.DesiredRow, tables.DecisionRow, tables.SettlementRow, tables.DisagreementRow):
+        for model in (*_OF_THE_NEXT, tables.DesiredRow, tables.DecisionRow, tables.SettlementRow, tables.DisagreementRow):
             _of_persons(db, model, erasure, None)
         without_persons(db, erasure.persons)
         leave_shadows(db, erasure.persons)

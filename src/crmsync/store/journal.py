@@ -48,6 +48,12 @@ class Journal:
             through = db.execute(select(func.coalesce(func.max(_VERSIONS.c.seq), 0))).scalar_one()
             self.note(db, "learnt", at, {"through": int(through)})
 
+    def said(self) -> int:
+        """How often something was said or forgotten, besides what was learnt and decided."""
+        query = select(func.count()).select_from(_JOURNAL).where(_JOURNAL.c.act.not_in(("learnt", "decided")))
+        with self._engine.connect() as db:
+            return int(db.execute(query).scalar_one())
+
     def entries(self) -> Iterator[Entry]:
         """All of it, in the order in which it happened."""
         with self._engine.connect() as db:

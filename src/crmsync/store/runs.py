@@ -43,6 +43,11 @@ class Runs:
         with self._engine.connect() as db:
             return int(db.execute(_COUNT).scalar_one())
 
+    def count_but(self, verb: str) -> int:
+        """How many there have been of other verbs."""
+        with self._engine.connect() as db:
+            return int(db.execute(_COUNT.where(_RUNS.c.verb != verb)).scalar_one())
+
     def frame(self) -> pl.DataFrame:
         with self._engine.connect() as db:
             return read_frame(db, tables.RunRow)

@@ -129,6 +129,13 @@ class Staging:
             refs = [RecordRef(connection, row.object, row.record_id) for row in db.execute(query)]
         return sorted(refs), newest
 
+    def seen_since(self, connection: str, seq: int) -> list[RecordRef]:
+        """Records with a version numbered above `seq`, our own writes included."""
+        mine = (_VERSIONS.c.connection == connection, _VERSIONS.c.seq > seq)
+        query = select(_VERSIONS.c.object, _VERSIONS.c.record_id).where(*mine).distinct()
+        with self._engine.connect() as db:
+            return sorted(RecordRef(connection, row.object, row.record_id) for row in db.execute(query))
+
     def newest(self, connection: str) -> int:
         """The highest number of a version of this connection; 0 before the first."""
         query = select(func.coalesce(func.max(_VERSIONS.c.seq), 0)).where(_VERSIONS.c.connection == connection)

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel, create_engine
 
 from crmsync.errors import StopConnector
 from crmsync.store.answers import Answers
+from crmsync.store.concern import Concern
 from crmsync.store.decided import Decided
 from crmsync.store.entities import Entities
 from crmsync.store.erasing import Erasing
@@ -49,6 +50,7 @@ class Store:
         self.entities = Entities(engine)
         self.identity = Identity(engine)
         self.decided = Decided(engine)
+        self.concern = Concern(engine)
         self.outbox = Outbox(engine)
         self.memberships = Memberships(engine)
         self.holds = Holds(engine)

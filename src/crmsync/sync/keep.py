@@ -9,6 +9,7 @@ from crmsync.model.memberships import MEMBERSHIPS, Standing
 from crmsync.model.records import RecordRef
 from crmsync.planning.memberships import intended
 from crmsync.store.journal import keep_frames
+from crmsync.sync.concerned import LAST, last_decision
 from crmsync.sync.guard import note
 from crmsync.sync.history import OWNER_EDITS, owner_edits
 from crmsync.sync.overrides import find_overrides
@@ -21,13 +22,17 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
     """Store the cycle and return its run id. After this a crash loses nothing: what is not confirmed is planned again."""
     store, decided = workspace.store, prepared.decided
     overrides = find_overrides(workspace, prepared)
+    last = last_decision(workspace, moment, decided.through, decided.facts.reps, verb)
     with store.transaction() as db:
         run_id = store.runs.begin(db, verb, moment.now, is_rehearsal=moment.is_rehearsal, definitions=workspace.definitions_digest)
-        store.decided.save(db, run_id, moment.now, decided.before, decided.decisions, decided.desired)
+        made = (decided.before, decided.decisions, decided.desired)
+        left = store.decided.save(db, run_id, moment.now, *made, is_few=decided.whom is not None)
+        store.concern.settle(db, decided.decisions, decided.whom, left.moved | _written_to(workspace, prepared))
+        store.runs.set_meta_in(db, LAST, last)
         keep_frames(db, run_id, {OWNER_EDITS: owner_edits(decided.facts)})
-        made_by = {"ground": ground(workspace), "from_nothing": decided.before.state.is_empty()}
+        made_by = {"ground": ground(workspace), "from_nothing": decided.whom is None and decided.before.state.is_empty()}
         store.journal.note(db, "decided", moment.now, made_by, run_id)
-        store.decided.save_gaps(db, moment.now, _gaps(prepared))
+        store.decided.save_gaps(db, moment.now, _gaps(prepared), decided.whom)
         store.overrides.note(db, overrides, moment.now)
         store.settlements.note(db, decided.followed(), moment.now)
         again = {change.person_id for change in prepared.held_back}
@@ -52,6 +57,12 @@ def _intentions(prepared: Prepared) -> dict[RecordRef, Standing | None]:
     """What the memberships stand at that are about to change: kept before anything is sent, so that one that arrives is known to be
     ours whatever becomes of this process."""
     return {change.ref: intended(change) for change in prepared.sendable if change.object == MEMBERSHIPS and change.ref}
+
+
+def _written_to(workspace: Workspace, prepared: Prepared) -> set[str]:
+    """Of whom something is written, or taken into account: what people set by hand is held against that from now on."""
+    accounted = workspace.store.identity.persons_of(str(ref) for ref, _ in prepared.accounted)
+    return {*accounted.values(), *(change.person_id for change in prepared.sendable)}
 
 
 def _gaps(prepared: Prepared) -> pl.DataFrame:

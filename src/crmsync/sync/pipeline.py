@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from crmsync.errors import StopConnector
 from crmsync.sync.apply import Applied, apply
 from crmsync.sync.collector import collector_at_rest
+from crmsync.sync.concerned import concerned
 from crmsync.sync.decide import decide
 from crmsync.sync.guard import Approval, note_halts, release
 from crmsync.sync.keep import keep
@@ -17,7 +18,7 @@ from crmsync.sync.lease import alone
 from crmsync.sync.memberships import read_back
 from crmsync.sync.normalise import Following, normalise
 from crmsync.sync.notices import keep_ours
-from crmsync.sync.plan import Prepared, plan
+from crmsync.sync.plan import Prepared, described, plan
 from crmsync.sync.pull import Pulled, pull
 from crmsync.sync.reconcile import reconcile
 from crmsync.sync.resolve import resolve
@@ -64,7 +65,9 @@ def look(workspace: Workspace, moment: Moment, progress: Progress | None = None)
 def prepare(workspace: Workspace, moment: Moment, *, describing: bool = False) -> Prepared:
     """Decide and plan on what is known, in memory alone. With `describing`, ask what the objects look like before."""
     with collector_at_rest():
-        return plan(workspace, decide(workspace, moment.now), moment.now, describing=describing)
+        reachable = described(workspace, again=describing)
+        decided = decide(workspace, moment.now, concerned(workspace, moment, reachable))
+        return plan(workspace, decided, moment.now, reachable)
 
 
 def run_cycle(

@@ -70,9 +70,13 @@ class Prepared:
         return (*halted, *(one.change for one in self.plan.withheld))
 
 
-def plan(workspace: Workspace, decided: Decided, now: datetime, *, describing: bool = False) -> Prepared:
-    """What to write now. `describing` asks the CRMs anew what they look like: the pull before has not."""
-    reachable = [connection for connection in workspace.connections if _is_described(connection, again=describing)]
+def described(workspace: Workspace, *, again: bool = False) -> list[Connection]:
+    """The connections that can say what their objects look like. `again` asks the CRMs anew: the pull before has not."""
+    return [connection for connection in workspace.connections if _is_described(connection, again=again)]
+
+
+def plan(workspace: Workspace, decided: Decided, now: datetime, reachable: Sequence[Connection]) -> Prepared:
+    """What to write now, in the connections that are `reachable`."""
     names = {connection.name for connection in reachable}
     taskless = clocks_without_task(workspace, decided)
     scope = find_scope(workspace, decided, reachable, taskless.values())

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import orjson
 import polars as pl
 
-from crmsync.decisions.decide import decide
 from crmsync.store.decided import Written
 from crmsync.store.journal import Entry
 from crmsync.store.past import KeptRun
+from crmsync.sync.decide import decide_as_of
 from crmsync.sync.history import History, history
 from crmsync.sync.reasons import with_reasons
 from crmsync.sync.rest import ground
@@ -85,7 +85,7 @@ def _written(past: History, entry: Entry) -> Written:
     here = past.here
     before = here.store.decided.before()
     definitions = here.at(entry.at).definitions
-    decisions = decide(past.facts(entry), before, definitions, entry.at)
+    decisions = decide_as_of(past.facts(entry), before, definitions, entry.at)
     desired = with_reasons(decisions, definitions)
     return here.store.decided.written(before, decisions, desired)
 

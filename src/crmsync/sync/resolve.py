@@ -79,6 +79,8 @@ def _keep(workspace: Workspace, resolution: Resolution, through: dict[str, int],
     different = store.answers.different()
     reviews = [row for found in resolution.ambiguous if (row := _unanswered(found.row(), different))]
     with store.transaction() as db:
+        were = store.identity.links_of("record", (link.record for link in resolution.links))["person_id"]
+        store.concern.stir(db, [*were, *(link.person_id for link in resolution.links)])
         store.identity.save_links(db, [link.row() for link in resolution.links], now)
         store.identity.save_aliases(db, sorted(resolution.aliases.items()), now)
         store.identity.save_reviews(db, reviews, now)

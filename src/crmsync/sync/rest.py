@@ -67,8 +67,8 @@ def rest_after(
     decisions = prepared.decided.decisions
     left = prepared.plan.changes or prepared.held_back or prepared.waiting
     is_quiet = is_complete and not left and decisions.moves.is_empty()
-    again = workspace.store.staging.next_again()
-    stands = min(at for at in (decisions.wakes_at, wakes_at, again) if at is not None)
+    others = (wakes_at, workspace.store.staging.next_again(), workspace.store.concern.next_waking(moment.now))
+    stands = min([decisions.wakes_at, *(at for at in others if at is not None)])
     _keep(workspace, moment, moment.now, stands if is_quiet else moment.now)
 
 

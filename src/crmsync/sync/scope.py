@@ -63,12 +63,11 @@ def find_scope(workspace: Workspace, decided: Decided, connections: Iterable[Con
         after = int(store.runs.meta(f"planned_through:{connection.name}") or 0)
         refs, newest = store.staging.learnt_since(connection.name, after)
         learnt |= _persons_behind(store, decided, connection, refs)
-        shape = _shape(workspace, connection)
-        look = Look(newest, shape, store.runs.meta(f"planned_with:{connection.name}") != shape)
+        look = Look(newest, _shape(workspace, connection), is_seen_otherwise(workspace, connection))
         looks[connection.name] = look
         compared_anew |= store.identity.persons_in(connection.name) if look.is_other else set()
     persons = {
-        *store.decided.changed(decided.desired),
+        *store.decided.changed(decided.desired, is_few=decided.whom is not None),
         *store.decided.unplanned(),
         *store.outbox.unfinished_persons(sorted(looks)),
         *(refusal.person_id for key, refusal in refusals.items() if refusal.has_moved or key in eased),
@@ -77,6 +76,11 @@ def find_scope(workspace: Workspace, decided: Decided, connections: Iterable[Con
         *more,
     }
     return Scope(tuple(sorted(persons)), frozenset(learnt), looks, refusals, eased)
+
+
+def is_seen_otherwise(workspace: Workspace, connection: Connection) -> bool:
+    """Whether the last plan saw this connection with other mappings or fields: then everyone there is compared anew."""
+    return workspace.store.runs.meta(f"planned_with:{connection.name}") != _shape(workspace, connection)
 
 
 def _eased(workspace: Workspace, refusals: Mapping[str, Refusal]) -> frozenset[str]:

@@ -2,7 +2,19 @@
 The others hold the present."""
 
 from crmsync.store.tables.beside import DisagreementRow, ShadowFrameRow
-from crmsync.store.tables.decided import ClockRow, DecisionRow, DesiredRow, DrawRow, GapRow, MoveRow, StateRow, ValveRow
+from crmsync.store.tables.decided import (
+    ClockRow,
+    DecisionRow,
+    DesiredRow,
+    DrawRow,
+    GapRow,
+    MoveRow,
+    StateRow,
+    StirredRow,
+    ValveRow,
+    WaitingRow,
+    WakingRow,
+)
 from crmsync.store.tables.kinds import Instant, from_micros, to_micros
 from crmsync.store.tables.pulled import (
     Again,
@@ -95,11 +107,14 @@ __all__ = [
     "SettlementRow",
     "ShadowFrameRow",
     "StateRow",
+    "StirredRow",
     "TaskRow",
     "Tombstone",
     "TouchRow",
     "UserRow",
     "ValveRow",
+    "WaitingRow",
+    "WakingRow",
     "Watermark",
     "WrittenRecord",
     "from_micros",

@@ -12,6 +12,10 @@ from crmsync.store.tables.kinds import instant, required_instant, text
 
 class StateRow(SQLModel, table=True):
     __tablename__ = "person_state"
+    __table_args__ = (
+        Index("person_state_answering", "department", "owner"),
+        Index("person_state_load", "phase", "owner"),
+    )
     person_id: str = Field(primary_key=True)
     phase: str
     phase_at: datetime | None = instant()
@@ -19,7 +23,7 @@ class StateRow(SQLModel, table=True):
     temperature_at: datetime | None = instant()
     cycle: int = 0
     owner: str | None = None
-    department: str | None = Field(default=None, index=True)
+    department: str | None = None
     owner_at: datetime | None = instant()
     owner_because: str | None = None
     handed_over_at: datetime | None = instant()
@@ -36,6 +40,7 @@ class StateRow(SQLModel, table=True):
 
 class ClockRow(SQLModel, table=True):
     __tablename__ = "clock"
+    __table_args__ = (Index("clock_owner", "owner", "due_at"),)
     clock_id: str = Field(primary_key=True)
     person_id: str = Field(index=True)
     kind: str
@@ -54,6 +59,30 @@ class ClockRow(SQLModel, table=True):
     cancelled_because: str | None = None
     promised_at: datetime | None = instant()
     holds: str | None = text()
+
+
+class StirredRow(SQLModel, table=True):
+    """Somebody of whom the last decision, its plan or a new link left something to be decided: the next decision is about them."""
+
+    __tablename__ = "stirred"
+    person_id: str = Field(primary_key=True)
+
+
+class WakingRow(SQLModel, table=True):
+    """When time alone may next decide something about somebody."""
+
+    __tablename__ = "waking"
+    person_id: str = Field(primary_key=True)
+    at: datetime = required_instant(index=True)
+
+
+class WaitingRow(SQLModel, table=True):
+    """The valve's queue, with what its order goes by."""
+
+    __tablename__ = "waiting"
+    person_id: str = Field(primary_key=True)
+    score: float
+    last_touch_at: datetime | None = instant()
 
 
 class DrawRow(SQLModel, table=True):

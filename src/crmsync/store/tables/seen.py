@@ -75,7 +75,7 @@ class OpportunityRow(SQLModel, table=True):
     __tablename__ = "opportunity"
     ref: str = Field(primary_key=True)
     learnt_at: datetime = required_instant()
-    created_at: datetime = required_instant()
+    created_at: datetime = required_instant(index=True)
     modified_at: datetime = required_instant()
     name: str | None = None
     status: str = "open"
@@ -122,7 +122,7 @@ class ApproachRow(SQLModel, table=True):
     ref: str = Field(primary_key=True)
     learnt_at: datetime = required_instant()
     kind: str
-    at: datetime = required_instant()
+    at: datetime = required_instant(index=True)
     people: str = "[]"
     opportunity: str | None = Field(default=None, index=True)
     by: str | None = None
@@ -131,11 +131,12 @@ class ApproachRow(SQLModel, table=True):
 
 
 class MentionRow(SQLModel, table=True):
-    """A person's record (`person`) that an approach or an opportunity (`ref`) names among its people, or once did: what leads from
-    a person to them. What they name now stands in their own rows."""
+    """What a touch, an approach, an opportunity or a role in one (`ref`) names, or once did: a person's record, an address, or the
+    opportunity of an approach that names nobody. It leads from people to these and back; what they name now stands in their own
+    rows. Of touches and roles, whose rows have an index, only what they no longer name is here."""
 
     __tablename__ = "mention"
-    person: str = Field(primary_key=True)
+    named: str = Field(primary_key=True)
     ref: str = Field(primary_key=True, index=True)
 
 

@@ -1,0 +1,176 @@
+"""A cycle that decides only those whom it concerns says what one about everyone would, to the last byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from fake_house import House
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from narrowed import Held, held_against_everyone
+
+from crmsync.sync.replay import replay
+from crmsync.sync.reviews import different
+
+SOON = timedelta(minutes=5)
+
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    with held_against_everyone() as found:
+        yield found
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[House]:
+    """Two reps of inside sales who can approach two people a day each, and six people who qualify."""
+    house = House(tmp_path, capacity=1)
+    for number in range(6):
+        house.mql(f"person{number}@firm{number}.example")
+        house.clock.advance(timedelta(seconds=20))
+    yield house
+    house.workspace.close()
+
+
+def settle(house: House) -> None:
+    """Two cycles at the beginning of an hour, after which nobody is left to be decided again."""
+    house.cycle(later=timedelta(hours=1))
+    house.cycle(later=SOON)
+    house.cycle(later=SOON)
+
+
+def test_who_did_something_is_decided_and_nobody_else(house: House, held: Held) -> None:
+    contacts = [house.contact("ma", f"person{number}@firm{number}.example") for number in range(5)]
+    settle(house)
+    house.visit("ma", contacts[0], "seminar")
+    house.cycle(later=SOON)
+    assert held.sizes[-1] == 1
+
+
+def test_the_first_cycle_of_an_hour_decides_everyone(house: House, held: Held) -> None:
+    contact = house.contact("ma", "a@one.example")
+    settle(house)
+    house.visit("ma", contact, "seminar")
+    house.cycle(later=timedelta(hours=1))
+    assert held.sizes[-1] is None
+
+
+@pytest.mark.parametrize("kind", ["companies", "users"])
+def test_what_bears_on_people_whom_it_does_not_name_concerns_everyone(house: House, held: Held, kind: str) -> None:
+    house.contact("ma", "a@one.example")
+    settle(house)
+    house.sfa.insert(kind, name="new", email="new@home.example", active=True)
+    house.cycle(later=SOON)
+    assert held.sizes[-1] is None
+
+
+def test_the_queue_keeps_its_order_though_it_is_not_decided_again(busy: House, held: Held) -> None:
+    settle(busy)
+    waiting = busy.store.concern.waiting()
+    assert waiting.height >= 2
+    busy.mql("late@other.example")
+    busy.cycle(later=SOON)
+    busy.call("sfa", "is1@home.example", contact="c0001")
+    for _ in range(4):
+        busy.cycle(later=SOON)
+    assert held.narrow >= 3
+    assert {run.outcome for run in replay(busy.workspace)} == {"identical"}
+
+
+def test_an_act_that_is_of_somebody_else_now_concerns_both(house: House, held: Held) -> None:
+    one, two = house.contact("ma", "a@one.example"), house.contact("ma", "b@two.example")
+    visit = house.visit("ma", one, "pricing_page")
+    settle(house)
+    house.ma.edit("visits", visit, contact=two)
+    house.cycle(later=SOON)
+    assert held.sizes[-1] is not None
+    assert house.state(house.person_of("ma", one))["phase"] == "mql"  # the valve never takes back whom it let through
+    assert house.state(house.person_of("ma", two))["phase"] == "mql"
+
+
+def test_an_instant_that_has_come_is_met_between_hours(house: House, held: Held) -> None:
+    contact = house.mql()
+    settle(house)
+    person = house.person_of("sfa", contact)
+    (clock,) = house.clocks(person)
+    house.cycle(later=clock["due_at"] - house.clock.now() - timedelta(minutes=1))
+    while house.clock.now() < clock["due_at"] + SOON:
+        house.cycle(later=timedelta(minutes=1))
+    assert house.clocks(person, running=False)[0]["breached_at"] == clock["due_at"]
+    assert held.narrow
+
+
+def test_answers_and_other_runs_concern_everyone(house: House, held: Held) -> None:
+    house.contact("sfa", "info@acme.example", family="田中", given="太郎")
+    house.contact("sfa", "info@acme.example", family="佐藤", given="花子")
+    settle(house)
+    asked: Any = house.store.identity.reviews().to_dicts()
+    different(house.workspace, asked[0]["record"], None, "somebody", house.clock.now())
+    house.visit("ma", house.contact("ma", "b@two.example"), "seminar")
+    house.cycle(later=SOON)
+    assert held.sizes[-1] is None
+
+
+# ------------------------------------------------------------------------------------------------------------ whatever happens
+
+PEOPLE = [f"person{number}@firm{number % 3}.example" for number in range(5)]
+WHO = st.sampled_from(range(len(PEOPLE)))
+EVENTS = st.one_of(
+    st.tuples(st.just("visit"), WHO, st.sampled_from(("pricing_page", "seminar", "quote_request"))),
+    st.tuples(st.just("call"), WHO, st.sampled_from(("is1@home.example", "fs1@home.example"))),
+    st.tuples(st.just("status"), WHO, st.sampled_from(("open", "working", "rejected"))),
+    st.tuples(st.just("owner"), WHO, st.sampled_from(("is1@home.example", "is2@home.example", "fs1@home.example"))),
+    st.tuples(st.just("deal"), WHO, st.sampled_from(("open", "won", "lost"))),
+    st.tuples(st.just("address"), WHO, st.sampled_from(PEOPLE)),
+    st.tuples(st.just("title"), WHO, st.sampled_from(("Manager", "Staff"))),
+    st.tuples(st.just("gone"), WHO, st.just("")),
+    st.tuples(st.just("ahead"), WHO, st.just("")),
+)
+STEPS = st.lists(st.tuples(EVENTS, st.sampled_from((0, 2, 5, 20, 70, 60 * 25))), min_size=6, max_size=14)
+
+
+def happen(house: House, what: str, who: int, value: str) -> None:
+    contact = f"c{who + 1:04}"
+    sfa, ma = house.sfa.live("contacts"), house.ma.live("contacts")
+    if contact not in sfa or contact not in ma:
+        return
+    at = house.clock.now().isoformat()
+    if what == "visit":
+        house.visit("ma", contact, value)
+    elif what == "ahead":
+        ahead = (house.clock.now() + timedelta(minutes=12)).isoformat()
+        house.ma.insert("visits", contact=contact, at=ahead, what="pricing_page")
+    elif what == "call":
+        house.call("sfa", value, contact=contact)
+    elif what == "deal":
+        house.sfa.insert("deals", contact=contact, made_at=at, status=value, closed_at=at if value != "open" else None)
+    elif what == "gone":
+        house.sfa.delete("contacts", contact)
+    else:
+        value = house.users["sfa"][value] if what == "owner" else value
+        more = {"need": "yes", "budget": "yes", "authority": "yes", "reason": "timing"} if what == "status" else {}
+        house.sfa.edit("contacts", contact, **{{"address": "email"}.get(what, what): value}, **more)
+
+
+@given(steps=STEPS, capacity=st.sampled_from((1, 1000)))
+@settings(max_examples=6, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+def test_whatever_happens_a_narrow_cycle_says_what_one_about_everyone_would(steps: Any, capacity: int) -> None:
+    with TemporaryDirectory() as directory, held_against_everyone() as held:
+        house = House(Path(directory), capacity=capacity)
+        try:
+            for email in PEOPLE:
+                house.contact("ma", email)
+                house.contact("sfa", email)
+            settle(house)
+            for event, minutes in steps:
+                happen(house, *event)
+                house.cycle(later=timedelta(minutes=minutes))
+            assert {run.outcome for run in replay(house.workspace)} == {"identical"}
+            assert held.sizes
+        finally:
+            house.workspace.close()
