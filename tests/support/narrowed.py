@@ -1,8 +1,8 @@
-"""Every decision about some persons held against the one about everyone, as long as a test runs."""
+"""Every decision about some persons, and every look around some records, held against the one about all, as long as a test runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,17 +10,26 @@ from unittest.mock import patch
 
 import polars as pl
 
+from crmsync.identity.companies import CompanyKeys
+from crmsync.identity.known import Known
+from crmsync.identity.records import RecordKeys
+from crmsync.identity.resolve import Resolution
+from crmsync.identity.resolve import resolve as resolve_purely
+from crmsync.model.entities import PersonSeen
 from crmsync.sync import decide as deciding
 from crmsync.sync import pipeline
+from crmsync.sync import resolve as resolving
+from crmsync.sync.around import KEY_COLUMNS, known_around
 from crmsync.sync.decide import Decided
 from crmsync.sync.workspace import Workspace
 
 
 @dataclass
 class Held:
-    """How many persons each cycle decided (None: everyone)."""
+    """How many persons each cycle decided (None: everyone), and how often it was enough to look around some records."""
 
     sizes: list[int | None] = field(default_factory=list)
+    around: int = 0
 
     @property
     def narrow(self) -> int:
@@ -29,7 +38,8 @@ class Held:
 
 @contextmanager
 def held_against_everyone() -> Iterator[Held]:
-    """While this is open, each cycle that decides some persons also decides everyone, and both must come to the same."""
+    """While this is open, each cycle that decides some persons also decides everyone, each that resolves by what is known around
+    a few records does so by all that is known, and both must come to the same."""
     held = Held()
 
     def both(workspace: Workspace, now: datetime, whom: frozenset[str] | None = None) -> Decided:
@@ -39,7 +49,21 @@ def held_against_everyone() -> Iterator[Held]:
             _check_same(workspace, deciding.decide(workspace, now), made)
         return made
 
-    with patch.object(pipeline, "decide", both):
+    def around(workspace: Workspace, seeds: Iterable[str], companies: CompanyKeys) -> Known:
+        rows = workspace.store.entities.frame(PersonSeen, columns=KEY_COLUMNS).to_dicts()
+        everything.append(resolving._known(workspace, rows, companies))
+        held.around += 1
+        return known_around(workspace, seeds, companies)
+
+    def resolved(batch: Sequence[RecordKeys], known: Known, merged: Iterable[tuple[str, str]]) -> Resolution:
+        found = resolve_purely(batch, known, merged)
+        if everything:
+            assert found == resolve_purely(batch, everything.pop(), merged)
+        return found
+
+    everything: list[Known] = []
+    patched = {"known_around": around, "resolve_purely": resolved}
+    with patch.object(pipeline, "decide", both), patch.multiple(resolving, **patched):
         yield held
 
 

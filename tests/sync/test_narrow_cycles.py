@@ -172,5 +172,6 @@ def test_whatever_happens_a_narrow_cycle_says_what_one_about_everyone_would(step
                 house.cycle(later=timedelta(minutes=minutes))
             assert {run.outcome for run in replay(house.workspace)} == {"identical"}
             assert held.sizes
+            assert held.around
         finally:
             house.workspace.close()

@@ -62,5 +62,9 @@ class Concern:
             table = table_of(model)
             db.execute(table.delete() if whom is None else table.delete().where(among(db, table.c.person_id, whom)))
             insert_all(db, model, frame_rows(frame))
-        db.execute(_STIRRED.delete())
+        self.calm(db)
         self.stir(db, stirred)
+
+    def calm(self, db: Connection) -> None:
+        """Nobody is left to be decided again."""
+        db.execute(_STIRRED.delete())

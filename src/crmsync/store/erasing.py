@@ -16,6 +16,7 @@ import orjson
 from sqlalchemy import Connection, Engine, Table, func, or_, select
 from sqlmodel import SQLModel
 
+from crmsync.identity.terms import naming
 from crmsync.model.changes import Change
 from crmsync.model.memberships import MEMBERSHIPS
 from crmsync.store import tables
@@ -49,6 +50,7 @@ TREATMENT: Mapping[str, Treatment] = {
     "campaign": "nothing personal",
     "pipeline_stage": "nothing personal",
     "link": "anonymous",
+    "filed": "deleted",
     "alias": "deleted",
     "review": "mentions taken out",
     "answer": "deleted",
@@ -246,6 +248,7 @@ class Erasing:
         upsert(db, tables.LinkRow, [link])
         for column in (aliases.c.person_id, aliases.c.current_id):
             db.execute(aliases.delete().where(among(db, column, erasure.persons)))
+        _unfile(db, erasure)
         answers = _table(tables.AnswerRow)
         for column in (answers.c.person_id, answers.c.candidate):
             db.execute(answers.delete().where(among(db, column, erasure.persons)))
@@ -294,6 +297,15 @@ class Erasing:
             }
             state = "superseded" if row.state in ("planned", "sending", "retry", "unknown") else row.state
             db.execute(outbox.update().where(outbox.c.id == row.id).values(**body, state=state, is_settled=True))
+
+
+def _unfile(db: Connection, erasure: Erasure) -> None:
+    """These records are filed nowhere, and nobody under their addresses or ids: as in the evidence of links."""
+    filed = _table(tables.FiledRow)
+    addresses = select(filed.c.term).where(among(db, filed.c.ref, erasure.refs), filed.c.term.startswith("email:"))
+    terms = {*db.execute(addresses).scalars(), *map(naming, erasure.records)}
+    db.execute(filed.delete().where(among(db, filed.c.ref, erasure.refs)))
+    db.execute(filed.delete().where(among(db, filed.c.term, terms)))
 
 
 def _renamed(clock: str, erasure: Erasure, anonymous: str, number: int) -> str:

@@ -66,6 +66,20 @@ class Identity:
         with self._engine.connect() as db:
             return {row.person_id: (row.current_id, row.since) for row in db.execute(select(_ALIASES))}
 
+    def all_links_of(self, column: Literal["record", "person_id"], values: Iterable[str]) -> pl.DataFrame:
+        """The links of these records or persons, revoked ones too, with the columns of `links`."""
+        with self._engine.connect() as db:
+            return read_among(db, tables.LinkRow, column, values)
+
+    def filed_under(self, terms: Iterable[str]) -> set[str]:
+        """The records that are filed under one of these."""
+        with self._engine.connect() as db:
+            return set(read_among(db, tables.FiledRow, "term", terms, columns=["ref"])["ref"])
+
+    def file(self, db: Connection, pairs: Iterable[tuple[str, str]]) -> None:
+        """File records: (term, record) each, beside what they are filed under already."""
+        upsert(db, tables.FiledRow, [{"term": term, "ref": ref} for term, ref in sorted(set(pairs))])
+
     def links_of(self, column: Literal["record", "person_id"], values: Iterable[str]) -> pl.DataFrame:
         """The live links of these records or persons, with the columns of `links`."""
         with self._engine.connect() as db:

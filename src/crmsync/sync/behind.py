@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import orjson
 
+from crmsync.mapping.mentions import kinds_of
 from crmsync.model.entities import Approach, FieldChange, OpportunityPerson, OpportunitySeen, PersonSeen, Touch
+from crmsync.model.memberships import MEMBERSHIPS, Membership
 from crmsync.model.records import RecordRef
 from crmsync.store import Store
 from crmsync.sync.workspace import Workspace
+
+_OF_PERSONS = frozenset({"person", "touch", "approach", "opportunity", "opportunity_person", "field_change", "task"})
+_OF_NO_DECISION = frozenset({"campaign"})
+
+
+def news(workspace: Workspace, after: Mapping[str, int]) -> list[RecordRef] | None:
+    """Records with a version numbered above that of their connection; None where one of them bears on persons whom it does not name
+    (a company, a user). Of a place on a list it is the record that stands there."""
+    found = []
+    for connection in workspace.connections:
+        kinds = {object_: kinds_of(mapping) for object_, mapping in connection.mappings.items()}
+        for ref in workspace.store.staging.seen_since(connection.name, after.get(connection.name, 0)):
+            if ref.object == MEMBERSHIPS:
+                found.append(Membership.parse(ref.id).person_ref(ref.connection))
+            mine = kinds.get(ref.object, frozenset()) - _OF_NO_DECISION
+            if mine - _OF_PERSONS:
+                return None
+            found.extend([ref] if mine else [])
+    return found
 
 
 def persons_behind(workspace: Workspace, refs: Collection[RecordRef]) -> set[str]:

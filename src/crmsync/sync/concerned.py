@@ -27,20 +27,16 @@ from crmsync.decisions.handover import business_day
 from crmsync.decisions.owners import known_owners
 from crmsync.decisions.qualification import BEST_FIRST
 from crmsync.decisions.waking import faded_at
-from crmsync.mapping.mentions import kinds_of
 from crmsync.model.entities import Approach, OpportunitySeen
-from crmsync.model.memberships import MEMBERSHIPS, Membership
 from crmsync.model.records import RecordRef
 from crmsync.store.concern import EVERYONE
-from crmsync.sync.behind import persons_behind
+from crmsync.sync.behind import news, persons_behind
 from crmsync.sync.facts import active_reps
 from crmsync.sync.rest import ground
 from crmsync.sync.scope import is_seen_otherwise
 from crmsync.sync.workspace import Connection, Moment, Workspace
 
 LAST = "last_decision"
-_OF_PERSONS = frozenset({"person", "touch", "approach", "opportunity", "opportunity_person", "field_change", "task"})
-_OF_NO_DECISION = frozenset({"campaign"})
 # Where more than this share is concerned (and more than so many), to read everyone costs less than to look for each.
 _MOST_SHARE = 0.1
 _FEW = 5_000
@@ -82,7 +78,7 @@ def concerned(workspace: Workspace, moment: Moment, connections: Iterable[Connec
         or any(is_seen_otherwise(workspace, one) for one in connections)
     ):
         return None
-    refs = _news(workspace, last)
+    refs = news(workspace, _unknown(workspace, last))
     most = max(_FEW, int(_MOST_SHARE * workspace.store.decided.count()))
     if refs is None or len(refs) > most:
         return None
@@ -128,21 +124,10 @@ def _digest(reps: pl.DataFrame) -> str:
     return hashlib.blake2b(orjson.dumps(reps.to_dicts()), digest_size=12).hexdigest()
 
 
-def _news(workspace: Workspace, last: Last) -> list[RecordRef] | None:
-    """Records with a version that the last decision, or the last plan for their connection, did not know; None where one of them
-    bears on persons whom it does not name (a company, a user)."""
-    store, found = workspace.store, []
-    for connection in workspace.connections:
-        planned = int(store.runs.meta(f"planned_through:{connection.name}") or 0)
-        kinds = {object_: kinds_of(mapping) for object_, mapping in connection.mappings.items()}
-        for ref in store.staging.seen_since(connection.name, min(last.through, planned)):
-            if ref.object == MEMBERSHIPS:
-                found.append(Membership.parse(ref.id).person_ref(ref.connection))
-            mine = kinds.get(ref.object, frozenset()) - _OF_NO_DECISION
-            if mine - _OF_PERSONS:
-                return None
-            found.extend([ref] if mine else [])
-    return found
+def _unknown(workspace: Workspace, last: Last) -> dict[str, int]:
+    """Connection → the number after which its versions were unknown to the last decision, or to the last plan for it."""
+    planned = {c.name: int(workspace.store.runs.meta(f"planned_through:{c.name}") or 0) for c in workspace.connections}
+    return {name: min(last.through, seq) for name, seq in planned.items()}
 
 
 def _stirred(workspace: Workspace, now: datetime) -> Iterator[str]:

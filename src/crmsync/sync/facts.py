@@ -88,6 +88,14 @@ def _with_roles(workspace: Workspace, records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def with_account_owners(workspace: Workspace, facts: Facts) -> Facts:
+    """The facts with who knows each company now: that changes as others are handed over."""
+    companies = companies_frame(Sight.of(workspace.store, None).companies(), user_reps(workspace), workspace.vocabulary)
+    owners = _account_owners(workspace, facts.persons, companies)
+    persons = facts.persons.drop("account_owner").join(owners, on="person_id", how="left", maintain_order="left")
+    return replace(facts, persons=persons.select(facts.persons.columns))
+
+
 def _account_owners(workspace: Workspace, persons: pl.DataFrame, companies: pl.DataFrame) -> pl.DataFrame:
     """Who knows the company: the rep who answers for another person of it, else the owner of its record."""
     answering = workspace.store.decided.answering("inside_sales")

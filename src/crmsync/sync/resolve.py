@@ -12,35 +12,45 @@ from crmsync.identity.known import Known
 from crmsync.identity.records import Link, RecordKeys
 from crmsync.identity.resolve import Resolution
 from crmsync.identity.resolve import resolve as resolve_purely
+from crmsync.identity.terms import terms_of_link, terms_of_record
 from crmsync.mapping.mentions import kinds_of
 from crmsync.model.entities import CompanySeen, PersonSeen
+from crmsync.sync.around import KEY_COLUMNS, known_around
 from crmsync.sync.workspace import Connection, Workspace
 
-_KEY_COLUMNS = (
-    *("ref", "created_at", "email", "family_name", "given_name", "links"),
-    *("company", "corporate_number", "phone", "postal_code"),
-)
+# With more changed records than that, to read everybody costs less than to look for each.
+_FEW = 5_000
 _COMPANY_COLUMNS = ("ref", "name", "domain", "corporate_number")
 
 
 def resolve(workspace: Workspace, now: datetime) -> Resolution:
     """Link the records that changed since the last time to persons, and keep the links; also those of people whose company
     changed, because it may be known by a number now. What changed is read from the staged versions, so that a crash between
-    normalising and here loses nothing. Nothing changed: nothing is read."""
+    normalising and here loses nothing. Nothing changed: nothing is read; where few people's records did, what is known around
+    them."""
     changed, merged, through = _news(workspace)
     if not changed and not merged:
         return Resolution()
     store = workspace.store
-    rows = store.entities.frame(PersonSeen, columns=_KEY_COLUMNS).to_dicts()
-    links = [Link.of(row) for row in store.identity.links().to_dicts()]
     companies = CompanyKeys.of(store.entities.frame(CompanySeen, columns=_COMPANY_COLUMNS).to_dicts(), workspace.vocabulary)
-    records = (RecordKeys.of(row, companies.of_person(row)) for row in rows)
-    known = Known.of(records, links, store.identity.aliases(), companies.disputed)
-    touched = changed | _staff(rows, known, changed, companies)
+    if len(changed) <= _FEW and changed.isdisjoint(companies.of_record):
+        touched = changed
+        known = known_around(workspace, {*changed, *(key for pair in merged for key in pair)}, companies)
+    else:
+        rows = store.entities.frame(PersonSeen, columns=KEY_COLUMNS).to_dicts()
+        known = _known(workspace, rows, companies)
+        touched = changed | _staff(rows, known, changed, companies)
     batch = [known.records[key] for key in sorted(touched) if key in known.records]
     resolution = resolve_purely(batch, known, merged)
-    _keep(workspace, resolution, through, now)
+    _keep(workspace, batch, resolution, through, now)
     return resolution
+
+
+def _known(workspace: Workspace, rows: Iterable[Mapping[str, Any]], companies: CompanyKeys) -> Known:
+    """Everything that is known of anybody."""
+    links = [Link.of(row) for row in workspace.store.identity.links().to_dicts()]
+    records = (RecordKeys.of(row, companies.of_person(row)) for row in rows)
+    return Known.of(records, links, workspace.store.identity.aliases(), companies.disputed)
 
 
 def _staff(rows: Iterable[Mapping[str, Any]], known: Known, changed: set[str], companies: CompanyKeys) -> set[str]:
@@ -74,13 +84,18 @@ def _shows_companies(connection: Connection, object_: str) -> bool:
     return mapping is not None and "company" in kinds_of(mapping)
 
 
-def _keep(workspace: Workspace, resolution: Resolution, through: dict[str, int], now: datetime) -> None:
+def _keep(
+    workspace: Workspace, batch: Iterable[RecordKeys], resolution: Resolution, through: dict[str, int], now: datetime
+) -> None:
     store = workspace.store
+    filed = [(term, record.key) for record in batch for term in terms_of_record(record)]
+    filed += [(term, link.record) for link in resolution.links for term in terms_of_link(link)]
     different = store.answers.different()
     reviews = [row for found in resolution.ambiguous if (row := _unanswered(found.row(), different))]
     with store.transaction() as db:
         were = store.identity.links_of("record", (link.record for link in resolution.links))["person_id"]
         store.concern.stir(db, [*were, *(link.person_id for link in resolution.links)])
+        store.identity.file(db, filed)
         store.identity.save_links(db, [link.row() for link in resolution.links], now)
         store.identity.save_aliases(db, sorted(resolution.aliases.items()), now)
         store.identity.save_reviews(db, reviews, now)

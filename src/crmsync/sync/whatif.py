@@ -21,8 +21,8 @@ from crmsync.decisions.frames import Before, Facts
 from crmsync.errors import StopConnector
 from crmsync.figures.whatif import Actual, Case, HandOver, Play, actual, play
 from crmsync.store.tables import DecisionRow
-from crmsync.sync.facts import gather
 from crmsync.sync.history import OWNER_EDITS, History, history, with_owner_edits
+from crmsync.sync.recollection import Recollection
 from crmsync.sync.workspace import Workspace
 
 _MORNING = time(9)
@@ -59,7 +59,8 @@ class _Branch:
     definitions: Definitions
     before: Before
     hand_overs: dict[str, HandOver] = field(default_factory=dict)
-    verdicts: dict[date, Mapping[str, str]] = field(default_factory=dict)
+    verdicts: dict[tuple[date, str], str] = field(default_factory=dict)
+    qualification: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def morning(self, facts: Facts, aliases: Mapping[str, str], day: date, at: datetime) -> None:
         made = decide(facts, self.before.under(aliases), self.definitions, at)
@@ -73,11 +74,14 @@ class _Branch:
         for row in told.iter_rows(named=True):
             due_day = row["due_at"].astimezone(zone).date() if row["due_at"] else None
             self.hand_overs.setdefault(row["person_id"], HandOver(row["person_id"], day, row["score"] or 0.0, due_day))
-        self.verdicts[day] = {
-            row["person_id"]: (row["failed"] or [row["waiting_because"] or "phase"])[0]
-            for row in made.qualification.iter_rows(named=True)
-            if not row["released"]
-        }
+        self.qualification = made.qualification
+
+    def judge(self, day: date, other: _Branch) -> None:
+        """Remember why those were not let through here whom the other definition handed over on this day."""
+        theirs = [person for person, one in other.hand_overs.items() if one.day == day]
+        mine = self.qualification.filter(pl.col("person_id").is_in(theirs) & ~pl.col("released"))
+        for row in mine.iter_rows(named=True):
+            self.verdicts[day, row["person_id"]] = (row["failed"] or [row["waiting_because"] or "phase"])[0]
 
 
 def what_if(workspace: Workspace, other: Definitions, first: date, last: date, minutes: int) -> WhatIf:
@@ -103,6 +107,8 @@ def what_if(workspace: Workspace, other: Definitions, first: date, last: date, m
             capacity[day] = int(on_duty["capacity_per_day"].sum()) if is_open else 0
             for branch in branches:
                 branch.morning(facts, past.here.store.identity.aliases(), day, at)
+            for branch, beside in (branches, reversed(branches)):
+                branch.judge(day, beside)
     present, changed = branches
     cases = _cases(workspace, first, zone)
     now, then = (play(list(one.hand_overs.values()), days, capacity, cases, minutes) for one in branches)
@@ -112,7 +118,7 @@ def what_if(workspace: Workspace, other: Definitions, first: date, last: date, m
 
 def _mornings(past: History, days: tuple[date, ...], zone: ZoneInfo) -> Iterator[tuple[date, datetime, Facts]]:
     """Each day with what was known on its morning."""
-    entries = past.there.store.journal.entries()
+    entries, known = past.there.store.journal.entries(), Recollection(past.here)
     entry = next(entries, None)
     for day in days:
         at = datetime.combine(day, _MORNING, zone).astimezone(UTC)
@@ -123,14 +129,14 @@ def _mornings(past: History, days: tuple[date, ...], zone: ZoneInfo) -> Iterator
             edits.extend([] if found is None else [found])
             entry = next(entries, None)
         last = pl.concat(edits).sort("owner_edit_at").unique("person_id", keep="last", maintain_order=True) if edits else None
-        yield day, at, with_owner_edits(gather(past.here, at), last)
+        yield day, at, with_owner_edits(known.at(at), last)
 
 
 def _flips(present: _Branch, other: _Branch) -> Iterator[Flip]:
     """Sorted by day, then person."""
     sides = (("lost", present, other), ("gained", other, present))
     found = [
-        Flip(person, change, one.day, without.verdicts[one.day].get(person, "phase"))
+        Flip(person, change, one.day, without.verdicts.get((one.day, person), "phase"))
         for change, having, without in sides
         for person, one in having.hand_overs.items()
         if person not in without.hand_overs

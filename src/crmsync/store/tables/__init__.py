@@ -41,7 +41,7 @@ from crmsync.store.tables.seen import (
     TouchRow,
     UserRow,
 )
-from crmsync.store.tables.who import AliasRow, AnswerRow, LinkRow, ReviewRow
+from crmsync.store.tables.who import AliasRow, AnswerRow, FiledRow, LinkRow, ReviewRow
 from crmsync.store.tables.written import (
     BaseRow,
     DecidedFrameRow,
@@ -77,6 +77,7 @@ __all__ = [
     "DisagreementRow",
     "DrawRow",
     "FieldChangeRow",
+    "FiledRow",
     "GapRow",
     "HaltRow",
     "HeardRow",

@@ -21,6 +21,15 @@ class LinkRow(SQLModel, table=True):
     revoked_at: datetime | None = instant()
 
 
+class FiledRow(SQLModel, table=True):
+    """A text under which a person's record (`ref`) is filed: what leads from it to others that may be the same person, now or
+    once."""
+
+    __tablename__ = "filed"
+    term: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True, index=True)
+
+
 class AliasRow(SQLModel, table=True):
     """A person that turned out to be another: the id it goes by now."""
 
