@@ -22,8 +22,8 @@ from crmsync.testing.fake_connector import FakeConnector
 
 # Numbers in the order of arrival, and names drawn for a run: they say when a row came, and of nobody anything.
 SURROGATES = frozenset({"id", "seq", "run_id"})
-# How far each connection has been read, in such numbers; who holds it.
-BOOKKEEPING = frozenset({"meta", "lease", "watermark"})
+# How far each connection has been read, in such numbers; who holds it; what only leads to rows, and may lead to too many.
+BOOKKEEPING = frozenset({"meta", "lease", "watermark", "filed", "mention", "stirred"})
 NUMBERS = ("7010705000725", "4011001098993")
 NAMES = (("田中", "太郎"), ("田中", "太郎"), ("鈴木", "花子"), ("佐藤", None))
 

@@ -201,6 +201,12 @@ class Decided:
         with self._engine.connect() as db:
             return list(db.execute(select(_CLOCKS.c.person_id).where(among(db, _CLOCKS.c.owner, owners), *running)).scalars())
 
+    def on_hold(self) -> list[str]:
+        """Persons with a running clock that stands still, or did."""
+        held = (_CLOCKS.c.holds.is_not(None), _CLOCKS.c.met_at.is_(None), _CLOCKS.c.cancelled_at.is_(None))
+        with self._engine.connect() as db:
+            return list(db.execute(select(_CLOCKS.c.person_id).where(*held)).scalars())
+
     def persons_of_clocks(self, clocks: Iterable[str]) -> set[str]:
         with self._engine.connect() as db:
             return set(db.execute(select(_CLOCKS.c.person_id).where(among(db, _CLOCKS.c.clock_id, list(clocks)))).scalars())

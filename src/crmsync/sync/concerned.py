@@ -4,7 +4,7 @@ those of whom something was learnt, whose instant has come, and who bear on them
     something was learnt      of a person's record, a touch, an approach, an opportunity, a row of history, a place on a list or a
                               task of ours
     left by the last cycle    decided otherwise by it, linked anew since, waits to be planned or sent
-    their instant has come    clocks, waits, acts that lay ahead (`decisions/waking.py`)
+    their instant has come    clocks, also those that stand still, waits, acts that lay ahead (`decisions/waking.py`)
     they bear on the valve    open leads and due work of inside sales, approaches since the morning, the month's opportunities, the
                               head of the queue
     nobody answers for them   no owner, or one who may not keep them: each cycle looks again
@@ -68,15 +68,11 @@ def last_decision(workspace: Workspace, moment: Moment, through: int, reps: pl.D
 
 
 def concerned(workspace: Workspace, moment: Moment, connections: Iterable[Connection]) -> frozenset[str] | None:
-    """The persons to decide at this moment; None: everyone. `connections` are those that will be planned for, and described. Beside
-    a shadow everyone is decided: it has a queue and loads of its own."""
+    """The persons to decide at this moment; None: everyone. `connections` are those that will be planned for, and described."""
     last = _last(workspace)
-    if (
-        last is None
-        or workspace.shadow is not None
-        or not _stands(workspace, moment, last)
-        or any(is_seen_otherwise(workspace, one) for one in connections)
-    ):
+    if last is None or _counts_everyone(workspace) or not _stands(workspace, moment, last):
+        return None
+    if any(is_seen_otherwise(workspace, one) for one in connections):
         return None
     refs = news(workspace, _unknown(workspace, last))
     most = max(_FEW, int(_MOST_SHARE * workspace.store.decided.count()))
@@ -84,6 +80,11 @@ def concerned(workspace: Workspace, moment: Moment, connections: Iterable[Connec
         return None
     found = {*_stirred(workspace, moment.now), *persons_behind(workspace, refs), *_bearing(workspace, moment.now)}
     return None if EVERYONE in found or len(found) > most else frozenset(found)
+
+
+def _counts_everyone(workspace: Workspace) -> bool:
+    """Whether each decision looks at all: a shadow has a queue and loads of its own, and breaches that rest a rep are anybody's."""
+    return workspace.shadow is not None or workspace.definitions.routing.breaches is not None
 
 
 def _last(workspace: Workspace) -> Last | None:
@@ -139,6 +140,7 @@ def _stirred(workspace: Workspace, now: datetime) -> Iterator[str]:
     yield from store.outbox.unfinished_persons([connection.name for connection in workspace.connections])
     yield from (refusal.person_id for refusal in store.outbox.refusals().values())
     yield from store.decided.gaps_named("clock_without_task")
+    yield from store.decided.on_hold()
 
 
 def _bearing(workspace: Workspace, now: datetime) -> Iterator[str]:
