@@ -21,7 +21,7 @@ from crmsync.connect.contract import Page, PullRequest
 from crmsync.testing.fake_connector import FakeConnector
 
 # Numbers in the order of arrival, and names drawn for a run: they say when a row came, and of nobody anything.
-SURROGATES = frozenset({"id", "seq", "run_id"})
+SURROGATES = frozenset({"id", "seq", "run_id", "differs_from"})
 # How far each connection has been read, in such numbers; who holds it; what only leads to rows, and may lead to too many.
 BOOKKEEPING = frozenset({"meta", "lease", "watermark", "filed", "mention", "stirred"})
 NUMBERS = ("7010705000725", "4011001098993")
