@@ -3,7 +3,7 @@ known by stays: it leads to more than is needed, never to less."""
 
 from __future__ import annotations
 
-from crmsync.identity.records import Link, RecordKeys, suffix
+from crmsync.identity.records import Evidence, RecordKeys, suffix
 
 
 def terms_of_record(record: RecordKeys) -> set[str]:
@@ -14,9 +14,8 @@ def terms_of_record(record: RecordKeys) -> set[str]:
     return found | {naming(name) for name in record.same_as}
 
 
-def terms_of_link(link: Link) -> set[str]:
-    """What its link rests on: addresses and names at companies under which it was known, and the records that were named."""
-    evidence = link.evidence
+def terms_of_evidence(evidence: Evidence) -> set[str]:
+    """What a link rests on: addresses and names at companies under which the record was known, and the records that it named."""
     found = {f"email:{email}" for email in evidence.emails} | {f"at:{named}" for named in evidence.named}
     return found | {naming(name) for name in evidence.same_as}
 

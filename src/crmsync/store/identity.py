@@ -10,6 +10,8 @@ import orjson
 import polars as pl
 from sqlalchemy import Connection, Engine, select
 
+from crmsync.identity.records import Evidence
+from crmsync.identity.terms import terms_of_evidence
 from crmsync.store import tables
 from crmsync.store.sql import chunks, read_among, read_frame, table_of, upsert
 
@@ -86,7 +88,9 @@ class Identity:
             return read_among(db, tables.LinkRow, column, values, _IS_LIVE)
 
     def save_links(self, db: Connection, rows: Sequence[tuple[str, str, str, str]], at: datetime) -> None:
-        """(record, person_id, rule, evidence) each."""
+        """(record, person_id, rule, evidence) each; the records are filed under what their links rest on."""
+        evidence = ((record, Evidence.parse(text)) for record, _, _, text in rows)
+        self.file(db, [(term, record) for record, one in evidence for term in terms_of_evidence(one)])
         upsert(
             db,
             tables.LinkRow,

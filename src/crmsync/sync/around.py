@@ -8,7 +8,7 @@ from crmsync.identity.companies import CompanyKeys
 from crmsync.identity.known import Known
 from crmsync.identity.records import Link, RecordKeys, suffix
 from crmsync.identity.resolve import person_id_from
-from crmsync.identity.terms import naming, terms_of_link, terms_of_record
+from crmsync.identity.terms import naming, terms_of_evidence, terms_of_record
 from crmsync.model.entities import PersonSeen
 from crmsync.sync.workspace import Workspace
 
@@ -36,7 +36,11 @@ def known_around(workspace: Workspace, seeds: Iterable[str], companies: CompanyK
         looked_up |= waiting
         records.update((record.key, record) for record in fresh)
         links.update((link.record, link) for link in tied)
-        terms = set().union(*map(terms_of_record, fresh), *map(terms_of_link, tied), {naming(record.key) for record in fresh})
+        terms = set().union(
+            *map(terms_of_record, fresh),
+            *(terms_of_evidence(link.evidence) for link in tied),
+            {naming(record.key) for record in fresh},
+        )
         persons = {person for link in tied for person in (link.person_id, *link.evidence.parted)}
         persons |= {person_id_from(record.key, attempt) for record in fresh for attempt in range(_ATTEMPTS)}
         found = store.identity.filed_under(terms - followed) | set(store.identity.records_of(sorted(persons - followed)))

@@ -16,7 +16,6 @@ from itertools import count
 
 import polars as pl
 
-from crmsync.decisions.decide import decide
 from crmsync.errors import StopConnector
 from crmsync.identity.records import Link
 from crmsync.identity.resolve import person_id_from
@@ -24,6 +23,7 @@ from crmsync.store.answers import Answer
 from crmsync.store.journal import Entry
 from crmsync.store.parting import Share
 from crmsync.store.past import KeptRun
+from crmsync.sync.decide import decide_as_of
 from crmsync.sync.facts import gather
 from crmsync.sync.history import OWNER_EDITS, History, history_as, with_owner_edits
 from crmsync.sync.lease import done_alone
@@ -142,7 +142,7 @@ class _Apart(History):
         store = self.here.store
         before, definitions = store.decided.before(), self.here.at(entry.at).definitions
         facts = with_owner_edits(gather(self.here, entry.at, self.sides.persons), self._edits(entry))
-        decisions = decide(facts, before, definitions, entry.at)
+        decisions = decide_as_of(facts, before, definitions, entry.at)
         alone = replace(decisions, draws=before.draws, valve=before.valve or decisions.valve)
         with store.transaction() as db:
             store.past.put_run(db, _without(self.there.store.past.run(entry.run_id), self.sides.persons))

@@ -43,6 +43,10 @@ class Recollection:
             store.concern.calm(db)
         return self.facts
 
+    def forget(self) -> None:
+        """Something happened of which no record tells: all is gathered anew next time."""
+        self.facts = None
+
     def _learnt_of(self) -> set[str] | None:
         """Those of whom something was learnt since; None: whoever it may be."""
         refs, stirred = news(self.workspace, self.through), set(self.workspace.store.concern.stirred())

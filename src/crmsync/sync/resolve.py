@@ -12,7 +12,7 @@ from crmsync.identity.known import Known
 from crmsync.identity.records import Link, RecordKeys
 from crmsync.identity.resolve import Resolution
 from crmsync.identity.resolve import resolve as resolve_purely
-from crmsync.identity.terms import terms_of_link, terms_of_record
+from crmsync.identity.terms import terms_of_record
 from crmsync.mapping.mentions import kinds_of
 from crmsync.model.entities import CompanySeen, PersonSeen
 from crmsync.sync.around import KEY_COLUMNS, known_around
@@ -89,7 +89,6 @@ def _keep(
 ) -> None:
     store = workspace.store
     filed = [(term, record.key) for record in batch for term in terms_of_record(record)]
-    filed += [(term, link.record) for link in resolution.links for term in terms_of_link(link)]
     different = store.answers.different()
     reviews = [row for found in resolution.ambiguous if (row := _unanswered(found.row(), different))]
     with store.transaction() as db:

@@ -125,6 +125,8 @@ def _mornings(past: History, days: tuple[date, ...], zone: ZoneInfo) -> Iterator
         edits = []
         while entry is not None and entry.at <= at:
             past.follow(entry)
+            if entry.act not in ("learnt", "decided"):
+                known.forget()
             found = past.there.store.journal.frame(entry.run_id, OWNER_EDITS) if entry.act == "decided" and day != days[0] else None
             edits.extend([] if found is None else [found])
             entry = next(entries, None)
