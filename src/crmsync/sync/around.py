@@ -36,11 +36,8 @@ def known_around(workspace: Workspace, seeds: Iterable[str], companies: CompanyK
         looked_up |= waiting
         records.update((record.key, record) for record in fresh)
         links.update((link.record, link) for link in tied)
-        terms = set().union(
-            *map(terms_of_record, fresh),
-            *(terms_of_evidence(link.evidence) for link in tied),
-            {naming(record.key) for record in fresh},
-        )
+        terms = {naming(record.key) for record in fresh}
+        terms.update(*map(terms_of_record, fresh), *(terms_of_evidence(link.evidence) for link in tied))
         persons = {person for link in tied for person in (link.person_id, *link.evidence.parted)}
         persons |= {person_id_from(record.key, attempt) for record in fresh for attempt in range(_ATTEMPTS)}
         found = store.identity.filed_under(terms - followed) | set(store.identity.records_of(sorted(persons - followed)))
