@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fake_house import House
 
+from crmsync.store.concern import Concern
 from crmsync.store.decided import Decided
 from crmsync.store.entities import Entities
 from crmsync.store.guards import Guards
@@ -35,8 +36,10 @@ BOUNDARIES = [
     (Entities, "save"),
     (Entities, "quarantine"),
     (Identity, "save_links"),
+    (Identity, "file"),
     (Identity, "settle_reviews"),
     (Decided, "save"),
+    (Concern, "settle"),
     (Decided, "save_gaps"),
     (Decided, "mark_planned"),
     (Leases, "acquire"),
