@@ -34,7 +34,7 @@ from crmsync.store.settlements import Settlements
 from crmsync.store.shadows import Shadows
 from crmsync.store.staging import Staging
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 DIALECTS = ("sqlite", "postgresql+psycopg")
 # Of the advisory locks of a PostgreSQL database, the one under which crmsync makes its tables: "crmsync" on a telephone's keys.
 _MAKING_TABLES = 2_767_962
