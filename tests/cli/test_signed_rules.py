@@ -108,7 +108,7 @@ def test_a_successor_must_say_from_when_it_holds(desk: Any, fresh: Path) -> None
     successor = fresh / "next"
     successor.mkdir()
     text = (fresh / "rules" / "qualification.yaml").read_text(encoding="utf-8")
-    (successor / "qualification.yaml").write_text(text.replace("effective_from: 2026-04-01\n", ""), encoding="utf-8")
+    (successor / "qualification.yaml").write_text(text, encoding="utf-8")
     ask(fresh, successor="next")
     assert problems(desk, fresh) == [("rules.successor_without_day", "next/qualification.yaml", 2)]
 
@@ -119,7 +119,7 @@ def test_a_successor_is_asked_for_its_signatures_before_its_day(desk: Any, fresh
     successor.mkdir()
     text = (fresh / "rules" / "qualification.yaml").read_text(encoding="utf-8")
     (successor / "qualification.yaml").write_text(
-        text.replace("effective_from: 2026-04-01", "effective_from: 2027-04-01"), encoding="utf-8"
+        text.replace("# effective_from: 2027-04-01", "effective_from: 2027-04-01"), encoding="utf-8"
     )
     ask(fresh, successor="next", definitions="{require_approval: true}")
     assert problems(desk, fresh) == [("rules.signed_other", "next/qualification.yaml", line) for line in (7, 8)]
@@ -133,7 +133,7 @@ def test_guide_item_58_the_paper_and_every_run_bear_the_same_digest_over_real_cy
     today = desk.sandbox.clock.now().date()
     begins = today.replace(year=today.year + 1)
     (successor / "qualification.yaml").write_text(
-        text.replace("effective_from: 2026-04-01", f"effective_from: {begins}"), encoding="utf-8"
+        text.replace("# effective_from: 2027-04-01", f"effective_from: {begins}"), encoding="utf-8"
     )
     ask(fresh, successor="next")
     papers = []

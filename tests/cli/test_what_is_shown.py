@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crmsync.figures.chain import STEPS
 from crmsync.messages import catalogue
 
 
@@ -85,7 +86,7 @@ def test_figures_are_those_of_local_days(story: Any) -> None:
 def test_figures_for_programs_carry_the_period_as_instants(story: Any) -> None:
     found = story.desk.here("figures", "--from", "2026-04-13", "--to", "2026-04-14", "--json").json
     assert found["chain"]["period"] == {"since": "2026-04-12T15:00:00Z", "until": "2026-04-14T15:00:00Z"}
-    assert [step["name"] for step in found["chain"]["steps"]] == ["leads", "mqls", "opportunities", "wins"]
+    assert [step["name"] for step in found["chain"]["steps"]] == list(STEPS)
     assert {row["kind"] for row in found["sla"]} <= {code.removeprefix("clock.") for code in catalogue()}
 
 

@@ -113,8 +113,8 @@ def test_a_file_that_is_not_there_is_named(story: Any, tmp_path: Path) -> None:
 def test_a_plan_made_with_other_definitions_is_refused(story: Any, kept: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(story.desk.directory, other)
-    with (other / "rules" / "scoring.yaml").open("a", encoding="utf-8") as file:
-        file.write("# agreed anew\n")
+    valve = other / "rules" / "valve.yaml"
+    valve.write_text(valve.read_text(encoding="utf-8").replace("largest_step: 0.25", "largest_step: 0.2"), encoding="utf-8")
     answer = story.desk.type("apply", str(kept), "--config", str(other))
     assert answer.code == 1
     assert answer.writes == []
