@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,10 @@ class Town:
     def cycle(self, **later: float) -> Cycle:
         at = WORLD.day_zero + timedelta(**later)
         self.sandbox.advance_to(at)
+        return self.again(at)
+
+    def again(self, at: datetime) -> Cycle:
+        """A cycle while nobody does anything."""
         return run_cycle(self.workspace, Moment(at, is_rehearsal=True))
 
     def on_lists(self) -> dict[str, set[str]]:
@@ -93,7 +97,7 @@ def test_a50_lists_hold_whom_the_decision_puts_there_day_after_day_and_a_second_
     for day in range(0, 8, 4):
         first = town.cycle(days=day)
         moved += sum(change.object == MEMBERSHIPS for change in first.prepared.plan.changes)
-        again = town.cycle(days=day, minutes=15)
+        again = town.again(WORLD.day_zero + timedelta(days=day, minutes=15))
         assert [change for change in again.prepared.plan.changes if change.object == MEMBERSHIPS] == []
         on_lists = town.on_lists()
         for programme, persons in town.wanted().items():
