@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from dying import Killed, kill
 from fake_house import House
 
 from crmsync.store.concern import Concern
@@ -63,24 +64,6 @@ BOUNDARIES = [
 ]
 
 
-class Killed(BaseException):
-    """The process is gone: nothing in crmsync may catch this."""
-
-
-def _kill(patched: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool) -> None:
-    """The process dies when this function is about to be called, or has done its work."""
-    where = owner if not isinstance(owner, str) else __import__(owner, fromlist=["_"])
-    real = getattr(where, name)
-
-    def dying(*args: Any, **kwargs: Any) -> Any:
-        if after:
-            result = real(*args, **kwargs)
-            list(result if name == "push" else ())  # it works while it is listened to
-        raise Killed
-
-    patched.setattr(where, name, dying)
-
-
 def _begin(house: House) -> None:
     house.mql("a@acme.example")
     house.mql("b@other.example")
@@ -129,7 +112,7 @@ def test_killed_anywhere_and_started_again_the_end_is_the_same(
     house = House(tmp_path, objects=OBJECTS)
     _begin(house)
     with monkeypatch.context() as patched:
-        _kill(patched, owner, name, after=after)
+        kill(patched, owner, name, after=after)
         with pytest.raises(Killed):
             house.cycle()
     house.reopen()

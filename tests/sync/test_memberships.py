@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dying import Killed, kill
 from fake_house import House
 
 from crmsync.model.memberships import MEMBERSHIPS
@@ -33,22 +34,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     provision(built.workspace, apply=True)
     yield built
     built.workspace.close()
-
-
-class Killed(BaseException):
-    """The process is gone: nothing in crmsync may catch this."""
-
-
-def _kill(patched: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool) -> None:
-    where = owner if not isinstance(owner, str) else __import__(owner, fromlist=["_"])
-    real = getattr(where, name)
-
-    def dying(*args: Any, **kwargs: Any) -> Any:
-        if after:
-            real(*args, **kwargs)
-        raise Killed
-
-    patched.setattr(where, name, dying)
 
 
 def list_id(house: House, programme: str, crm: str = "ma") -> str:
@@ -227,7 +212,7 @@ def test_killed_anywhere_and_started_again_they_are_on_the_list_once_and_ours(
 ) -> None:
     contact = warm(house)
     with monkeypatch.context() as patched:
-        _kill(patched, owner, name, after=later)
+        kill(patched, owner, name, after=later)
         with pytest.raises(Killed):
             house.cycle()
     house.reopen()
