@@ -119,6 +119,7 @@ def test_it_carries_version_dates_and_signatures() -> None:
     signed = replace(
         SHIPPED.qualification,
         version=3,
+        effective_from=date(2026, 4, 1),
         review_by=date(2026, 9, 30),
         signed_by=(
             Signature("marketing", "Head of marketing", date(2026, 3, 20), "d1gest"),
