@@ -173,9 +173,17 @@ def test_a_stop_lets_the_cycle_at_hand_end_and_begins_no_other() -> None:
 
 
 def test_a_waiting_cycle_is_dropped_after_the_stop() -> None:
-    schedule = Schedule((), lambda _connection: pytest.fail("no cycle begins after the stop"), clock)
-    schedule.stopping.set()
+    began: list[str] = []
+
+    def noting(its: Connection) -> Cycle:
+        began.append(its.name)
+        return cycle(its)
+
+    schedule = Schedule((), noting, clock)
     schedule.cycle(connection("ma"))
+    schedule.stopping.set()
+    schedule.cycle(connection("sfa"))
+    assert began == ["ma"]
 
 
 class Noted:

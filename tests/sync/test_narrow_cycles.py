@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from narrowed import Held, held_against_everyone
 
+from crmsync.decisions.team import Team
 from crmsync.sync.replay import replay
 from crmsync.sync.reviews import different
 
@@ -80,6 +82,25 @@ def test_the_queue_keeps_its_order_though_it_is_not_decided_again(busy: House, h
         busy.cycle(later=SOON)
     assert held.narrow >= 3
     assert {run.outcome for run in replay(busy.workspace)} == {"identical"}
+
+
+def test_who_has_no_owner_is_given_one_as_soon_as_somebody_has_room(house: House, held: Held) -> None:
+    """Nothing happened to them, and no instant of theirs has come: it is another person who leaves."""
+    reps = tuple(replace(rep, cap=1) if rep.department == "field_sales" else rep for rep in house.workspace.team.reps)
+    house.workspace = replace(house.workspace, team=Team(reps))
+    contacts = [house.mql(f"person{number}@firm{number}.example") for number in range(2)]
+    settle(house)
+    for contact in contacts:
+        house.sfa.edit("contacts", contact, status="working", need="yes", budget="yes", authority="yes")
+    settle(house)
+    persons = [house.person_of("sfa", contact) for contact in contacts]
+    owners = {person: house.state(person)["owner"] for person in persons}
+    (waiting,) = [person for person, owner in owners.items() if owner is None]
+    (answered,) = [contact for contact, person in zip(contacts, persons, strict=True) if person != waiting]
+    house.sfa.edit("contacts", answered, opted_out="true")
+    house.cycle(later=SOON)
+    assert held.sizes[-1] is not None
+    assert house.state(waiting)["owner"] == "fs1@home.example"
 
 
 def test_an_act_that_is_of_somebody_else_now_concerns_both(house: House, held: Held) -> None:
