@@ -6,7 +6,7 @@ decision made twice at one instant says nothing new the second time.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -26,7 +26,7 @@ from crmsync.decisions import (
     temperature,
     waking,
 )
-from crmsync.decisions.acts import number
+from crmsync.decisions.acts import Acts, number
 from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.clocks import Desk
 from crmsync.decisions.definitions import Definitions
@@ -56,23 +56,17 @@ def decide(
     rules, sla = definitions.recycle, definitions.sla
 
     # 1, 2: how much speaks for them, and how keen they are
-    touched = number(facts.persons["person_id"], facts.touches, now)
-    prepared = conditions.prepare(facts, definitions.qualification.windows | sla.windows, now, touched, faded)
-    scores, because = scoring.score(prepared, touched, definitions.scoring, faded)
-    keenness = temperature.temperature(scores, before.state, definitions.temperature, now, faded)
-    desk = Desk(sla, definitions.calendars, facts.reps, clock.acts_of(facts, now), keenness, now)
+    weighed = _weigh(facts, before, definitions, now, faded)
+    scores, touched = weighed.scores, weighed.touched
+    desk = Desk(sla, definitions.calendars, facts.reps, clock.acts_of(facts, now), weighed.keenness, now)
 
     # 3: what people did moves the phase
     frame = evidence.gather(facts, scores, before, definitions.bant, rules, now)
-    frame = phase.refresh(_with_temperature(frame, keenness, now), rules)
+    frame = phase.refresh(_with_temperature(frame, weighed.keenness, now), rules)
     frame, by_people = phase.settle(frame, phase.evidence_guards(now), rules, now)
 
     # 4: clocks are met by what was done, and end where the phase was left
-    left = _leavers(by_people)
-    clocks = clock.meet(conform(before.clocks, CLOCKS), left, desk)
-    clocks = clock.close(clocks, left, sla)
-    clocks = clock.close(clocks, _let_go(facts, frame, now), sla)
-    clocks = clock.close(clocks, clock.out_of_phase(clocks, frame, sla, now), sla)
+    clocks = _met_or_left(conform(before.clocks, CLOCKS), by_people, facts, frame, desk)
 
     # 5: what time brings
     frame = returns.watch(frame, clocks, facts.approaches, sla, now)
@@ -81,7 +75,7 @@ def decide(
 
     # 6, 7: where the valve stands, and whom it lets through
     valve_now = handover.open_valve(_everyone(frame, before), clocks, facts, before.valve, definitions, now)
-    facts_now = _facts_now(prepared, scores, frame)
+    facts_now = _facts_now(weighed, frame)
     verdicts = handover.release(frame, facts_now, touched, definitions, valve_now, now, others.waiting)
     frame = handover.waiting_since(frame, verdicts, now)
     frame, by_valve = phase.settle(frame, handover.guards(now), rules, now)
@@ -95,10 +89,10 @@ def decide(
     clocks = clock.follow_owners(clocks, state)
 
     # 9: the clocks of the phases they are in, and what is over due
+    waiting = Waiting(sla.holds, facts_now, facts.reps, definitions.calendars, now)
     clocks = clock.start(clocks, _to_be_clocked(state, moves, facts, now), desk)
     clocks = clock.meet(clocks, _leavers(moves.clear()), desk)
     clocks = clock.renew(clocks, before.clocks, clock.contracts_of(facts, now), desk)
-    waiting = Waiting(sla.holds, facts_now, facts.reps, definitions.calendars, now)
     clocks, late = clock.escalate(hold(clocks, waiting), desk)
     state, handed_on, draws = owners.hand_on(state, late, clocks, draws, staff)
     clocks = hold(clock.reassign(clocks, late, handed_on, desk), waiting)
@@ -113,7 +107,7 @@ def decide(
         clocks=clocks,
         moves=moves,
         scores=scores,
-        because=because,
+        because=weighed.because,
         qualification=verdicts,
         gaps=gaps.find(state, clocks, facts.persons, facts.reps, definitions.routing),
         desired=desired.desired(state, clocks, scores, facts, rules),
@@ -123,6 +117,34 @@ def decide(
         wakes_at=waking.wakes_at(wakings, desk, definitions.begins_at),
         wakings=wakings,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """What speaks for everyone: their touches counted off, the columns that conditions name, the scores and their reasons, and the
+    temperature."""
+
+    touched: Acts
+    prepared: pl.DataFrame
+    scores: pl.DataFrame
+    because: pl.DataFrame
+    keenness: pl.DataFrame
+
+
+def _weigh(facts: Facts, before: Before, definitions: Definitions, now: datetime, faded: datetime) -> _Weighed:
+    touched = number(facts.persons["person_id"], facts.touches, now)
+    prepared = conditions.prepare(facts, definitions.qualification.windows | definitions.sla.windows, now, touched, faded)
+    scores, because = scoring.score(prepared, touched, definitions.scoring, faded)
+    keenness = temperature.temperature(scores, before.state, definitions.temperature, now, faded)
+    return _Weighed(touched, prepared, scores, because, keenness)
+
+
+def _met_or_left(clocks: pl.DataFrame, moves: pl.DataFrame, facts: Facts, frame: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """CLOCKS met by what people did, and ended where `moves` left their phase or nobody is to be called any more."""
+    left = _leavers(moves)
+    clocks = clock.close(clock.meet(clocks, left, desk), left, desk.sla)
+    clocks = clock.close(clocks, _let_go(facts, frame, desk.now), desk.sla)
+    return clock.close(clocks, clock.out_of_phase(clocks, frame, desk.sla, desk.now), desk.sla)
 
 
 def _known(facts: Facts, now: datetime) -> Facts:
@@ -174,9 +196,9 @@ def _everyone(state: pl.DataFrame, before: Before) -> pl.DataFrame:
     return in_order(pl.concat([present, others]))
 
 
-def _facts_now(prepared: pl.DataFrame, scores: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+def _facts_now(weighed: _Weighed, frame: pl.DataFrame) -> pl.DataFrame:
     """All that a definition's conditions may name, of the living."""
-    return beside(beside(frame.select(STATE.keys()), scores), prepared)
+    return beside(beside(frame.select(STATE.keys()), weighed.scores), weighed.prepared)
 
 
 def _told(moves: list[pl.DataFrame], version: str) -> pl.DataFrame:
