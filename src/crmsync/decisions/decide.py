@@ -30,7 +30,19 @@ from crmsync.decisions.acts import Acts, number
 from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.clocks import Desk
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import CLOCKS, INSTANT, MOVES, STATE, Before, Decisions, Facts, Others, conform
+from crmsync.decisions.frames import (
+    CLOCKS,
+    INSTANT,
+    MOVES,
+    STATE,
+    Because,
+    Before,
+    Decisions,
+    Facts,
+    Others,
+    ValvePosition,
+    conform,
+)
 from crmsync.decisions.holding import Waiting, hold
 from crmsync.decisions.owners import Staff
 from crmsync.decisions.sla import DEPARTMENTS
@@ -51,69 +63,27 @@ def decide(
     says of them what it would among everyone, where those who bear on the valve (the open leads of inside sales, the month's
     opportunities, the head of the queue) are among them."""
     now = now.astimezone(UTC)
-    faded, others = faded_at or now, others or Others.nobody()
-    ahead, facts = facts, _known(facts, now)
-    rules, sla = definitions.recycle, definitions.sla
-
-    # 1, 2: how much speaks for them, and how keen they are
-    weighed = _weigh(facts, before, definitions, now, faded)
-    scores, touched = weighed.scores, weighed.touched
-    desk = Desk(sla, definitions.calendars, facts.reps, clock.acts_of(facts, now), weighed.keenness, now)
-
-    # 3: what people did moves the phase
-    frame = evidence.gather(facts, scores, before, definitions.bant, rules, now)
-    frame = phase.refresh(_with_temperature(frame, weighed.keenness, now), rules)
-    frame, by_people = phase.settle(frame, phase.evidence_guards(now), rules, now)
-
-    # 4: clocks are met by what was done, and end where the phase was left
-    clocks = _met_or_left(conform(before.clocks, CLOCKS), by_people, facts, frame, desk)
-
-    # 5: what time brings
-    frame = returns.watch(frame, clocks, facts.approaches, sla, now)
-    frame, by_time = phase.settle(frame, returns.guards(rules, now, faded), rules, now)
-    clocks = clock.close(clocks, _leavers(by_time), sla)
-
-    # 6, 7: where the valve stands, and whom it lets through
-    valve_now = handover.open_valve(_everyone(frame, before), clocks, facts, before.valve, definitions, now)
-    facts_now = _facts_now(weighed, frame)
-    verdicts = handover.release(frame, facts_now, touched, definitions, valve_now, now, others.waiting)
-    frame = handover.waiting_since(frame, verdicts, now)
-    frame, by_valve = phase.settle(frame, handover.guards(now), rules, now)
-    moves = _told([by_people, by_time, by_valve], valve_now[0].version)
-
-    # 8: the hand-over: an owner for everyone who needs one
-    state = phase.state_of(_under_definition(frame, by_valve, valve_now[0].version))
-    order, zone = verdicts.select("person_id", "rank"), definitions.calendars.named(None).time_zone
-    staff = Staff(facts, definitions.routing, order, zone, now, others.loads)
-    state, draws = owners.assign(state, clocks, before.draws, staff)
-    clocks = clock.follow_owners(clocks, state)
-
-    # 9: the clocks of the phases they are in, and what is over due
-    waiting = Waiting(sla.holds, facts_now, facts.reps, definitions.calendars, now)
-    clocks = clock.start(clocks, _to_be_clocked(state, moves, facts, now), desk)
-    clocks = clock.meet(clocks, _leavers(moves.clear()), desk)
-    clocks = clock.renew(clocks, before.clocks, clock.contracts_of(facts, now), desk)
-    clocks, late = clock.escalate(hold(clocks, waiting), desk)
-    state, handed_on, draws = owners.hand_on(state, late, clocks, draws, staff)
-    clocks = hold(clock.reassign(clocks, late, handed_on, desk), waiting)
-
-    # 10: who is nurtured meanwhile
-    state = nurture.enrol(state, clocks, scores, facts, nurture.Rules(rules, definitions.nurture), now, faded)
-    wakings = waking.wakings(ahead, state, clocks, desk)
-
-    # 11, 12: what lies on the ground, and what the CRMs shall show
+    faded = faded_at or now
+    known, rules, sla = _known(facts, now), definitions.recycle, definitions.sla
+    weighed = _weigh(known, before, definitions, now, faded)
+    desk = Desk(sla, definitions.calendars, known.reps, clock.acts_of(known, now), weighed.keenness, now)
+    case = _Case(known, before, definitions, now, faded, others or Others.nobody(), weighed, desk)
+    moved = _moved(case)
+    state, clocks, draws = _handed_over(case, moved)
+    state = nurture.enrol(state, clocks, weighed.scores, known, nurture.Rules(rules, definitions.nurture), now, faded)
+    wakings = waking.wakings(facts, state, clocks, desk)
     return Decisions(
         state=_everyone(state, before),
         clocks=clocks,
-        moves=moves,
-        scores=scores,
+        moves=moved.moves,
+        scores=weighed.scores,
         because=weighed.because,
-        qualification=verdicts,
-        gaps=gaps.find(state, clocks, facts.persons, facts.reps, definitions.routing),
-        desired=desired.desired(state, clocks, scores, facts, rules),
-        tasks=desired.tasks(clocks, facts.reps, definitions.routing, sla),
+        qualification=moved.verdicts,
+        gaps=gaps.find(state, clocks, known.persons, known.reps, definitions.routing),
+        desired=desired.desired(state, clocks, weighed.scores, known, rules),
+        tasks=desired.tasks(clocks, known.reps, definitions.routing, sla),
         draws=draws,
-        valve=valve_now[0],
+        valve=moved.valve,
         wakes_at=waking.wakes_at(wakings, desk, definitions.begins_at),
         wakings=wakings,
     )
@@ -127,7 +97,7 @@ class _Weighed:
     touched: Acts
     prepared: pl.DataFrame
     scores: pl.DataFrame
-    because: pl.DataFrame
+    because: Because
     keenness: pl.DataFrame
 
 
@@ -137,6 +107,81 @@ def _weigh(facts: Facts, before: Before, definitions: Definitions, now: datetime
     scores, because = scoring.score(prepared, touched, definitions.scoring, faded)
     keenness = temperature.temperature(scores, before.state, definitions.temperature, now, faded)
     return _Weighed(touched, prepared, scores, because, keenness)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """All that the steps of one decision are made from. `facts` are those known by `now`; what fades has done so as of `faded`."""
+
+    facts: Facts
+    before: Before
+    definitions: Definitions
+    now: datetime
+    faded: datetime
+    others: Others
+    weighed: _Weighed
+    desk: Desk
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """Where everyone stands after the phase moved: their frame and clocks, MOVES (those by the valve apart as well), the valve's
+    verdicts and position, and what conditions may name."""
+
+    frame: pl.DataFrame
+    clocks: pl.DataFrame
+    moves: pl.DataFrame
+    verdicts: pl.DataFrame
+    valve: ValvePosition
+    by_valve: pl.DataFrame
+    facts_now: pl.DataFrame
+
+
+def _moved(case: _Case) -> _Moved:
+    """The steps that move the phase: what people did, what time brings, whom the valve lets through."""
+    facts, before, definitions, now, weighed = case.facts, case.before, case.definitions, case.now, case.weighed
+    rules, sla = definitions.recycle, definitions.sla
+
+    # what people did
+    frame = evidence.gather(facts, weighed.scores, before, definitions.bant, rules, now)
+    frame = phase.refresh(_with_temperature(frame, weighed.keenness, now), rules)
+    frame, by_people = phase.settle(frame, phase.evidence_guards(now), rules, now)
+    clocks = _met_or_left(conform(before.clocks, CLOCKS), by_people, facts, frame, case.desk)
+
+    # what time brings
+    frame = returns.watch(frame, clocks, facts.approaches, sla, now)
+    frame, by_time = phase.settle(frame, returns.guards(rules, now, case.faded), rules, now)
+    clocks = clock.close(clocks, _leavers(by_time), sla)
+
+    # where the valve stands, and whom it lets through
+    valve = handover.open_valve(_everyone(frame, before), clocks, facts, before.valve, definitions, now)
+    facts_now = _facts_now(weighed, frame)
+    verdicts = handover.release(frame, facts_now, weighed.touched, definitions, valve, now, case.others.waiting)
+    frame = handover.waiting_since(frame, verdicts, now)
+    frame, by_valve = phase.settle(frame, handover.guards(now), rules, now)
+    moves = _told([by_people, by_time, by_valve], valve[0].version)
+    return _Moved(frame, clocks, moves, verdicts, valve[0], by_valve, facts_now)
+
+
+def _handed_over(case: _Case, moved: _Moved) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """STATE with an owner for everyone who needs one, CLOCKS of the phases they are in and what is over due, and the draws made."""
+    facts, before, definitions, now, desk = case.facts, case.before, case.definitions, case.now, case.desk
+
+    # an owner for everyone who needs one
+    state = phase.state_of(_under_definition(moved.frame, moved.by_valve, moved.valve.version))
+    order, zone = moved.verdicts.select("person_id", "rank"), definitions.calendars.named(None).time_zone
+    staff = Staff(facts, definitions.routing, order, zone, now, case.others.loads)
+    state, draws = owners.assign(state, moved.clocks, before.draws, staff)
+    clocks = clock.follow_owners(moved.clocks, state)
+
+    # the clocks of the phases they are in, and what is over due
+    waiting = Waiting(definitions.sla.holds, moved.facts_now, facts.reps, definitions.calendars, now)
+    clocks = clock.start(clocks, _to_be_clocked(state, moved.moves, facts, now), desk)
+    clocks = clock.meet(clocks, _leavers(moved.moves.clear()), desk)
+    clocks = clock.renew(clocks, before.clocks, clock.contracts_of(facts, now), desk)
+    clocks, late = clock.escalate(hold(clocks, waiting), desk)
+    state, handed_on, draws = owners.hand_on(state, late, clocks, draws, staff)
+    return state, hold(clock.reassign(clocks, late, handed_on, desk), waiting), draws
 
 
 def _met_or_left(clocks: pl.DataFrame, moves: pl.DataFrame, facts: Facts, frame: pl.DataFrame, desk: Desk) -> pl.DataFrame:
