@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic.fields import FieldInfo
 
-from crmsync.config import figures, mappings, settings, vocabulary
+from crmsync.config import figures, mappings, settings_file, vocabulary
 from crmsync.config.document import FileModel
 from crmsync.config.mapping_check import PERSON_WISHES, TASK_WISHES
 from crmsync.config.rules import (
@@ -35,7 +35,7 @@ from crmsync.mapping.normalise import KINDS, mappable, required
 from pages.markdown import code, table
 
 FILES: Mapping[str, type[FileModel]] = {
-    "crmsync.yaml": settings.SettingsFile,
+    "crmsync.yaml": settings_file.SettingsFile,
     "team.yaml": team.TeamFile,
     "rules/scoring.yaml": scoring.ScoringFile,
     "rules/temperature.yaml": temperature.TemperatureFile,

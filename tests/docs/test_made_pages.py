@@ -8,6 +8,7 @@ import pytest
 from prose import ROOT, text_of
 
 from crmsync.config.document import read_document
+from crmsync.config.settings import Environment
 from crmsync.decisions import phase
 from crmsync.decisions.catalogue import ATTRIBUTES, DECIDED, FUNCTION_HELP
 from crmsync.decisions.phase import TRANSITIONS, Transition
@@ -79,7 +80,7 @@ def test_every_environment_variable_is_in_the_page() -> None:
     page = text_of(ROOT / "docs/configuration.md")
     named = {part.partition("`")[0] for part in page.split("`CRMSYNC_")[1:]}
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
-    settings = configuration.settings.Environment.model_fields
+    settings = Environment.model_fields
     assert {name.upper() for name in settings if name != "connections"} <= named
     assert [name for name in ("CONFIG", "LOG_LEVEL") if f"CRMSYNC_{name}" in source and name not in named] == []
 

@@ -9,7 +9,7 @@ import pytest
 from prose import DOCUMENTS, ROOT, fenced, section, text_of
 
 from crmsync.config.document import parse_document, validate
-from crmsync.config.settings import SettingsFile
+from crmsync.config.settings_file import SettingsFile
 from crmsync.connect.registry import load_plugin
 
 LINK = re.compile(r"\]\((?!https?://)([^)\s]+)\)")
