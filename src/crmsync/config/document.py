@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
+from crmsync.config.wrong_values import wants
 from crmsync.errors import FixConfig, Problem
 
 Path_ = tuple[str | int, ...]
@@ -122,7 +123,7 @@ def _problem(document: Document, model: type[BaseModel], found: Any) -> Problem:
     if kind == "missing":
         return document.problem(path[:-1] or path, "config.missing_key", key=name)
     shown = ".".join(str(part) for part in path)
-    return document.problem(path, "config.wrong_value", key=shown, detail=found["msg"], value=repr(found.get("input"))[:80])
+    return document.problem(path, "config.wrong_value", key=shown, detail=wants(found), value=repr(found.get("input"))[:80])
 
 
 def _sibling_keys(model: type[BaseModel], path: Path_) -> list[str]:

@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from crmsync.config.document import Document, FileModel, read_document, validate
 from crmsync.config.settings_file import ChangeEventsFile, ConnectionFile, Role, SettingsFile, WebhooksFile
+from crmsync.config.wrong_values import wants
 from crmsync.errors import FixConfig, Problem, StopConnector
 from crmsync.messages import Language
 from crmsync.planning.writing import Writing
@@ -200,7 +201,7 @@ def _environment() -> Environment:
                     {
                         "key": "CRMSYNC_" + "__".join(str(part) for part in found["loc"]).upper(),
                         "value": "…",
-                        "detail": found["msg"],
+                        "detail": wants(found),
                     },
                 )
                 for found in error.errors()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from crmsync.config.document import FileModel
 from crmsync.messages import Language
@@ -28,7 +29,7 @@ class SecretRef(FileModel):
     @model_validator(mode="after")
     def _exactly_one(self) -> SecretRef:
         if (self.env is None) == (self.file is None):
-            raise ValueError("give exactly one of 'env' and 'file'")
+            raise PydanticCustomError("one_secret", "give exactly one of 'env' and 'file'")
         return self
 
 

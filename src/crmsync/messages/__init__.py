@@ -10,12 +10,22 @@ Pure: texts in, texts out. Parameters are `str.format` names; a missing one is a
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
 Language = Literal["ja", "en"]
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A part of a sentence that is in the catalogue itself: as a parameter it is said in the language of the whole."""
+
+    code: str
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @cache
@@ -33,7 +43,8 @@ def catalogue() -> dict[str, dict[str, str]]:
 
 def say(code: str, language: Language = "en", /, **params: Any) -> str:
     """The sentence for `code`. Raises KeyError for a code or a parameter that is not there."""
-    return catalogue()[code][language].format(**params)
+    said = {name: say(part.code, language, **part.params) if isinstance(part, Phrase) else part for name, part in params.items()}
+    return catalogue()[code][language].format(**said)
 
 
 def name_of(group: str, word: str | None, language: Language = "en") -> str:
