@@ -1,4 +1,4 @@
-"""What is wrong with a value, in the catalogue's words instead of the validator's, which speaks English only and of Python's types."""
+"""What is wrong with a value, in the catalogue's words: the validator's speak English only, and of Python's types."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WANTED = {
     "string_type": "text",
     "tuple_type": "list",
 }
-"""The validator's kind of error, and what belongs there instead; see `[config.wants]` in the catalogue."""
+"""The validator's kind of error, and what belongs there instead; see `[wants]` in the catalogue."""
 
 _BOUNDS = {
     "greater_than": ("more_than", "gt"),
@@ -48,12 +48,12 @@ def wants(found: Any) -> Phrase | str:
     expected in a configuration."""
     kind, context = found["type"], found.get("ctx", {})
     if kind in _WANTED:
-        return Phrase(f"config.wants.{_WANTED[kind]}")
+        return Phrase(f"wants.{_WANTED[kind]}")
     if kind in _BOUNDS:
         phrase, bound = _BOUNDS[kind]
-        return Phrase(f"config.wants.{phrase}", {"bound": _plain(context[bound])})
+        return Phrase(f"wants.{phrase}", {"bound": _plain(context[bound])})
     if kind == "literal_error":
-        return Phrase("config.wants.one_of", {"known": ", ".join(re.findall(r"'([^']*)'", context["expected"]))})
+        return Phrase("wants.one_of", {"known": ", ".join(re.findall(r"'([^']*)'", context["expected"]))})
     return str(found["msg"])
 
 
