@@ -99,6 +99,7 @@ def test_gaps_are_told_in_words_with_the_department_that_must_act(story: Any) ->
     for gap in found:
         assert gap["person_id"] in shown
         assert gap["gap"] not in shown
+        assert len(gap["owners"]) == (0 if gap["joint"] is None else 2)
 
 
 def test_every_word_that_can_be_shown_has_a_name_in_both_languages() -> None:

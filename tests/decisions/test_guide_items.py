@@ -17,14 +17,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmsync.config.document import parse_document
+from crmsync.config.document import parse_document, read_document
 from crmsync.config.rules import load_definitions
+from crmsync.config.rules.joints import References, load_joints
 from crmsync.config.rules.qualification import load_qualification
 from crmsync.decisions import conditions, scoring, stale
 from crmsync.decisions.agreement import render
 from crmsync.decisions.clocks import RUNNING
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import MOVES, PERSONS, SCORES, STATE, TOUCHES, Facts, conform
+from crmsync.decisions.joints import LOOP
 from crmsync.decisions.signing import Rules
 from crmsync.decisions.sla import DEPARTMENTS
 from crmsync.decisions.team import Team
@@ -40,7 +42,7 @@ LADDER = {"staff": 1, "主任": 2, "課長": 4, "manager": 4, "executive": 8}
 KINDS = ["pricing_page", "case_page", "page_view", "document_request", "quote_request", "seminar", "card_exchange", "reply"]
 KINDS += ["email_open", "email_click", "inbound_call"]
 
-NOT_YET = {12: "only the joint of marketing and inside sales names two owners"}
+NOT_YET: dict[int, str] = {}
 """Items that have no test of their number yet, and what is missing."""
 
 
@@ -139,6 +141,18 @@ def test_a10_a_baton_that_lacks_what_it_must_carry_is_not_passed_on_but_flagged(
     case.edit("p", need="yes", budget="partial", authority="partial")
     case.decide(minutes=5)
     case.check("p", phase="sql", gaps=[])
+
+
+@pytest.mark.parametrize("side", ["from", "to"])
+@pytest.mark.parametrize("joint", [joint.name for joint in shipped().joints.joints])
+def test_a12_no_joint_without_two_owners_validates(joint: str, side: str) -> None:
+    document = read_document(RULES / "joints.yaml")
+    rules = References(shipped().sla, shipped().recycle)
+    assert {one.ends for one in load_joints(document, rules).joints} == set(LOOP)
+    document.data["joints"][joint][side].pop("owner")
+    with pytest.raises(FixConfig) as caught:
+        load_joints(document, rules)
+    assert [(p.code, p.params["name"]) for p in caught.value.problems] == [("rules.joint_without_owner", joint)]
 
 
 def test_a13_when_a_rep_leaves_every_baton_is_someone_elses_in_the_same_run(new_case: Any) -> None:

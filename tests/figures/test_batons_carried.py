@@ -15,6 +15,14 @@ from crmsync.figures.handovers import hand_overs
 from crmsync.figures.stays import stays
 
 LEAD = journey("p", ("inquiry", 0), ("mql", 2))
+_PROMISED = ("owner", "due")
+NEEDS = {
+    ("marketing", "inside_sales"): (*_PROMISED, "contact", "company", "source", "trigger", "consent"),
+    ("inside_sales", "field_sales"): (*_PROMISED, "bant", "opportunity"),
+    ("field_sales", "customer_success"): (*_PROMISED, "contract_end"),
+    ("field_sales", "marketing"): ("reason",),
+    ("inside_sales", "marketing"): ("reason",),
+}
 NO_REASONS = pl.DataFrame(schema={"person_id": pl.String, "at": pl.Datetime("us", "UTC"), "reason": pl.String})
 
 
@@ -31,11 +39,11 @@ def carried(**parts: pl.DataFrame) -> Carried:
 
 
 def missing(went: list[dict[str, Any]], what: Carried) -> set[str]:
-    return set(missing_items(stays(moves(went), END), what, MAY)["item"])
+    return set(missing_items(stays(moves(went), END), what, MAY, NEEDS)["item"])
 
 
 def test_a_baton_that_carries_everything_is_complete() -> None:
-    table = completeness(stays(moves(LEAD), END), carried(), MAY)
+    table = completeness(stays(moves(LEAD), END), carried(), MAY, NEEDS)
     assert table.select("sender", "receiver", "batons", "complete", "completeness").rows() == [
         ("marketing", "inside_sales", 1, 1, 1.0)
     ]
@@ -84,17 +92,23 @@ def test_who_comes_back_to_marketing_comes_with_a_reason(target: str) -> None:
     assert missing(went, carried(reasons=why)) == set()
 
 
+def test_only_what_the_joint_asks_for_is_missed() -> None:
+    bare = carried(persons=persons("p", source_method=None, email=None))
+    (fewer,) = missing_items(stays(moves(LEAD), END), bare, MAY, {**NEEDS, ("marketing", "inside_sales"): ("source",)})["item"]
+    assert fewer == "source"
+
+
 def test_a_share_is_told_for_each_sender() -> None:
     went = [journey("p", ("inquiry", 0), ("mql", 2), ("sql", 5)), journey("q", ("inquiry", 0), ("mql", 2))]
     both = carried(persons=pl.concat([carried().persons, persons("q", source_method=None)]))
-    table = completeness(stays(moves(*went), END), both, MAY)
+    table = completeness(stays(moves(*went), END), both, MAY, NEEDS)
     assert told(table, "sender", "batons", "complete") == {"inside_sales": (1, 1), "marketing": (2, 1)}
 
 
 def test_batons_of_other_days_and_of_people_who_are_gone_are_not_counted() -> None:
     old = journey("p", ("inquiry", -9), ("mql", -5))
-    assert completeness(stays(moves(old), END), carried(), MAY).is_empty()
-    assert completeness(stays(moves(LEAD), END), carried(persons=empty(PERSONS)), MAY).is_empty()
+    assert completeness(stays(moves(old), END), carried(), MAY, NEEDS).is_empty()
+    assert completeness(stays(moves(LEAD), END), carried(persons=empty(PERSONS)), MAY, NEEDS).is_empty()
 
 
 def test_every_hand_over_of_the_phase_machine_has_somebody_who_passes_it_on() -> None:

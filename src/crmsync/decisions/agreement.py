@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from html import escape
 
-from crmsync.decisions import agreed_clocks, agreed_rules
+from crmsync.decisions import agreed_clocks, agreed_joints, agreed_rules
 from crmsync.decisions.agreed_words import Chapter, Line, Words
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import ValvePosition
@@ -51,6 +51,7 @@ def agreement(rules: Rules, team: Team, language: Language, as_of: date, valve: 
         agreed_rules.scoring(definitions, words),
         agreed_rules.temperature(definitions, words),
         agreed_rules.bant(definitions, words),
+        agreed_joints.joints(definitions, words),
         agreed_clocks.promises(definitions, words),
         agreed_clocks.recycling(definitions, words),
         agreed_clocks.targets(definitions, words),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 from crmsync.decisions.bant import BantGate
 from crmsync.decisions.calendar import Calendars
+from crmsync.decisions.joints import Joints
 from crmsync.decisions.nurture import Nurture
 from crmsync.decisions.qualification import Definition
 from crmsync.decisions.recycle import Recycle
@@ -33,6 +34,7 @@ class Definitions:
     recycle: Recycle
     nurture: Nurture
     calendars: Calendars
+    joints: Joints = field(default_factory=Joints)
 
     @property
     def begins_at(self) -> datetime | None:

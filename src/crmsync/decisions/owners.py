@@ -20,9 +20,7 @@ from crmsync.decisions.choice import Choice, choice
 from crmsync.decisions.clocks import RUNNING
 from crmsync.decisions.frames import INSTANT, STATE, Facts, conform
 from crmsync.decisions.routing import Assignment, Request, Routing
-from crmsync.decisions.sla import DEPARTMENTS
-
-_MARKETING = ("inquiry", "closed_lost", "recycled")
+from crmsync.decisions.sla import DEPARTMENTS, MARKETING
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def assign(state: pl.DataFrame, clocks: pl.DataFrame, draws: pl.DataFrame, staff
     resting = routing.out_of_rotation(clocks, state, staff.routing.breaches, staff.now)
     made, draws = routing.draw(requests, staff.facts.reps, loads, draws, staff.routing, resting)
     nobody = [pl.lit(None, dtype=STATE[name]).alias(name) for name in ("owner", "owner_at", "owner_because")]
-    marketing = pl.when(pl.col("phase").is_in(_MARKETING)).then(pl.lit("marketing"))
+    marketing = pl.when(pl.col("phase").is_in(MARKETING)).then(pl.lit("marketing"))
     settled = put_back(numbered.with_columns(*nobody, marketing.alias("department")), _settled(judged, made, staff.now))
     return in_order(settled.select(STATE.keys())), draws
 

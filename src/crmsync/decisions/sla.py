@@ -21,6 +21,8 @@ LEAVING = "leaving"
 
 DEPARTMENTS = {"mql": "inside_sales", "sql": "field_sales", "closed_won": "customer_success"}
 """Who answers in the phases where somebody must (DOMAIN.md §2)."""
+MARKETING = ("inquiry", "closed_lost", "recycled")
+"""The phases in which marketing answers, and no rep by name."""
 
 
 @dataclass(frozen=True, slots=True)

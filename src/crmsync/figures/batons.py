@@ -1,12 +1,14 @@
 """Batons: whether each hand-over carried what the next runner needs, by who passed it on (DOMAIN.md §2, the last column of its
 table).
 
-`BATONS` is the table: from whom to whom, by the phase that is entered, and what must be carried, each as a condition over the
-columns that `_carried` prepares. What is known at the instant of asking counts: a baton that was completed later is complete.
+`BATONS` is the table: from whom to whom, by the phase that is entered. `ITEMS` is all that may have to be carried, each as a
+condition over the columns that `_with_facts` prepares; which of them a joint asks for, its definition says. What is known at the
+instant of asking counts: a baton that was completed later is complete.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,55 +18,48 @@ from crmsync.figures.period import Period
 from crmsync.figures.sheet import Column, Sheet
 from crmsync.figures.stays import first_clocks
 
-_PROMISED = (("owner", pl.col("rep_id").is_not_null()), ("due", pl.col("due_at").is_not_null()))
+ITEMS: Mapping[str, pl.Expr] = {
+    "owner": pl.col("rep_id").is_not_null(),
+    "due": pl.col("due_at").is_not_null(),
+    "contact": pl.col("email").is_not_null() | pl.col("phone").is_not_null(),
+    "company": pl.col("company_name").is_not_null(),
+    "source": pl.col("source_method").is_not_null(),
+    "trigger": pl.col("last_touch_at").is_not_null(),
+    "consent": pl.col("opted_out").is_not_null(),
+    "bant": pl.col("bant_known") >= 3,
+    "opportunity": pl.col("cases") > 0,
+    "contract_end": pl.col("contract_end").is_not_null(),
+    # a reason that is called unknown is none
+    "reason": ~pl.col("reason").str.ends_with("_unknown"),
+}
+"""What a baton may have to carry: name → whether it is there."""
+
+Needs = Mapping[tuple[str, str], tuple[str, ...]]
+"""From whom to whom → the items that must be carried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Baton:
-    """A joint: who passes the person on to whom, on entering which phase from which ones, and what must be carried."""
+    """Who passes the person on to whom, on entering which phase from which ones."""
 
     sender: str
     receiver: str
     phase: str
     sources: tuple[str, ...]
-    items: tuple[tuple[str, pl.Expr], ...]
 
-
-_REASON = (("reason", ~pl.col("reason").str.ends_with("_unknown")),)
-"""A reason that is called unknown is none."""
 
 BATONS: tuple[Baton, ...] = (
-    Baton(
-        "marketing",
-        "inside_sales",
-        "mql",
-        ("inquiry", "recycled"),
-        (
-            *_PROMISED,
-            ("contact", pl.col("email").is_not_null() | pl.col("phone").is_not_null()),
-            ("company", pl.col("company_name").is_not_null()),
-            ("source", pl.col("source_method").is_not_null()),
-            ("trigger", pl.col("last_touch_at").is_not_null()),
-            ("consent", pl.col("opted_out").is_not_null()),
-        ),
-    ),
-    Baton(
-        "inside_sales",
-        "field_sales",
-        "sql",
-        ("mql", "inquiry", "recycled", "closed_lost"),
-        (*_PROMISED, ("bant", pl.col("bant_known") >= 3), ("opportunity", pl.col("cases") > 0)),
-    ),
+    Baton("marketing", "inside_sales", "mql", ("inquiry", "recycled")),
+    Baton("inside_sales", "field_sales", "sql", ("mql", "inquiry", "recycled", "closed_lost")),
     Baton(
         "field_sales",
         "customer_success",
         "closed_won",
         ("sql", "mql", "inquiry", "recycled", "closed_lost", "disqualified"),
-        (*_PROMISED, ("contract_end", pl.col("contract_end").is_not_null())),
     ),
-    Baton("field_sales", "marketing", "closed_lost", ("sql", "mql", "inquiry", "recycled"), _REASON),
-    Baton("field_sales", "marketing", "recycled", ("sql",), _REASON),
-    Baton("inside_sales", "marketing", "recycled", ("mql", "inquiry"), _REASON),
+    Baton("field_sales", "marketing", "closed_lost", ("sql", "mql", "inquiry", "recycled")),
+    Baton("field_sales", "marketing", "recycled", ("sql",)),
+    Baton("inside_sales", "marketing", "recycled", ("mql", "inquiry")),
 )
 
 
@@ -80,39 +75,41 @@ class Carried:
     reasons: pl.DataFrame
 
 
-def completeness(stayed: pl.DataFrame, carried: Carried, period: Period) -> pl.DataFrame:
+def completeness(stayed: pl.DataFrame, carried: Carried, period: Period, needs: Needs) -> pl.DataFrame:
     """sender, receiver, batons, complete, completeness, low, high: of the batons passed on in the period. `stayed` is of
     `stays`."""
-    passed = _passed(stayed, carried, period)
+    passed = _passed(stayed, carried, period, needs)
     counted = passed.group_by("sender", "receiver").agg(
         pl.len().alias("batons"), (pl.col("missing").list.len() == 0).sum().cast(pl.Int64).alias("complete")
     )
     return with_share(counted, "complete", "batons", "completeness").sort("sender", "receiver")
 
 
-def missing_items(stayed: pl.DataFrame, carried: Carried, period: Period) -> pl.DataFrame:
+def missing_items(stayed: pl.DataFrame, carried: Carried, period: Period, needs: Needs) -> pl.DataFrame:
     """sender, receiver, item, missing: what was not carried, the most frequent first."""
-    passed = _passed(stayed, carried, period).explode("missing").drop_nulls("missing")
+    passed = _passed(stayed, carried, period, needs).explode("missing").drop_nulls("missing")
     counted = passed.group_by("sender", "receiver", pl.col("missing").alias("item")).len("missing")
     return counted.sort("missing", "sender", "receiver", "item", descending=[True, False, False, False])
 
 
-def _passed(stayed: pl.DataFrame, carried: Carried, period: Period) -> pl.DataFrame:
+def _passed(stayed: pl.DataFrame, carried: Carried, period: Period, needs: Needs) -> pl.DataFrame:
     """One row per baton of the period: sender, receiver, missing (the items that it lacks). Nobody passes on who is gone."""
     living = carried.persons.filter(~pl.col("is_deleted").fill_null(False))
     entered = _with_facts(stayed.filter(period.holds("entered_at")).join(living, on="person_id"), carried)
     rows = [
         entered.filter((pl.col("phase") == baton.phase) & pl.col("source").is_in(baton.sources)).select(
-            pl.lit(baton.sender).alias("sender"), pl.lit(baton.receiver).alias("receiver"), _lacks(baton).alias("missing")
+            pl.lit(baton.sender).alias("sender"),
+            pl.lit(baton.receiver).alias("receiver"),
+            _lacks(needs[baton.sender, baton.receiver]).alias("missing"),
         )
         for baton in BATONS
     ]
     return pl.concat(rows)
 
 
-def _lacks(baton: Baton) -> pl.Expr:
+def _lacks(items: Sequence[str]) -> pl.Expr:
     return pl.concat_list(
-        pl.when(~is_there.fill_null(False)).then(pl.lit(item)).otherwise(pl.lit(None, pl.String)) for item, is_there in baton.items
+        pl.when(~ITEMS[item].fill_null(False)).then(pl.lit(item)).otherwise(pl.lit(None, pl.String)) for item in items
     ).list.drop_nulls()
 
 
@@ -164,10 +161,12 @@ MISSING = (*_SENDERS, Column("item", "word", "item"), Column("missing"))
 RECORDS = (Column("measure", "word", "measure"), Column("part"), Column("whole"), Column("share", "share"), *_LIMITS)
 
 
-def batons_sheets(stayed: pl.DataFrame, carried: Carried, recorded: pl.DataFrame, period: Period) -> tuple[Sheet, ...]:
+def batons_sheets(
+    stayed: pl.DataFrame, carried: Carried, recorded: pl.DataFrame, period: Period, needs: Needs
+) -> tuple[Sheet, ...]:
     """Completeness, what is missing, and the rows of `records`, as sheets."""
     return (
-        Sheet.of("batons", COMPLETENESS, completeness(stayed, carried, period)),
-        Sheet.of("batons_missing", MISSING, missing_items(stayed, carried, period)),
+        Sheet.of("batons", COMPLETENESS, completeness(stayed, carried, period, needs)),
+        Sheet.of("batons_missing", MISSING, missing_items(stayed, carried, period, needs)),
         Sheet.of("records", RECORDS, recorded),
     )

@@ -13,7 +13,7 @@ import polars as pl
 from crmsync.decisions import conditions
 from crmsync.figures.acceptance import acceptance_sheets, by_definition, hot_rejection
 from crmsync.figures.arrivals import tally
-from crmsync.figures.batons import Carried, batons_sheets, completeness, records
+from crmsync.figures.batons import Carried, Needs, batons_sheets, completeness, records
 from crmsync.figures.board import sla_board
 from crmsync.figures.chain import rate
 from crmsync.figures.counterparts import counterparts_sheet
@@ -85,7 +85,7 @@ def customers(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
 
 
 def batons(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
-    return batons_sheets(ledger.stays, _carried(ledger), _records(ledger, question), question.period)
+    return batons_sheets(ledger.stays, _carried(ledger), _records(ledger, question), question.period, _needs(ledger))
 
 
 def warmth(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
@@ -122,7 +122,7 @@ def counterparts(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
     recorded = {row["measure"]: row["share"] for row in _records(ledger, question).iter_rows(named=True)}
     recycles = _everyone(_yields(ledger, question).filter(pl.col("reason").is_null()), "group", RECYCLED)
     care, limits = _aftercare(ledger, question), ledger.workspace.watch.alarms.temperature
-    passed = completeness(ledger.stays, _carried(ledger), period)
+    passed = completeness(ledger.stays, _carried(ledger), period, _needs(ledger))
     values = {
         **{name: counts[name] for name in ("leads", "mqls", "opportunities", "wins")},
         "opportunity_rate": rate(counts["opportunities"], counts["leads"]),
@@ -184,6 +184,10 @@ def _aftercare(ledger: Ledger, question: Question) -> Aftercare:
 def _carried(ledger: Ledger) -> Carried:
     facts = ledger.facts
     return Carried(facts.persons, facts.opportunities, facts.touches, ledger.clocks, ledger.reasons)
+
+
+def _needs(ledger: Ledger) -> Needs:
+    return ledger.workspace.definitions.joints.carries
 
 
 def _records(ledger: Ledger, question: Question) -> pl.DataFrame:

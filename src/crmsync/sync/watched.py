@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from crmsync.connect.contract import Notice
+from crmsync.decisions.signing import HEADS
 from crmsync.decisions.stale import Stale, find
 from crmsync.sync.workspace import Workspace
 
@@ -28,15 +29,24 @@ def watched(workspace: Workspace, now: datetime) -> tuple[Notice, ...]:
 def _looked_at(workspace: Workspace, today: date, now: datetime) -> list[Notice]:
     definition = workspace.definitions.qualification
     found = find(workspace.store.decided.moves(), definition, now)
-    notices = [] if found is None else [_stale(found)]
+    owners = _owners(workspace)
+    notices = [] if found is None else [_stale(found, owners)]
     if definition.stage(today) == "review_due":
         version = f"{definition.name}@{definition.version}"
-        notices.append(Notice("definition.review_due", {"version": version, "day": str(definition.review_by)}))
+        notices.append(Notice("definition.review_due", {"version": version, "day": str(definition.review_by), "owners": owners}))
     return notices
 
 
-def _stale(found: Stale) -> Notice:
+def _owners(workspace: Workspace) -> str:
+    """Both owners of the joint at which the definition hands over; its two departments where nobody has said."""
+    joint = workspace.definitions.joints.between(*HEADS)
+    return " / ".join(HEADS if joint is None else joint.owners)
+
+
+def _stale(found: Stale, owners: str) -> Notice:
     shares = {"then": found.then.share or 0.0, "now": found.now.share or 0.0}
     told = {name: f"{share:.0%}" for name, share in shares.items()}
     counts = {"verdicts_then": found.then.verdicts, "verdicts_now": found.now.verdicts}
-    return Notice("definition.stale", {"version": found.version, "since": found.since.date().isoformat(), **told, **counts})
+    return Notice(
+        "definition.stale", {"version": found.version, "owners": owners, "since": found.since.date().isoformat(), **told, **counts}
+    )

@@ -111,7 +111,9 @@ class _Teller:
             rank = "" if verdict.get("rank") is None else self._say("rank", rank=verdict["rank"])
             self.console.print(self._say("waits", because=because) + rank)
         for gap in self.story.gaps:
-            self.console.print(Text(name_of("gap", gap["gap"], words), style="red"))
+            joint = self.definitions.joints.of_gap(gap["gap"], gap["department"])
+            owners = "" if joint is None else f" ({' / '.join(joint.owners)})"
+            self.console.print(Text(name_of("gap", gap["gap"], words) + owners, style="red"))
 
     def _choice(self) -> None:
         """The way to the owner: who comes first, who could take it, who could not and why."""

@@ -11,6 +11,7 @@ from crmsync.cli.asked import Asked
 from crmsync.cli.frame import FINE, answers, print_json, session, terminal
 from crmsync.cli.past import looking_back
 from crmsync.cli.shown import table
+from crmsync.decisions.joints import Joint
 from crmsync.messages import Language, name_of, say
 from crmsync.sync.brief import moment
 from crmsync.sync.workspace import Workspace
@@ -28,8 +29,15 @@ def execute(asked: Asked, as_of: str | None = None) -> int:
 
 
 def open_gaps(workspace: Workspace) -> list[dict[str, Any]]:
-    """Every open gap, oldest first: gap, person_id, department, detail, opened_at."""
-    return workspace.store.decided.gaps().drop("closed_at").to_dicts()
+    """Every open gap, oldest first: gap, person_id, department, detail, opened_at; and where it lies at a joint, that and its two
+    owners."""
+    joints = workspace.definitions.joints
+    gaps = workspace.store.decided.gaps().drop("closed_at").to_dicts()
+    return [{**gap, **_owned(joints.of_gap(gap["gap"], gap["department"]))} for gap in gaps]
+
+
+def _owned(joint: Joint | None) -> dict[str, Any]:
+    return {"joint": joint.name, "owners": list(joint.owners)} if joint is not None else {"joint": None, "owners": []}
 
 
 def show(console: Console, gaps: Sequence[Mapping[str, Any]], zone: str, words: Language) -> None:
@@ -37,9 +45,10 @@ def show(console: Console, gaps: Sequence[Mapping[str, Any]], zone: str, words: 
     if not gaps:
         console.print(say("cli.gaps_none", words))
         return
-    shown = table(say("title.gaps", words), "gap", "person", "department", "since", language=words)
+    shown = table(say("title.gaps", words), "gap", "person", "department", "owners", "since", language=words)
     for gap in gaps:
         department = name_of("department", gap["department"], words)
+        owners = " / ".join(gap["owners"]) or "—"
         what = name_of("gap", gap["gap"], words) + (f" ({gap['detail']})" if gap["detail"] else "")
-        shown.add_row(what, gap["person_id"], department, moment(gap["opened_at"], zone, words))
+        shown.add_row(what, gap["person_id"], department, owners, moment(gap["opened_at"], zone, words))
     console.print(shown)

@@ -12,6 +12,7 @@ from crmsync.config.document import Document, read_document
 from crmsync.config.rules.alarms import Watch, load_alarms
 from crmsync.config.rules.bant import load_bant
 from crmsync.config.rules.calendars import load_calendars
+from crmsync.config.rules.joints import References, load_joints
 from crmsync.config.rules.nurture import load_nurture
 from crmsync.config.rules.qualification import load_qualification
 from crmsync.config.rules.recycle import load_recycle
@@ -23,6 +24,7 @@ from crmsync.config.rules.temperature import load_temperature
 from crmsync.config.rules.valve import load_valve
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.recycle import Recycle
+from crmsync.decisions.sla import Sla
 from crmsync.errors import FixConfig, Problem
 
 Loader = Callable[[Document], object]
@@ -44,6 +46,7 @@ def load_definitions(directories: Sequence[Path], ladder: Mapping[str, int], tou
         "recycle": load_recycle,
         "nurture": lambda document: load_nurture(document, _programmes(found.get("recycle"))),
         "calendars": load_calendars,
+        "joints": lambda document: load_joints(document, _references(found)),
     }
     problems: list[Problem] = []
     for kind, load in loaders.items():
@@ -58,6 +61,11 @@ def load_definitions(directories: Sequence[Path], ladder: Mapping[str, int], tou
 
 def _programmes(recycle: object) -> frozenset[str] | None:
     return recycle.programmes() if isinstance(recycle, Recycle) else None
+
+
+def _references(found: Mapping[str, object]) -> References:
+    sla, recycle = found.get("sla"), found.get("recycle")
+    return References(sla if isinstance(sla, Sla) else None, recycle if isinstance(recycle, Recycle) else None)
 
 
 def load_watch(directories: Sequence[Path], ladder: Mapping[str, int]) -> Watch:
