@@ -23,8 +23,9 @@ from crmsync.sandbox.hubspot.http import application
 from crmsync.sandbox.hubspot.portal import Portal
 from crmsync.sandbox.hubspot.webhooks import Outgoing, Webhooks
 from crmsync.sandbox.server import serve
+from crmsync.sync.forget import forget
 from crmsync.sync.heard import intake_state
-from crmsync.sync.pipeline import learn
+from crmsync.sync.pipeline import learn, run_cycle
 from crmsync.sync.workspace import Moment, Workspace
 
 START = datetime(2026, 11, 2, 0, 0, tzinfo=UTC)
@@ -140,6 +141,29 @@ def test_merges_deletions_and_erasures_are_told_at_once(at_home: House) -> None:
     assert at_home.stored("contacts", merged).is_deleted is False
     assert [at_home.stored("contacts", id_).is_deleted for id_ in ids[1:]] == [True, True, True]
     assert at_home.stored("contacts", ids[1]).replaced_by == merged
+
+
+def told(built: House) -> list[tuple[str, Any, bool]]:
+    """What a whole cycle tells of whom it holds: the code, the record, whether it is news."""
+    cycle = run_cycle(built.workspace, Moment(built.clock.now()))
+    return [(one.code, one.params["record"], one.is_news) for one in cycle.pulled.notices if one.object == "people"]
+
+
+def test_who_was_erased_there_at_their_own_wish_is_told_until_they_are_forgotten_here(at_home: House) -> None:
+    kept, archived, erased = (at_home.portal.create("contacts", {"email": f"p{number}@acme.example"}) for number in range(3))
+    at_home.clock.advance(timedelta(minutes=5))
+    assert told(at_home) == []
+    at_home.portal.update("contacts", kept, {"firstname": "Ken"})
+    at_home.portal.archive("contacts", archived)
+    at_home.portal.gdpr_delete("contacts", erased)
+    for request in at_home.app.outgoing():
+        at_home.deliver(request)
+    ref = f"ma/contacts/{erased}"
+    assert told(at_home) == [("forget.erased_there", ref, True)]
+    assert told(at_home) == [("forget.erased_there", ref, False)]
+    forget(at_home.workspace, ref, at_home.clock.now())
+    at_home.clock.advance(timedelta(minutes=5))
+    assert told(at_home) == []
 
 
 def test_forged_stale_and_foreign_deliveries_are_refused_or_passed_over(at_home: House) -> None:

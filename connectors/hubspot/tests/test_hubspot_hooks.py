@@ -179,6 +179,15 @@ def test_each_kind_of_event_names_the_records_to_be_read(given: dict[str, Any], 
     assert {(hint.object, hint.id) for hint in told(given).hints} == named
 
 
+def test_only_who_was_erased_at_their_own_wish_is_named_as_erased() -> None:
+    gone = [
+        event("contact.deletion", objectId=1),
+        event("contact.privacyDeletion", objectId=2),
+        event("contact.restore", objectId=3),
+    ]
+    assert told(*gone, event("contact.privacyDeletion", objectId=4, portalId=4712)).erased == (Hint("contacts", "2"),)
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [

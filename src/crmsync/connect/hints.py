@@ -28,10 +28,12 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was said: the records to be read, and how much was passed over, by why (a word, never content)."""
+    """What was said: the records to be read, and how much was passed over, by why (a word, never content). `erased` are those of
+    which the CRM says that it erased somebody at their own wish: what is held of them elsewhere is to go as well."""
 
     hints: tuple[Hint, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    erased: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

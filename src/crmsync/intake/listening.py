@@ -45,7 +45,8 @@ def _door(
 ) -> Iterator[str]:
     def keep(connection: str, heard: Heard, at: datetime) -> None:
         records = [(hint.object, hint.id) for hint in heard.hints]
-        if store.hints.take(connection, records, at, heard.passed_over):
+        erased = [(hint.object, hint.id) for hint in heard.erased]
+        if store.hints.take(connection, records, at, heard.passed_over, None, erased):
             wake(connection)
 
     def tell(connection: str, reasons: Mapping[str, int], at: datetime) -> None:

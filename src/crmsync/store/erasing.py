@@ -34,6 +34,7 @@ TREATMENT: Mapping[str, Treatment] = {
     "watermark": "nothing personal",
     "again": "deleted",
     "hint": "deleted",
+    "erased_there": "deleted",
     "heard": "nothing personal",
     "event_position": "nothing personal",
     "quarantine": "deleted",

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from crmsync.store.sql import run_for_all, table_of, upsert
-from crmsync.store.tables import HeardRow, HintRow, PositionRow
+from crmsync.store.tables import ErasedThereRow, HeardRow, HintRow, LinkRow, PositionRow
 
 _HINTS = table_of(HintRow)
 _HEARD = table_of(HeardRow)
 _POSITIONS = table_of(PositionRow)
+_ERASED = table_of(ErasedThereRow)
+_LINKS = table_of(LinkRow)
 _FORGET = _HINTS.delete().where(
     _HINTS.c.connection == bindparam("of_connection"),
     _HINTS.c.object == bindparam("of_object"),
@@ -47,9 +49,10 @@ class Hints:
         at: datetime,
         passed_over: Mapping[str, int] | None = None,
         positions: Mapping[str, str] | None = None,
+        erased: Sequence[tuple[str, str]] = (),
     ) -> int:
-        """Mark these (object, id) to be read, count what was passed over, and keep how far a stream was heard: one transaction.
-        Marking twice is marking once. Gives how many were marked; none where too many wait already."""
+        """Mark these (object, id) to be read, count what was passed over, and keep how far a stream was heard and whom the CRM has
+        erased: one transaction. Marking twice is marking once. Gives how many were marked; none where too many wait already."""
         wanted = list(dict.fromkeys(records))
         with self._engine.begin() as db:
             # Counted before anything is read: the row lock makes deliveries queue up, so that every number is used once.
@@ -66,6 +69,7 @@ class Hints:
                 PositionRow,
                 [{"connection": connection, "channel": c, "position": p, "at": at} for c, p in (positions or {}).items()],
             )
+            upsert(db, ErasedThereRow, [{"connection": connection, "object": o, "record_id": id_, "at": at} for o, id_ in erased])
         return len(wanted) if fits else 0
 
     def waiting(self, connection: str, limit: int) -> dict[str, dict[str, int]]:
@@ -94,6 +98,12 @@ class Hints:
         )
         with self._engine.connect() as db:
             return {row.channel: row.position for row in db.execute(query)}
+
+    def erased_there(self) -> list[str]:
+        """Refs of the records that their CRM says it has erased, and of which something is stored here still; in order."""
+        ref = _ERASED.c.connection + "/" + _ERASED.c.object + "/" + _ERASED.c.record_id
+        with self._engine.connect() as db:
+            return sorted(db.execute(select(ref).where(ref.in_(select(_LINKS.c.record)))).scalars())
 
     def count_waiting(self, connection: str) -> int:
         """How many records wait to be read."""

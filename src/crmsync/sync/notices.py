@@ -30,13 +30,13 @@ class Told:
 
 
 OURS = "crmsync"
-"""What a notice names in place of a connection where it is about our own rules."""
+"""What a notice names in place of a connection where it is about ourselves: our rules, what we hold."""
 
 
 def keep_ours(store: Store, object_: str, notices: Iterable[Notice]) -> tuple[Told, ...]:
-    """What is to be told of our own rules; all that stands of it is given. The same said of the same version is no news, though its
-    figures move."""
-    given = {f"{notice.code} {notice.params.get('version', '')}".strip(): notice for notice in notices}
+    """What is to be told that no pull told; all that stands of it is given. The same said of the same version or record is no
+    news, though its figures move."""
+    given = {_subject(notice): notice for notice in notices}
     name = f"notices:{OURS}/{object_}"
     known = store.runs.meta(name) or "[]"
     standing = orjson.dumps(sorted(given)).decode()
@@ -47,6 +47,11 @@ def keep_ours(store: Store, object_: str, notices: Iterable[Notice]) -> tuple[To
     for news in (one for one in told if one.is_news):
         _log.warning("notice", connection=OURS, object=object_, code=news.code)
     return told
+
+
+def _subject(notice: Notice) -> str:
+    about = notice.params.get("version") or notice.params.get("record") or ""
+    return f"{notice.code} {about}".strip()
 
 
 def keep(store: Store, connection: Connection, object_: str, notices: Iterable[Notice], *, is_whole: bool) -> tuple[Told, ...]:

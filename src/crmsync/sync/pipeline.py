@@ -17,14 +17,14 @@ from crmsync.sync.keep import keep
 from crmsync.sync.lease import alone
 from crmsync.sync.memberships import read_back
 from crmsync.sync.normalise import Following, normalise
-from crmsync.sync.notices import keep_ours
+from crmsync.sync.notices import Told, keep_ours
 from crmsync.sync.plan import Prepared, described, plan
 from crmsync.sync.pull import Pulled, pull
 from crmsync.sync.reconcile import reconcile
 from crmsync.sync.resolve import resolve
 from crmsync.sync.rest import is_undisturbed, rest_after, rested, resting
 from crmsync.sync.shadow import shadow
-from crmsync.sync.watched import watched
+from crmsync.sync.watched import to_be_forgotten, watched
 from crmsync.sync.workspace import Moment, Progress, Silent, Workspace
 
 
@@ -87,7 +87,7 @@ def run_cycle(
         pulled = _learn(workspace, moment, progress, only, describing=rest is None, hinted_only=hinted_only)
         if rest is not None and pulled.is_complete and is_undisturbed(workspace, rest):
             run_id, nothing = rested(workspace, rest, moment)
-            return Cycle(run_id, pulled, nothing)
+            return Cycle(run_id, pulled.with_notices(_of_people(workspace)), nothing)
         prepared = prepare(workspace, moment, describing=rest is not None and not hinted_only)
         return _send(workspace, prepared, pulled, moment, progress)
 
@@ -138,8 +138,12 @@ def _send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Mome
     applied = apply(workspace, run_id, prepared.sendable, moment.now, progress or Silent(), pulled.failed)
     shadowed = shadow(workspace, prepared.decided, run_id, moment.now)
     notices = keep_ours(workspace.store, "rules", (*shadowed.notices, *watched(workspace, moment.now)))
-    cycle = Cycle(run_id, pulled.with_notices(notices), prepared, applied)
+    cycle = Cycle(run_id, pulled.with_notices((*notices, *_of_people(workspace))), prepared, applied)
     halted = {"halted": sorted(prepared.plan.halted)} if prepared.plan.halted else {}
     workspace.store.runs.end(run_id, "done" if cycle.is_complete else "incomplete", {**applied.outcomes, **halted})
     rest_after(workspace, prepared, moment, is_complete=cycle.is_complete, wakes_at=shadowed.wakes_at)
     return cycle
+
+
+def _of_people(workspace: Workspace) -> tuple[Told, ...]:
+    return keep_ours(workspace.store, "people", to_be_forgotten(workspace))

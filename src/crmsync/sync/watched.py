@@ -1,4 +1,5 @@
-"""watched: what both heads must be told of the definition in force. Looked at once a day: it does not change by the hour."""
+"""watched: what people must be told beside the records. Of the definition in force both heads, looked at once a day, for it does
+not change by the hour; and whom a CRM has erased at their own wish, who are to be forgotten here as well."""
 
 from __future__ import annotations
 
@@ -24,6 +25,12 @@ def watched(workspace: Workspace, now: datetime) -> tuple[Notice, ...]:
         kept = {"mark": mark, "notices": [[n.code, dict(n.params)] for n in _looked_at(workspace, today, now)]}
         runs.set_meta(_WATCHED, orjson.dumps(kept).decode())
     return tuple(Notice(code, params, stands=True) for code, params in kept["notices"])
+
+
+def to_be_forgotten(workspace: Workspace) -> tuple[Notice, ...]:
+    """Who was erased in a CRM and is known here still. It is not done unasked: `crmsync forget` takes every record of theirs, those
+    of other CRMs too, and cannot be undone."""
+    return tuple(Notice("forget.erased_there", {"record": ref}, stands=True) for ref in workspace.store.hints.erased_there())
 
 
 def _looked_at(workspace: Workspace, today: date, now: datetime) -> list[Notice]:

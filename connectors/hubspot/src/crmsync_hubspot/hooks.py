@@ -23,12 +23,14 @@ _LONGEST_ID = 19  # digits of a 64-bit number
 _BY_TYPE: Mapping[str, str] = {facts.type_id: facts.name for facts in OBJECTS.values() if facts.is_crm}
 # The first word of a subscription, where it is not the generic `object` with its type id beside it.
 _BY_WORD: Mapping[str, str] = {"contact": "contacts", "company": "companies", "deal": "deals"}
+# Erased at the person's own wish (GDPR), where a plain deletion can be taken back for 90 days.
+_ERASED = "privacyDeletion"
 # What happened → the keys under which the event names records. All of them are read; what they have become, only reading tells.
 _NAMED: Mapping[str, tuple[str, ...]] = {
     "creation": ("objectId",),
     "propertyChange": ("objectId",),
     "deletion": ("objectId",),
-    "privacyDeletion": ("objectId",),
+    _ERASED: ("objectId",),
     "restore": ("objectId",),
     "merge": ("objectId", "primaryObjectId", "mergedObjectIds", "newObjectId"),
 }
@@ -55,15 +57,17 @@ def understood(body: bytes, account: str) -> Heard | Refused:
         return Refused(400, "not_a_list")
     passed_over: Counter[str] = Counter()
     hints: dict[Hint, None] = {}
+    erased: dict[Hint, None] = {}
     for event in events[:MOST_EVENTS]:
         found = _understood(event, account)
         if isinstance(found, str):
             passed_over[found] += 1
         else:
             hints.update(dict.fromkeys(found))
+            erased.update(dict.fromkeys(found if _happened(event) == _ERASED else ()))
     if len(events) > MOST_EVENTS:
         passed_over["too_many"] += len(events) - MOST_EVENTS
-    return Heard(tuple(hints), dict(passed_over))
+    return Heard(tuple(hints), dict(passed_over), tuple(erased))
 
 
 def _understood(event: Any, account: str) -> tuple[Hint, ...] | str:
@@ -72,7 +76,7 @@ def _understood(event: Any, account: str) -> tuple[Hint, ...] | str:
         return "malformed"
     if str(event.get("portalId")) != account:
         return "other_account"
-    word, _, happened = str(event.get("subscriptionType", "")).partition(".")
+    word, happened = str(event.get("subscriptionType", "")).partition(".")[0], _happened(event)
     if happened == _LINKS:
         return tuple(_linked(event)) or "other_event"
     object_ = _object(word, event)
@@ -80,6 +84,10 @@ def _understood(event: Any, account: str) -> tuple[Hint, ...] | str:
         return "other_event"
     found = (event.get(key) for key in _NAMED[happened])
     return tuple(Hint(object_, id_) for value in found for id_ in _ids(value)) or "malformed"
+
+
+def _happened(event: Mapping[str, Any]) -> str:
+    return str(event.get("subscriptionType", "")).partition(".")[2]
 
 
 def _object(word: str, event: Mapping[str, Any]) -> str | None:

@@ -19,6 +19,7 @@ from crmsync.store.tables.kinds import Instant, from_micros, to_micros
 from crmsync.store.tables.pulled import (
     Again,
     CursorRow,
+    ErasedThereRow,
     HeardRow,
     HintRow,
     PositionRow,
@@ -76,6 +77,7 @@ __all__ = [
     "DesiredRow",
     "DisagreementRow",
     "DrawRow",
+    "ErasedThereRow",
     "FieldChangeRow",
     "FiledRow",
     "GapRow",

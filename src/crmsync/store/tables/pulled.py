@@ -83,6 +83,16 @@ class HintRow(SQLModel, table=True):
     at: datetime = required_instant()
 
 
+class ErasedThereRow(SQLModel, table=True):
+    """A record that its CRM said to have erased at the person's own wish: they are to be forgotten here as well."""
+
+    __tablename__ = "erased_there"
+    connection: str = Field(primary_key=True)
+    object: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+    at: datetime = required_instant()
+
+
 class HeardRow(SQLModel, table=True):
     """How much a CRM said on its own, by what became of it."""
 
