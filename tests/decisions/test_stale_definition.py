@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -49,19 +50,19 @@ def test_a_rising_share_is_a_drift_too_for_the_definition_may_be_too_strict(case
 @pytest.mark.parametrize(
     ("moves", "now", "why"),
     [
-        (verdicts([0.6] * 16), NOW, "nothing drifts"),
-        (verdicts([0.6] * 8 + [0.5] * 8), NOW, "within the tolerance"),
-        (verdicts([0.6] * 8 + [0.3] * 8, per_week=3), NOW, "too few to tell"),
-        (verdicts([0.6] * 8 + [0.4] * 8, per_week=5), NOW, "chance could do it"),
-        (verdicts([0.6] * 6 + [0.1] * 5), BEGAN + timedelta(weeks=11, days=6), "too young"),
-        (verdicts([0.6] * 8 + [0.3] * 8, version="standard@2.0"), NOW, "another version"),
-        (verdicts([0.6] * 8 + [0.3] * 8, version="standard@11.0"), NOW, "a version that begins alike"),
-        (verdicts([]).clear(), NOW, "no moves at all"),
+        (lambda: verdicts([0.6] * 16), NOW, "nothing drifts"),
+        (lambda: verdicts([0.6] * 8 + [0.5] * 8), NOW, "within the tolerance"),
+        (lambda: verdicts([0.6] * 8 + [0.3] * 8, per_week=3), NOW, "too few to tell"),
+        (lambda: verdicts([0.6] * 8 + [0.4] * 8, per_week=5), NOW, "chance could do it"),
+        (lambda: verdicts([0.6] * 6 + [0.1] * 5), BEGAN + timedelta(weeks=11, days=6), "too young"),
+        (lambda: verdicts([0.6] * 8 + [0.3] * 8, version="standard@2.0"), NOW, "another version"),
+        (lambda: verdicts([0.6] * 8 + [0.3] * 8, version="standard@11.0"), NOW, "a version that begins alike"),
+        (lambda: verdicts([]).clear(), NOW, "no moves at all"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_drift_is_not_told(case: Any, moves: pl.DataFrame, now: datetime, why: str) -> None:
-    assert find(moves, case.definitions.qualification, now) is None
+def test_what_is_no_drift_is_not_told(case: Any, moves: Callable[[], pl.DataFrame], now: datetime, why: str) -> None:
+    assert find(moves(), case.definitions.qualification, now) is None
 
 
 def test_a_new_version_begins_anew(case: Any) -> None:
