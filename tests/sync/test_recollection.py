@@ -33,10 +33,10 @@ def lived(house: House) -> House:
 
 def test_facts_brought_forward_are_the_facts_gathered_anew(lived: House) -> None:
     with history(lived.workspace) as past:
-        known = Recollection(past.here)
+        recollection, found = Recollection(past.here), None
         for entry in lived.store.journal.entries():
             past.follow(entry)
-            found, anew = known.at(entry.at), gather(past.here, entry.at)
+            found, anew = recollection.renewal(entry.at).over(found), gather(past.here, entry.at)
             for part in fields(anew):
                 plain = [name for name in ("owner_edit", "owner_edit_at") if name in getattr(anew, part.name).columns]
                 assert getattr(found, part.name).drop(plain).equals(getattr(anew, part.name).drop(plain), null_equal=True), (

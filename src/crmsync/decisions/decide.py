@@ -62,15 +62,11 @@ def decide(
     What fades has done so as of `faded_at`, not after `now`; None: now. With `others` the decision is about some persons only, and
     says of them what it would among everyone, where those who bear on the valve (the open leads of inside sales, the month's
     opportunities, the head of the queue) are among them."""
-    now = now.astimezone(UTC)
-    faded = faded_at or now
-    known, rules, sla = _known(facts, now), definitions.recycle, definitions.sla
-    weighed = _weigh(known, before, definitions, now, faded)
-    desk = Desk(sla, definitions.calendars, known.reps, clock.acts_of(known, now), weighed.keenness, now)
-    case = _Case(known, before, definitions, now, faded, others or Others.nobody(), weighed, desk)
+    case = _case(facts, before, definitions, now.astimezone(UTC), faded_at, others)
+    known, weighed, desk, rules = case.facts, case.weighed, case.desk, definitions.recycle
     moved = _moved(case)
     state, clocks, draws = _handed_over(case, moved)
-    state = nurture.enrol(state, clocks, weighed.scores, known, nurture.Rules(rules, definitions.nurture), now, faded)
+    state = nurture.enrol(state, clocks, weighed.scores, known, nurture.Rules(rules, definitions.nurture), case.now, case.faded)
     wakings = waking.wakings(facts, state, clocks, desk)
     return Decisions(
         state=_everyone(state, before),
@@ -81,12 +77,32 @@ def decide(
         qualification=moved.verdicts,
         gaps=gaps.find(state, clocks, known.persons, known.reps, definitions.routing),
         desired=desired.desired(state, clocks, weighed.scores, known, rules),
-        tasks=desired.tasks(clocks, known.reps, definitions.routing, sla),
+        tasks=desired.tasks(clocks, known.reps, definitions.routing, definitions.sla),
         draws=draws,
         valve=moved.valve,
         wakes_at=waking.wakes_at(wakings, desk, definitions.begins_at),
         wakings=wakings,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a decision leaves to the next one, and why: MOVES, SCORES, and QUALIFICATION."""
+
+    before: Before
+    moves: pl.DataFrame
+    scores: pl.DataFrame
+    qualification: pl.DataFrame
+
+
+def step(facts: Facts, before: Before, definitions: Definitions, now: datetime) -> Step:
+    """The same decision for whoever plays many in a row: nothing is said of what the CRMs shall show, nobody is enrolled in nurture
+    programmes, and no gaps are looked for. None of it bears on whom later decisions hand over."""
+    case = _case(facts, before, definitions, now.astimezone(UTC), None, None)
+    moved = _moved(case)
+    state, clocks, draws = _handed_over(case, moved)
+    after = Before(_everyone(state, before), clocks, draws, moved.valve)
+    return Step(after, moved.moves, case.weighed.scores, moved.verdicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +137,16 @@ class _Case:
     others: Others
     weighed: _Weighed
     desk: Desk
+
+
+def _case(
+    facts: Facts, before: Before, definitions: Definitions, now: datetime, faded_at: datetime | None, others: Others | None
+) -> _Case:
+    """What is known by `now` (UTC), weighed."""
+    known, faded = _known(facts, now), faded_at or now
+    weighed = _weigh(known, before, definitions, now, faded)
+    desk = Desk(definitions.sla, definitions.calendars, known.reps, clock.acts_of(known, now), weighed.keenness, now)
+    return _Case(known, before, definitions, now, faded, others or Others.nobody(), weighed, desk)
 
 
 @dataclass(frozen=True, slots=True)

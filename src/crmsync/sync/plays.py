@@ -1,0 +1,125 @@
+"""Two definitions at play on the same mornings, in memory: nothing here reads a store, so that it may run in a process of its own.
+
+Each goes on from where its own last morning left it. People's acts are the same for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from crmsync.decisions.decide import Step, step
+from crmsync.decisions.definitions import Definitions
+from crmsync.decisions.frames import Before, Facts
+from crmsync.figures.whatif import HandOver
+from crmsync.sync.history import with_owner_edits
+from crmsync.sync.recollection import Renewal
+
+
+@dataclass(frozen=True, slots=True)
+class Morning:
+    """One morning: what has become known since the last one, which owners had been set by hand by then (None: nobody's), and under
+    which ids people go who were known by others (former id → present one). `before` is where things stood, on the first one."""
+
+    day: date
+    at: datetime
+    renewal: Renewal
+    owner_edits: pl.DataFrame | None
+    aliases: Mapping[str, str]
+    before: Before | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """Somebody whom only one of the two definitions hands over: on which day, and the first condition of the other that did not
+    hold then, or why they waited."""
+
+    person_id: str
+    change: str  # "gained" | "lost"
+    day: date
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What both definitions come to: the first hand-over of each person under the present and under the other ones, and who flips,
+    sorted by day, then person."""
+
+    present: tuple[HandOver, ...]
+    other: tuple[HandOver, ...]
+    flips: tuple[Flip, ...]
+
+
+@dataclass
+class _Branch:
+    """One definition at play."""
+
+    definitions: Definitions
+    before: Before = field(default_factory=Before.nothing)
+    hand_overs: dict[str, HandOver] = field(default_factory=dict)
+    verdicts: dict[tuple[date, str], str] = field(default_factory=dict)
+    fresh: list[str] = field(default_factory=list)
+    qualification: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    def morning(self, facts: Facts, morning: Morning) -> None:
+        before = self.before if morning.before is None else morning.before
+        made = step(facts, before.under(morning.aliases), self.definitions, morning.at)
+        self.before, self.qualification = made.before, made.qualification
+        self.fresh = []
+        zone = ZoneInfo(self.definitions.targets.time_zone)
+        for person, score, due_at in _handed_over(made, morning.at).iter_rows():
+            if person not in self.hand_overs:
+                due = due_at.astimezone(zone).date() if due_at else None
+                self.hand_overs[person] = HandOver(person, morning.day, score or 0.0, due)
+                self.fresh.append(person)
+
+    def judge(self, day: date, other: _Branch) -> None:
+        """Remember why those were not let through here whom the other definition handed over on this day."""
+        if not other.fresh:
+            return
+        mine = self.qualification.filter(pl.col("person_id").is_in(other.fresh) & ~pl.col("released"))
+        for row in mine.iter_rows(named=True):
+            self.verdicts[day, row["person_id"]] = (row["failed"] or [row["waiting_because"] or "phase"])[0]
+
+
+class Plays:
+    """Both definitions, from where things stood before the first morning."""
+
+    def __init__(self, present: Definitions, other: Definitions) -> None:
+        self._present, self._other = _Branch(present), _Branch(other)
+        self._facts: Facts | None = None
+
+    def morning(self, morning: Morning) -> None:
+        """Decide under both on the next morning."""
+        self._facts = morning.renewal.over(self._facts)
+        facts = with_owner_edits(self._facts, morning.owner_edits)
+        for branch in (self._present, self._other):
+            branch.morning(facts, morning)
+        self._present.judge(morning.day, self._other)
+        self._other.judge(morning.day, self._present)
+
+    def played(self) -> Played:
+        """What the mornings so far have come to."""
+        sides = [tuple(branch.hand_overs.values()) for branch in (self._present, self._other)]
+        return Played(sides[0], sides[1], tuple(sorted(self._flips(), key=lambda flip: (flip.day, flip.person_id))))
+
+    def _flips(self) -> Iterator[Flip]:
+        sides = (("lost", self._present, self._other), ("gained", self._other, self._present))
+        for change, having, without in sides:
+            for person, one in having.hand_overs.items():
+                if person not in without.hand_overs:
+                    yield Flip(person, change, one.day, without.verdicts.get((one.day, person), "phase"))
+
+
+def _handed_over(made: Step, at: datetime) -> pl.DataFrame:
+    """person_id, score, due_at of everyone handed over in this step."""
+    released = made.moves.filter((pl.col("target") == "mql") & (pl.col("actor") == "crmsync"))
+    if released.is_empty():
+        return pl.DataFrame()
+    due = made.before.clocks.filter(pl.col("started_at") == at).group_by("person_id").agg(pl.col("due_at").min())
+    scored = released.join(made.scores.select("person_id", "score"), on="person_id", how="left", maintain_order="left")
+    return scored.join(due, on="person_id", how="left", maintain_order="left").select("person_id", "score", "due_at")
