@@ -76,7 +76,7 @@ def _check_same(workspace: Workspace, everyone: Decided, some: Decided) -> None:
     for name, frame in wide.frames.items():
         assert frame.equals(narrow.frames[name], null_equal=True), (name, frame, narrow.frames[name], some.whom)
     assert wide.desired.equals(narrow.desired, null_equal=True), (wide.desired, narrow.desired)
-    assert wide.log == narrow.log
+    assert wide.entries.by_person() == narrow.entries.by_person()
     assert wide.valve == narrow.valve
     theirs = pl.col("person_id").is_in(others)
     mine = pl.col("person_id").is_in(some.whom or ())

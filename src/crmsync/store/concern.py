@@ -12,7 +12,7 @@ from sqlmodel import SQLModel
 
 from crmsync.decisions.frames import Decisions
 from crmsync.store import tables
-from crmsync.store.sql import among, frame_rows, insert_all, read_frame, table_of, upsert
+from crmsync.store.sql import among, insert_frame, read_frame, table_of, upsert
 
 EVERYONE = "*"
 """Stands for all persons where very many were stirred at once."""
@@ -61,7 +61,7 @@ class Concern:
         for model, frame in given:
             table = table_of(model)
             db.execute(table.delete() if whom is None else table.delete().where(among(db, table.c.person_id, whom)))
-            insert_all(db, model, frame_rows(frame))
+            insert_frame(db, model, frame)
         self.calm(db)
         self.stir(db, stirred)
 

@@ -15,8 +15,9 @@ from sqlmodel import SQLModel
 from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, ValvePosition, conform
 from crmsync.decisions.sla import DEPARTMENTS
 from crmsync.store import tables
+from crmsync.store.decision_log import Entries
 from crmsync.store.journal import keep_frames
-from crmsync.store.sql import among, chunks, frame_rows, insert_all, read_among, read_frame, table_of, upsert
+from crmsync.store.sql import among, chunks, insert_frame, read_among, read_frame, table_of, upsert, upsert_frame
 
 _DECISIONS = table_of(tables.DecisionRow)
 _DESIRED = table_of(tables.DesiredRow)
@@ -26,6 +27,7 @@ _STATES = table_of(tables.StateRow)
 _CLOCKS = table_of(tables.ClockRow)
 _VALVES = table_of(tables.ValveRow)
 ANSWERING = tuple(DEPARTMENTS.values())
+_MARKED_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,13 @@ class Written:
 
     frames: Mapping[str, pl.DataFrame]
     desired: pl.DataFrame
-    log: Mapping[str, bytes]
+    entries: Entries
     valve: ValvePosition | None
 
     @property
     def moved(self) -> set[str]:
         """Whose state or clocks are others now."""
-        return {person for name in ("state", "clocks", "moves") for person in self.frames[name]["person_id"]}
+        return {person for name in ("state", "clocks", "moves") for person in self.frames[name]["person_id"].unique().to_list()}
 
 
 class Decided:
@@ -78,17 +80,17 @@ class Decided:
         """Store what differs from before, and give it. `desired` is the decisions' frame with the reasons in words. `is_few`: the
         decision was about few of many."""
         left = _written(db, before, decisions, desired, is_few=is_few)
-        upsert(db, tables.StateRow, frame_rows(left.frames["state"]))
-        upsert(db, tables.ClockRow, frame_rows(left.frames["clocks"]))
-        upsert(db, tables.DrawRow, frame_rows(left.frames["draws"]))
-        insert_all(db, tables.MoveRow, frame_rows(left.frames["moves"], run_id=run_id))
+        upsert_frame(db, tables.StateRow, left.frames["state"])
+        upsert_frame(db, tables.ClockRow, left.frames["clocks"])
+        upsert_frame(db, tables.DrawRow, left.frames["draws"])
+        insert_frame(db, tables.MoveRow, left.frames["moves"], run_id=run_id)
         keep_frames(db, run_id, left.frames)
         if left.valve is not None:
             valve = {name: getattr(left.valve, name) for name in left.valve.__slots__}
             upsert(db, tables.ValveRow, [{"run_id": run_id, "at": now, **valve}])
-        upsert(db, tables.DesiredRow, frame_rows(left.desired, is_planned=False))
-        rows = [{"run_id": run_id, "person_id": person, "at": now, "body": body} for person, body in left.log.items()]
-        insert_all(db, tables.DecisionRow, rows)
+        upsert_frame(db, tables.DesiredRow, left.desired, is_planned=False)
+        for entries in left.entries.pieces():
+            insert_frame(db, tables.DecisionRow, entries, run_id=run_id, at=now)
         return left
 
     def written(self, before: Before, decisions: Decisions, desired: pl.DataFrame) -> Written:
@@ -145,8 +147,10 @@ class Decided:
             return list(db.execute(query).scalars())
 
     def mark_planned(self, db: Connection, persons: Sequence[str]) -> None:
-        for chunk in chunks(persons):
-            db.execute(_DESIRED.update().where(_DESIRED.c.person_id.in_(chunk)).values(is_planned=True))
+        """What is wanted of these persons is in a plan now."""
+        for chunk in chunks(persons, _MARKED_AT_ONCE):
+            mine = (among(db, _DESIRED.c.person_id, chunk), _DESIRED.c.is_planned.is_(False))
+            db.execute(_DESIRED.update().where(*mine).values(is_planned=True))
 
     def frame(self, table: type[SQLModel], person_id: str | None = None) -> pl.DataFrame:
         """A whole table of this module as a frame, or one person's rows of it."""
@@ -276,32 +280,7 @@ def _written(db: Connection, before: Before, decisions: Decisions, desired: pl.D
         "moves": decisions.moves,
     }
     valve = decisions.valve if decisions.valve != before.valve else None
-    return Written(frames, changed, _log(changed, decisions), valve)
-
-
-def _log(changed: pl.DataFrame, decisions: Decisions) -> dict[str, bytes]:
-    """Person → the entry in their log, of those of whom something else is wanted."""
-    persons = changed.select("person_id")
-    scores = _by_person(decisions.scores, persons)
-    verdicts = _by_person(decisions.qualification, persons)
-    reasons: dict[str, list[dict[str, Any]]] = {}
-    for reason in decisions.reasons.join(persons, on="person_id", how="semi", maintain_order="left").to_dicts():
-        reasons.setdefault(reason.pop("person_id"), []).append(reason)
-    log = {}
-    for desired in changed.to_dicts():
-        person = desired["person_id"]
-        body = {
-            "desired": desired,
-            "score": scores.get(person, {}),
-            "reasons": reasons.get(person, []),
-            "qualification": verdicts.get(person, {}),
-        }
-        log[person] = orjson.dumps(body)
-    return log
-
-
-def _by_person(frame: pl.DataFrame, persons: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    return {row["person_id"]: row for row in frame.join(persons, on="person_id", how="semi").to_dicts()}
+    return Written(frames, changed, Entries(changed, decisions), valve)
 
 
 def _valve(db: Connection) -> ValvePosition | None:

@@ -14,7 +14,7 @@ from sqlmodel import SQLModel
 
 from crmsync.store import tables
 from crmsync.store.journal import keep_frames, unpacked
-from crmsync.store.sql import frame_rows, insert_all, table_of, upsert
+from crmsync.store.sql import insert_all, insert_frame, table_of, upsert, upsert_frame
 
 _VERSIONS = table_of(tables.RawVersion)
 _DECISIONS = table_of(tables.DecisionRow)
@@ -85,10 +85,10 @@ class Past:
         upsert(db, tables.RunRow, [kept.run])
         for name, model in _KEPT.items():
             if name in kept.frames:
-                upsert(db, model, frame_rows(kept.frames[name]))
+                upsert_frame(db, model, kept.frames[name])
         keep_frames(db, kept.run["run_id"], {name: frame for name, frame in kept.frames.items() if name == "state"})
         if "moves" in kept.frames:
-            insert_all(db, tables.MoveRow, frame_rows(kept.frames["moves"], run_id=kept.run["run_id"]))
+            insert_frame(db, tables.MoveRow, kept.frames["moves"], run_id=kept.run["run_id"])
         upsert(db, tables.ValveRow, kept.valve)
         upsert(db, tables.OutboxRow, kept.outbox)
         bodies = [orjson.loads(row["body"])["desired"] for row in kept.decisions]

@@ -38,6 +38,7 @@ from crmsync.store.tables import Instant, to_micros
 # thread that parses the next page again and again. Fifty are far under SQLite's 32,766 parameters, and no statement is so long
 # that its parameters are slow to bind.
 _TOGETHER = 50
+_PIECE = 20_000  # rows of a frame
 CHUNK = 500  # ids in one IN list: far under SQLite's limit of 32,766 parameters, and a plan that stays cached
 
 
@@ -46,7 +47,7 @@ def table_of(model: type[SQLModel]) -> Table:
     return table
 
 
-Columns = Mapping[str, Sequence[Any]]
+Columns = Mapping[str, Sequence[Any] | pl.Series]
 """Many rows by the names of their columns; all of them are of one length."""
 
 
@@ -70,6 +71,24 @@ def insert_all(connection: Connection, model: type[SQLModel], rows: Sequence[Map
 def insert_columns(connection: Connection, model: type[SQLModel], columns: Columns) -> None:
     """The same with rows that are at hand as columns."""
     _write(connection, _insertion(model, tuple(columns), connection.dialect), columns)
+
+
+def upsert_frame(connection: Connection, model: type[SQLModel], frame: pl.DataFrame, **constant: Any) -> None:
+    """The same as `upsert` with the rows of a frame, each with the same extra columns."""
+    for columns in _pieces(frame, constant):
+        upsert_columns(connection, model, columns)
+
+
+def insert_frame(connection: Connection, model: type[SQLModel], frame: pl.DataFrame, **constant: Any) -> None:
+    """The same as `insert_all` with the rows of a frame, each with the same extra columns."""
+    for columns in _pieces(frame, constant):
+        insert_columns(connection, model, columns)
+
+
+def _pieces(frame: pl.DataFrame, constant: Mapping[str, Any]) -> Iterator[Columns]:
+    """Only so many rows of a frame are values of Python's at once."""
+    for piece in frame.iter_slices(_PIECE):
+        yield {**piece.to_dict(), **{name: [value] * piece.height for name, value in constant.items()}}
 
 
 def run_for_all(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -113,11 +132,22 @@ class _Place:
 
     def of(self, columns: Columns, count: int) -> Sequence[Any]:
         values, mark = columns[self.name] if self.is_given else [self.constant] * count, self.mark
+        if isinstance(values, pl.Series):
+            values, mark = _handed(values, mark)
         if mark is None:
             return values
         if mark is to_micros:
             return _micros(values)
         return [None if value is None else mark(value) for value in values]
+
+
+def _handed(values: pl.Series, mark: Mark | None) -> tuple[list[Any], Mark | None]:
+    """A frame's column as a list, and what is still to be done to make its values what the driver takes."""
+    if mark is to_micros and isinstance(values.dtype, pl.Datetime):
+        return values.dt.timestamp("us").to_list(), None
+    if mark is int:
+        return values.cast(pl.Int64).to_list(), None
+    return values.to_list(), mark
 
 
 def _micros(values: Sequence[datetime | None]) -> list[int | None]:
@@ -134,7 +164,8 @@ def _write(connection: Connection, writing: _Writing, columns: Columns) -> None:
     if not count:
         return
     if not writing.text:
-        connection.execute(writing.statement, [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
+        values = [column.to_list() if isinstance(column, pl.Series) else column for column in columns.values()]
+        connection.execute(writing.statement, [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)])
         return
     placed = [place.of(columns, count) for place in writing.places]
     if writing.row:
@@ -145,7 +176,7 @@ def _write(connection: Connection, writing: _Writing, columns: Columns) -> None:
 
 def _insert(connection: Connection, writing: _Writing, columns: Sequence[Sequence[Any]]) -> None:
     """Many rows in each statement. A column without any value is said so once: the driver looks for an adapter for each None."""
-    filled = [any(value is not None for value in column) for column in columns]
+    filled = [column.count(None) < len(column) for column in columns]
     row = f"({', '.join('?' if is_filled else 'NULL' for is_filled in filled)})"
     bound = list(zip(*compress(columns, filled), strict=True))
     whole = len(bound) - len(bound) % _TOGETHER

@@ -35,7 +35,8 @@ class Decided:
 
     def followed(self) -> list[Settlement]:
         """Those that the decision went by: of owners the ones taken over (who has no place in the phase is not), all others."""
-        owners = dict(self.decisions.state.select("person_id", "owner").iter_rows())
+        claimed = pl.col("person_id").is_in([s.claim.person_id for s in self.words.settlements])
+        owners = dict(self.decisions.state.filter(claimed).select("person_id", "owner").iter_rows())
         return [s for s in self.words.settlements if s.claim.source != "owner" or owners.get(s.claim.person_id) == s.claim.value]
 
     def outvoted(self) -> frozenset[str]:

@@ -67,7 +67,8 @@ def _written_to(workspace: Workspace, prepared: Prepared) -> set[str]:
 
 def _gaps(prepared: Prepared) -> pl.DataFrame:
     """The core's gaps, and those that only the CRMs can show: a clock without a task in any of them."""
-    departments = dict(prepared.decided.decisions.state.select("person_id", "department").iter_rows())
+    homeless = pl.col("person_id").is_in([person for person, _ in prepared.homeless])
+    departments = dict(prepared.decided.decisions.state.filter(homeless).select("person_id", "department").iter_rows())
     shell = [
         {"gap": "clock_without_task", "person_id": person, "department": departments.get(person), "detail": kind}
         for person, kind in prepared.homeless

@@ -98,9 +98,10 @@ def first_difference(kept: KeptRun, now: Written, redecided: Collection[str] = (
         if found is not None:
             return found
     bodies = {orjson.loads(row["body"])["desired"]["person_id"]: row["body"] for row in kept.decisions}
-    for person in sorted((bodies.keys() | now.log.keys()) - set(redecided)):
-        if bodies.get(person) != now.log.get(person):
-            before, after = (orjson.loads(log[person]) if person in log else {} for log in (bodies, now.log))
+    entries = now.entries.by_person()
+    for person in sorted((bodies.keys() | entries.keys()) - set(redecided)):
+        if bodies.get(person) != entries.get(person):
+            before, after = (orjson.loads(log[person]) if person in log else {} for log in (bodies, entries))
             return _body_difference(person, before, after)
     if kept.valve and now.valve is not None and kept.valve[0]["position"] != now.valve.position:
         return Difference("valve", None, "position", kept.valve[0]["position"], now.valve.position)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Index, LargeBinary
+from sqlalchemy import text as sql_text
 from sqlmodel import Field, SQLModel
 
 from crmsync.store.tables.kinds import instant, required_instant, text
@@ -127,6 +128,14 @@ class DesiredRow(SQLModel, table=True):
     """What the CRMs shall show of a person. `is_planned` turns false with every change, and true once it is in a plan."""
 
     __tablename__ = "desired"
+    __table_args__ = (
+        Index(
+            "desired_unplanned",
+            "person_id",
+            sqlite_where=sql_text("is_planned IS 0"),
+            postgresql_where=sql_text("is_planned IS false"),
+        ),
+    )
     person_id: str = Field(primary_key=True)
     phase: str | None = None
     temperature: str | None = None
@@ -145,7 +154,7 @@ class DesiredRow(SQLModel, table=True):
     has_opportunity: bool | None = None
     reason_ja: str | None = text()
     reason_en: str | None = text()
-    is_planned: bool = Field(default=False, index=True)
+    is_planned: bool = False
 
 
 class DecisionRow(SQLModel, table=True):
