@@ -181,7 +181,8 @@ def _spans(file: Path) -> dict[str, range]:
         for part in node.body if isinstance(node, ast.ClassDef) else [node]:
             if isinstance(part, ast.FunctionDef):
                 name = part.name if part is node else f"{getattr(node, 'name', '')}.{part.name}"
-                found[name] = range(part.lineno, (part.end_lineno or part.lineno) + 1)
+                first = min([part.lineno, *(decorator.lineno for decorator in part.decorator_list)])
+                found[name] = range(first, (part.end_lineno or first) + 1)
     return found
 
 

@@ -91,11 +91,6 @@ def test_a_closure_of_one_year_does_not_come_back() -> None:
     assert not once.covers(date(2027, 8, 14))
 
 
-def test_business_days_between_count_the_last_and_not_the_first() -> None:
-    assert PLAIN.business_days_between(date(2026, 5, 1), date(2026, 5, 8)) == 2
-    assert PLAIN.business_days_between(date(2026, 5, 8), date(2026, 5, 1)) == 0
-
-
 def test_a_change_of_clocks_abroad_keeps_the_wall_clock() -> None:
     start = datetime(2026, 3, 27, 15, tzinfo=ZoneInfo("Europe/Berlin"))  # Friday before summer time
     assert due(start, "business_days", 1, "berlin")["due_at"][0] == datetime(2026, 3, 30, 15, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -75,9 +75,6 @@ class Words:
     def hold(self, reason: str) -> str:
         return name_of("hold", reason, self.language)
 
-    def phase(self, name: str) -> str:
-        return name_of("phase", name, self.language)
-
     def all(self, words: list[str]) -> str:
         """Words beside each other; a dash where there are none."""
         return self("separator").join(words) if words else "—"

@@ -112,11 +112,6 @@ class BusinessCalendar:
         due = min(max(wanted, hours[0][0]), hours[-1][1])
         return due, self.skipped(start, due)
 
-    def business_days_between(self, first: date, last: date) -> int:
-        """Business days after `first` up to and including `last`; 0 where `last` is not later."""
-        days = min((last - first).days, HORIZON_DAYS)
-        return sum(self.is_business_day(first + timedelta(days=n)) for n in range(1, days + 1))
-
     def skipped(self, start: datetime, end: datetime) -> tuple[Skipped, ...]:
         """The closed days from the day of `start` to the day of `end`."""
         first, last = self.local_day(start), self.local_day(end)
