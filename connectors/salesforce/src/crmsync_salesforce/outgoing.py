@@ -36,7 +36,9 @@ class Outgoing:
         key_field = key_field_of(self.change)
         own_id = {} if self.change.operation == "create" else {"id": self.id}
         name = {key_field: self.change.key_value} if key_field else own_id
-        values = {field: value for field, value in self.values.items() if field not in (key_field, "Id", "id")}
+        values = self.values
+        if not values.keys().isdisjoint((key_field, "Id", "id")):
+            values = {field: value for field, value in values.items() if field not in (key_field, "Id", "id")}
         return {"attributes": {"type": self.object}, **name, **values}
 
 
@@ -75,13 +77,15 @@ def chunks(changes: Iterable[Change]) -> Iterator[list[Change]]:
     """Consecutive changes that one request can carry: one operation, one key field, no record twice, at most 200."""
     chunk: list[Change] = []
     seen: set[str] = set()
+    kind_of_chunk: tuple[str, str | None] | None = None
     for change in changes:
-        name = name_of(change)
-        if chunk and (len(chunk) == COLLECTION_SIZE or name in seen or _kind(change) != _kind(chunk[0])):
+        name, kind = name_of(change), _kind(change)
+        if chunk and (len(chunk) == COLLECTION_SIZE or name in seen or kind != kind_of_chunk):
             yield chunk
             chunk, seen = [], set()
         chunk.append(change)
         seen.add(name)
+        kind_of_chunk = kind
     if chunk:
         yield chunk
 
@@ -121,7 +125,7 @@ def compare(change: Change, current: RawRecord | None, types: Mapping[str, str] 
     if current.is_deleted:
         details = {"class": "moved", "replaced_by": current.replaced_by}
         return Receipt(change.key, "conflict", current.id, current.modified_at, "ENTITY_IS_DELETED", details=details)
-    if not _differing(change, current, types or {}) and not _hidden(change, current):
+    if _holds(change, current, types or {}):
         return Receipt(change.key, "unchanged", current.id, current.modified_at)
     expected = change.expected_modified_at
     if expected is not None and current.modified_at is not None and current.modified_at > expected:
@@ -187,11 +191,17 @@ def _kind(change: Change) -> tuple[str, str | None]:
 
 def _differing(change: Change, current: RawRecord, types: Mapping[str, str]) -> list[str]:
     """The fields that are seen not to hold the wanted value."""
+    held, differing = current.fields, []
+    for diff in change.fields:
+        if diff.field in held and not is_same(held[diff.field], diff.desired, types.get(diff.field, "")):
+            differing.append(diff.field)
+    return differing
+
+
+def _holds(change: Change, current: RawRecord, types: Mapping[str, str]) -> bool:
+    """Whether every field is seen to hold the wanted value. Of one that cannot be read only sending makes sure."""
     held = current.fields
-    asked = (diff for diff in change.fields if diff.field in held)
-    return [diff.field for diff in asked if not is_same(held[diff.field], diff.desired, types.get(diff.field, ""))]
-
-
-def _hidden(change: Change, current: RawRecord) -> bool:
-    """Whether some field cannot be read, so that only sending it makes sure."""
-    return any(diff.field not in current.fields for diff in change.fields)
+    for diff in change.fields:
+        if diff.field not in held or not is_same(held[diff.field], diff.desired, types.get(diff.field, "")):
+            return False
+    return True

@@ -4,14 +4,16 @@ compare   rows that moved since we decided are conflicts; rows that already hold
 send      PATCH by id, or upsert by external id: both do no harm when repeated
 confirm   read back what was written: the stamp it now has, and whether the org's automation kept it
 
-One composite call sends a chunk, confirms it and reads what the next one is compared with.
+One composite call sends a chunk, confirms it and reads what the next one is compared with. While it travels, receipts are made of
+what the one before brought; whatever an answer says of the calls to come is heeded before the next is sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from crmsync.connect.ahead import one_ahead
 from crmsync.connect.calls import AnswerLost, CallRejected
 from crmsync.connect.contract import PushBatch
 from crmsync.errors import CrmsyncError, RetryLater, StopConnector
@@ -82,6 +84,21 @@ class Combined:
     ahead: Records | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What came of one chunk, after its last try: receipts, and rows that the org took, with what is there now of each."""
+
+    receipts: Sequence[Receipt]
+    taken: Sequence[Answered] = ()
+    back: Records = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
+
+    def all_receipts(self) -> Iterator[Receipt]:
+        yield from self.receipts
+        for one in self.taken:
+            yield confirmed(one, self.back.get(one.id or ""), self.types)
+
+
 class Writer:
     """Writes to one org."""
 
@@ -93,17 +110,9 @@ class Writer:
 
     def push(self, batch: PushBatch) -> Iterator[Receipt]:
         """A receipt for every change, exactly once; after them, StopConnector where the connection cannot go on."""
-        halt, present = Halt(), None
-        parts = list(chunks(batch.changes))
-        for chunk, following in zip(parts, [*parts[1:], []], strict=True):
-            if halt.error is not None:
-                yield from map(refused, halt.stopped([outgoing(batch.object, change) for change in chunk]))
-                continue
-            settled, to_send = self._compared(batch.object, chunk, present, halt)
-            yield from settled
-            combined = self._combined(batch.object, to_send, following, halt) if to_send else Combined()
-            yield from self._settled(batch.object, to_send, combined, halt)
-            present = combined.ahead
+        halt = Halt()
+        for step in one_ahead(self._steps(batch, halt)):
+            yield from step.all_receipts()
         if halt.raised is not None:
             raise halt.raised
 
@@ -119,12 +128,25 @@ class Writer:
             (again if goes_again(one, raced) else answered).append(one)
         return [*answered, *(self._sent_again(object, again, raced, halt) if again else ())]
 
+    def _steps(self, batch: PushBatch, halt: Halt) -> Iterator[Step]:
+        """Chunk by chunk, all that is asked of the org."""
+        present = None
+        parts = list(chunks(batch.changes))
+        for chunk, following in zip(parts, [*parts[1:], []], strict=True):
+            if halt.error is not None:
+                yield Step([refused(one) for one in halt.stopped([outgoing(batch.object, change) for change in chunk])])
+                continue
+            settled, to_send = self._compared(batch.object, chunk, present, halt)
+            combined = self._combined(batch.object, to_send, following, halt) if to_send else Combined()
+            yield self._settled(batch.object, settled, to_send, combined, halt)
+            present = combined.ahead
+
     def _compared(
         self, object: str, chunk: Sequence[Change], present: Records | None, halt: Halt
     ) -> tuple[list[Receipt], list[Outgoing]]:
         """What need not or must not be sent, with why; and what is sent. `present` is what was read ahead."""
-        settled = [_unnamed(change) for change in chunk if not name_of(change)]
         named = [change for change in chunk if name_of(change)]
+        settled = [_unnamed(change) for change in chunk if not name_of(change)] if len(named) < len(chunk) else []
         if not named or named[0].operation != "update":
             return settled, [outgoing(object, change) for change in named]
         try:
@@ -149,20 +171,26 @@ class Writer:
         # One request takes ten runs of rows of one object at most.
         return settled, sorted(to_send, key=lambda sent: sent.object != object)
 
-    def _settled(self, object: str, to_send: Sequence[Outgoing], combined: Combined, halt: Halt) -> Iterator[Receipt]:
-        """The receipts of rows that were sent, after their last try."""
+    def _settled(
+        self, object: str, settled: Sequence[Receipt], to_send: Sequence[Outgoing], combined: Combined, halt: Halt
+    ) -> Step:
+        """What came of a chunk of which some rows were sent, after their last try."""
         answered = combined.answered
         if answered is None:
             answered = self._call(object, to_send, halt) if to_send else []
         halt.note(answered)
         raced: set[str] = set()
-        again = [one for one in answered if goes_again(one, raced)]
-        passing = {one.change.key for one in again}
-        answered = [one for one in answered if one.change.key not in passing]
-        retried = list(self._sent_again(object, again, raced, halt)) if again else []
-        written = [one for one in (*answered, *retried) if one.error is None]
-        yield from (refused(one) for one in (*answered, *retried) if one.error is not None)
-        yield from self._confirmed(object, written, combined.back or {}, {one.change.key for one in retried})
+        again = [one for one in answered if one.error is not None and goes_again(one, raced)]
+        retried: list[Answered] = []
+        if again:
+            passing = {one.change.key for one in again}
+            answered = [one for one in answered if one.change.key not in passing]
+            retried = list(self._sent_again(object, again, raced, halt))
+        both = [*answered, *retried]
+        failed = [refused(one) for one in both if one.error is not None]
+        taken = [one for one in both if one.error is None]
+        back, types = self._read_back(object, taken, combined.back or {}, {one.id for one in retried}) if taken else ({}, {})
+        return Step([*settled, *failed], taken, back, types)
 
     def _sent_again(self, object: str, again: Sequence[Answered], raced: set[str], halt: Halt) -> Iterator[Answered]:
         """What failed in passing, in smaller batches each time: each change once, after its last try."""
@@ -246,17 +274,18 @@ class Writer:
             return halt.stopped(part)
         return matched(part, results)
 
-    def _confirmed(self, object: str, written: Sequence[Answered], back: Records, late: set[str]) -> Iterator[Receipt]:
-        """`late` are changes that were written after `back` was read."""
-        current = {one.change.key: back.get(one.id or "") if one.change.key not in late else None for one in written}
-        ids = [one.id for one in written if one.id and current[one.change.key] is None]
+    def _read_back(
+        self, object: str, taken: Sequence[Answered], back: Records, late: set[str | None]
+    ) -> tuple[Records, Mapping[str, str]]:
+        """What is there now of the rows that the org took, by id, and describe's types. `back` was read with the write; `late` are
+        ids that were written after that."""
+        ids = [one.id for one in taken if one.id and (one.id not in back or one.id in late)]
+        known = {id_: record for id_, record in back.items() if id_ not in late} if late else back
         try:
-            more = self._reader.by_ids(object, ids, fields_of(one.change for one in written)) if ids else {}
-            types = self._shapes.get(object).types
+            more = self._reader.by_ids(object, ids, fields_of(one.change for one in taken)) if ids else {}
+            return {**known, **more} if more else known, self._shapes.get(object).types
         except CrmsyncError:
-            more, types = {}, {}  # it is written all the same; the next pull brings the stamp
-        for one in written:
-            yield confirmed(one, current[one.change.key] or more.get(one.id or ""), types)
+            return known, {}  # it is written all the same; the next pull brings the stamp
 
     def _wanted(self, object: str, changes: Sequence[Change]) -> tuple[str, ...]:
         return (*fields_of(changes), PERSON, PERSON_ACCOUNT) if self._account(object) else fields_of(changes)
