@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -75,6 +76,19 @@ def test_who_stops_early_leaves_no_thread_behind() -> None:
     assert next(walk).cursor == {"after": 0}
     walk.close()  # type: ignore[attr-defined]  # it is a generator
     assert threading.active_count() == before
+
+
+def test_threads_take_short_turns_until_the_last_of_several_walks_has_ended() -> None:
+    usual = sys.getswitchinterval()
+    one, other = one_ahead(iter([1, 2])), one_ahead(iter([1, 2]))
+    next(one)
+    short = sys.getswitchinterval()
+    assert short < usual
+    next(other)
+    assert list(one) == [2]
+    assert sys.getswitchinterval() == short
+    assert list(other) == [2]
+    assert sys.getswitchinterval() == usual
 
 
 def test_runs_hold_everything_in_order_and_what_came_before_an_error_comes_first() -> None:

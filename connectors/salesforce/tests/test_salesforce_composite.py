@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,8 @@ from crmsync.model.changes import Change, Receipt
 from crmsync.sandbox.faults import Fault, FaultKind
 from crmsync.sandbox.salesforce.config import OrgConfig
 from crmsync.sandbox.salesforce.mishaps import lock_row, refuse
+
+PATIENCE_SECONDS = 5.0
 
 
 def spent(crm: Place) -> int:
@@ -153,6 +156,29 @@ def test_a_lock_that_stays_is_left_for_the_next_run() -> None:
         crm.faults.add(lock_row(0))
         outcomes = [receipt.outcome for receipt in crm.push(*hot(ids)).values()]
         assert sorted(outcomes) == ["retry", "written", "written"]
+
+
+def test_a_row_that_speaks_for_the_whole_org_stops_the_next_call() -> None:
+    with place() as crm:
+        ids = leads(crm, 650)
+        crm.faults.add(lock_row(7, code="REQUEST_LIMIT_EXCEEDED", calls=(2,)))
+        receipts = crm.push(*hot(ids))
+        assert len(crm.asked("/composite", "POST")) == 2
+        outcomes = [receipts[change.key].outcome for change in hot(ids)]
+        assert outcomes.count("written") == 399
+        assert set(outcomes[400:]) == {"retry"}
+        assert sum(row.get("Rating") == "Hot" for row in crm.org.rows("Lead")) == 399
+
+
+def test_the_next_chunk_travels_while_receipts_are_taken() -> None:
+    with place() as crm:
+        receipts = crm.connector.push(PushBatch("Lead", tuple(hot(leads(crm, 450)))))
+        next(receipts)
+        until = time.monotonic() + PATIENCE_SECONDS
+        while len(crm.asked("/composite", "POST")) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert len(crm.asked("/composite", "POST")) == 2
+        assert {receipt.outcome for receipt in receipts} == {"written"}
 
 
 def test_between_the_reading_ahead_and_the_write_lies_no_other_call() -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 Thing = TypeVar("Thing")
+
+# One thread at a time runs Python, 5 ms long if another waits for its turn. An answer is read in a dozen turns: at 5 ms each the
+# CRM would stand idle while we store.
+_TURN_SECONDS = 0.0002
 
 
 def one_ahead(things: Iterator[Thing]) -> Iterator[Thing]:
     """The same things in the same order. One is asked for when the one before it is handed out, by one other thread, and never
     more than one: memory holds two. What asking raises is raised after the thing before was dealt with, so that nothing is lost
     that came; who stops early waits for the one that is on its way."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="crmsync-ahead") as asker:
+    with _short_turns(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="crmsync-ahead") as asker:
         coming = asker.submit(next, things, None)
         while (thing := coming.result()) is not None:
             coming = asker.submit(next, things, None)
@@ -35,3 +42,28 @@ def runs_of(things: Iterable[Thing], size: int) -> Iterator[tuple[Thing, ...]]:
         raise
     if run:
         yield tuple(run)
+
+
+class _Turns:
+    """How many want short turns, and how long turns were before the first of them."""
+
+    lock = threading.Lock()
+    wanted = 0
+    before_seconds = 0.0
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Threads take short turns until the last of those who want it has ended: the interpreter has one length for all."""
+    with _Turns.lock:
+        if not _Turns.wanted:
+            _Turns.before_seconds = sys.getswitchinterval()
+            sys.setswitchinterval(_TURN_SECONDS)
+        _Turns.wanted += 1
+    try:
+        yield
+    finally:
+        with _Turns.lock:
+            _Turns.wanted -= 1
+            if not _Turns.wanted:
+                sys.setswitchinterval(_Turns.before_seconds)

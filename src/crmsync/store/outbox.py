@@ -35,6 +35,8 @@ _CONFIRM = (
         message=bindparam("said"),
     )
 )
+_SETTLE = _OUTBOX.update().where(_OUTBOX.c.id == bindparam("of_id")).values(is_settled=bindparam("settled"))
+_SUPERSEDE = _SETTLE.values(state=bindparam("new_state"), finished_at=bindparam("at"))
 _ARRIVED = frozenset({"written", "unchanged"})
 # It may not have arrived, or not yet.
 OPEN_STATES = ("planned", "sending", "retry", "unknown")
@@ -115,12 +117,13 @@ class Outbox:
         query = select(_OUTBOX.c.id, _OUTBOX.c.key, _OUTBOX.c.person_id, _OUTBOX.c.state).where(
             _OUTBOX.c.is_settled.is_(False), _OUTBOX.c.connection.in_(connections)
         )
-        done = [row for row in db.execute(query).all() if row.person_id in looked_at and row.key not in kept]
-        if done:
-            superseded = {"state": "superseded", "finished_at": now}
-            for row in done:
-                more = superseded if row.state in OPEN_STATES else {}
-                db.execute(_OUTBOX.update().where(_OUTBOX.c.id == row.id).values(is_settled=True, **more))
+        done = [row for row in db.execute(query) if row.person_id in looked_at and row.key not in kept]
+        opened = [row.id for row in done if row.state in OPEN_STATES]
+        closed = [row.id for row in done if row.state not in OPEN_STATES]
+        count = len(opened)
+        columns = {"of_id": opened, "settled": [True] * count, "new_state": ["superseded"] * count, "at": [now] * count}
+        run_for_columns(db, _SUPERSEDE, columns)
+        run_for_columns(db, _SETTLE, {"of_id": closed, "settled": [True] * len(closed)})
 
     def mark_sending(self, run_id: str, keys: Iterable[str], now: datetime, creating: Iterable[str] = ()) -> None:
         """These changes are on their way. `creating` are the clocks whose task is sent by a plain create: from here on it may

@@ -6,7 +6,7 @@ Each refusal has a code, its properties, and what the portal would take.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crmsync.model.changes import Change
@@ -50,16 +50,13 @@ def _of_object(object: str, change: Change) -> Fault | None:
 def _of_schema(change: Change, schema: ObjectSchema) -> Fault | None:
     if not schema.readable:
         return Fault(403, "OBJECT_NOT_READABLE", schema.why_not)
-    fields = schema.fields
+    fields, fault = schema.fields, None
     for diff in change.fields:
         known = fields.get(diff.field)
         if known is None or not known.writable:
             return _of_fields(change, fields)
-    for diff in change.fields:
-        fault = value_fault(diff.desired, fields[diff.field])
-        if fault is not None:
-            return fault
-    return None
+        fault = fault or value_fault(diff.desired, known)
+    return fault
 
 
 def _of_fields(change: Change, fields: Mapping[str, FieldInfo]) -> Fault:
@@ -74,30 +71,31 @@ def _of_fields(change: Change, fields: Mapping[str, FieldInfo]) -> Fault:
 
 def value_fault(value: Any, field: FieldInfo) -> Fault | None:
     """Why a property would not take a value. The texts name no value but options: others may be personal."""
+    kind = field.type
     try:
-        text = wire_text(value, field.type)
+        text = wire_text(value, kind)
     except ValueError:
         return Fault(0, "INVALID_NUMBER", field.name, properties=(field.name,))
     if not text:
         return None
-    if field.type == "number" and not _is_number(text):
+    if kind == "number" and not _is_number(text):
         return Fault(0, "INVALID_NUMBER", field.name, properties=(field.name,))
-    if field.type in ("date", "datetime") and instant(text) is None:
+    if kind in ("date", "datetime") and instant(text) is None:
         return Fault(0, "INVALID_DATE", field.name, properties=(field.name,))
     if field.max_length is not None and len(text) > field.max_length:
         return Fault(0, "VALUE_TOO_LONG", f"{field.name}: {len(text)} > {field.max_length}", properties=(field.name,))
-    return _option_fault(text, field)
+    return None if field.options is None else _option_fault(text, field.name, field.options)
 
 
-def _option_fault(text: str, field: FieldInfo) -> Fault | None:
+def _option_fault(text: str, name: str, options: Sequence[str]) -> Fault | None:
     """Options are compared as they are: capitals count. Several are joined by `;`, a leading one appends to those there are."""
-    if field.options is None or text in field.options:
+    if text in options:
         return None
-    strange = [part for part in text.split(";") if part and part not in field.options]
+    strange = [part for part in text.split(";") if part and part not in options]
     if not strange:
         return None
-    allowed = ", ".join(field.options)
-    return Fault(0, "INVALID_OPTION", f"{field.name}: {strange[0]} is none of {allowed}", properties=(field.name,))
+    allowed = ", ".join(options)
+    return Fault(0, "INVALID_OPTION", f"{name}: {strange[0]} is none of {allowed}", properties=(name,))
 
 
 def _is_number(text: str) -> bool:

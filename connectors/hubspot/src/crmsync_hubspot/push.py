@@ -112,8 +112,11 @@ class Pusher:
     def _place(self, lanes: _Lanes, due: Due, fields: Mapping[str, FieldInfo]) -> None:
         """A stage that goes back takes two requests, all else goes out together."""
         wanted = due.input.properties.get(STAGE)
+        if wanted is None:
+            lanes.forward.append(due)
+            return
         stages = fields[STAGE].options or () if STAGE in fields else ()
-        is_back = wanted is not None and must_clear_first(stages, live(due.before, STAGE), wanted)
+        is_back = must_clear_first(stages, live(due.before, STAGE), wanted)
         (lanes.back if is_back else lanes.forward).append(due)
 
     def _flush(self, lanes: _Lanes, least: int) -> Iterator[Receipt]:
@@ -173,10 +176,11 @@ class Pusher:
         one, before = due.input, due.before
         if isinstance(result, Fault):
             return refused(one.change, result)
-        now = read.get(one.id, result)
-        held = properties_of(now)
-        differing = [(name, text) for name, text in one.properties.items() if held.get(name, text) != text]
-        kept = [name for name, text in differing if _is_kept(name, text, before, now, is_read=one.id in read)]
+        now = read.get(one.id, result) if read else result
+        held, kept = properties_of(now), list[str]()
+        for name, text in one.properties.items():
+            if held.get(name, text) != text and _is_kept(name, text, before, now, is_read=one.id in read):
+                kept.append(name)
         if kept:
             return own(one.change, "rejected", "unchanged_after_write", now, properties=kept)
         return self._linked(object, one.change, own(one.change, "written", "", now))
@@ -221,7 +225,11 @@ def _settled(change: Change, texts: Mapping[str, str], row: Row, fields: Mapping
 def is_true_already(texts: Mapping[str, str], row: Row, fields: Mapping[str, FieldInfo]) -> bool:
     """Whether the record already holds every wanted value."""
     held = properties_of(row)
-    return all(held.get(name) == text or same(held.get(name), text, type_of(fields, name)) for name, text in texts.items())
+    for name, text in texts.items():
+        value = held.get(name)
+        if value != text and not same(value, text, type_of(fields, name)):
+            return False
+    return True
 
 
 def _is_kept(name: str, text: str, before: Row, now: Row, *, is_read: bool) -> bool:

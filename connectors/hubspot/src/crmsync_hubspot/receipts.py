@@ -113,12 +113,17 @@ def halves(inputs: Sequence[Input]) -> tuple[Sequence[Input], Sequence[Input]]:
 def _finder(inputs: Sequence[Input]) -> Callable[[Row], Input | None]:
     """Which of these inputs a row is about: by its trace id, else by what names it; of several the first."""
     traced = {one.trace: one for one in reversed(inputs)}
-    named = {one.name: one for one in reversed(inputs)}
     keys = {one.id_property for one in inputs}
+    named: dict[tuple[str | None, str], Input] = {}  # made when a row comes without a trace
 
     def input_of(row: Row) -> Input | None:
+        found = traced.get(str(row.get("objectWriteTraceId")))
+        if found is not None:
+            return found
+        if not named:
+            named.update((one.name, one) for one in reversed(inputs))
         names = (_name_of(row, key) for key in keys)
-        return traced.get(str(row.get("objectWriteTraceId"))) or next((named[name] for name in names if name in named), None)
+        return next((named[name] for name in names if name in named), None)
 
     return input_of
 
@@ -159,8 +164,9 @@ def failed(change: Change, error: CrmsyncError, outcome: Outcome) -> Receipt:
 
 def own(change: Change, outcome: Outcome, code: str, row: Row | None = None, **details: Any) -> Receipt:
     """A receipt of our own finding ("unchanged_after_write", "moved", …), with the record as we saw it."""
-    record_id = str(row["id"]) if row else change.record_id
-    return Receipt(change.key, outcome, record_id, modified_of(row) if row else None, code, "", details)
+    if not row:
+        return Receipt(change.key, outcome, change.record_id, None, code, "", details)
+    return Receipt(change.key, outcome, str(row["id"]), modified_of(row), code, "", details)
 
 
 def properties_of(row: Row) -> Mapping[str, Any]:
@@ -170,8 +176,10 @@ def properties_of(row: Row) -> Mapping[str, Any]:
 
 def modified_of(row: Row) -> datetime | None:
     """The change stamp of a row."""
-    properties = properties_of(row)
-    stamp = row.get("updatedAt") or properties.get("lastmodifieddate") or properties.get("hs_lastmodifieddate")
+    stamp = row.get("updatedAt")
+    if not stamp:
+        properties = properties_of(row)
+        stamp = properties.get("lastmodifieddate") or properties.get("hs_lastmodifieddate")
     return instant(stamp)
 
 

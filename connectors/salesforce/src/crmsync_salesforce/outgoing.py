@@ -191,11 +191,12 @@ def _kind(change: Change) -> tuple[str, str | None]:
 
 def _differing(change: Change, current: RawRecord, types: Mapping[str, str]) -> list[str]:
     """The fields that are seen not to hold the wanted value."""
-    held, differing = current.fields, []
-    for diff in change.fields:
-        if diff.field in held and not is_same(held[diff.field], diff.desired, types.get(diff.field, "")):
-            differing.append(diff.field)
-    return differing
+    held = current.fields
+    return [
+        diff.field
+        for diff in change.fields
+        if diff.field in held and not is_same(held[diff.field], diff.desired, types.get(diff.field, ""))
+    ]
 
 
 def _holds(change: Change, current: RawRecord, types: Mapping[str, str]) -> bool:
