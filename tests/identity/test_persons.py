@@ -10,10 +10,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crmsync.config.vocabulary import load_vocabulary
 from crmsync.decisions.frames import PERSONS
 from crmsync.identity.companies import companies_frame
+from crmsync.identity.keys import domain_of
 from crmsync.identity.persons import persons_frame, says_the_same
 from crmsync.identity.vocabulary import Vocabulary
 from crmsync.model.entities import CompanySeen, PersonSeen
@@ -265,3 +268,35 @@ def test_a44_who_lacks_one_of_the_three_is_no_lead_and_what_to_ask_for_is_named(
 ) -> None:
     one = the_one(words, seen("sf/Lead/1", **said))
     assert (one["identified"], sorted(one["missing"])) == (not missing, missing)
+
+
+SAID: dict[str, st.SearchStrategy[Any]] = {
+    "family_name": st.sampled_from([None, "", "佐藤", "Smith"]),
+    "given_name": st.sampled_from([None, "", "太郎", "Ann"]),
+    "email": st.sampled_from(
+        [None, "a@x.jp", "B@Ｇmail.com", "a@b@c.example", " a@y.example ", "c@gmail.com", "あ@z.example", "none"]
+    ),
+    "title": st.sampled_from([None, "課長"]),
+    "opted_out": st.sampled_from([None, True, False]),
+    "budget": st.sampled_from(["unknown", "yes"]),
+    "sales_status": st.sampled_from([None, "working"]),
+    "sales_status_at": st.sampled_from([None, START]),
+    "source_method": st.sampled_from([None, "seminar"]),
+    "acknowledged_at": st.sampled_from([None, START]),
+    "is_deleted": st.booleans(),
+}
+
+
+@settings(deadline=None)
+@given(st.lists(st.fixed_dictionaries(SAID), min_size=1, max_size=5))
+def test_a_record_says_alone_what_it_says_beside_one_that_says_nothing(words: Vocabulary, records: list[dict[str, Any]]) -> None:
+    alone = [seen(f"sf/Lead/{n}", f"p{n}", **said) for n, said in enumerate(records)]
+    silent = [seen(f"sf/Lead/{n}-gone", f"p{n}", is_deleted=True) for n in range(len(records))]
+    assert persons(words, *alone).equals(persons(words, *alone, *silent))
+
+
+@settings(deadline=None)
+@given(st.lists(st.none() | st.text("ab.@ BＧ\n-あ", max_size=8), min_size=1, max_size=6))
+def test_the_domain_of_an_address_is_read_as_its_key_is(words: Vocabulary, emails: list[str | None]) -> None:
+    frame = persons(words, *(seen(f"sf/Lead/{n}", f"p{n}", email=email) for n, email in enumerate(emails)))
+    assert frame["email_domain"].to_list() == [domain_of(email) for email in emails]

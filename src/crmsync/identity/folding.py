@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
+import polars as pl
+
 _VARIANTS = str.maketrans(
     dict(
         zip(
@@ -67,6 +69,6 @@ def script(folded: str) -> str:
     return "latin" if _LATIN.search(folded) else "other"
 
 
-def is_japanese(text: str) -> bool:
-    """Whether there is a kana or a kanji in it."""
-    return bool(_KANA.search(text) or _HAN.search(text))
+def is_japanese(texts: pl.Expr) -> pl.Expr:
+    """Whether there is a kana or a kanji in each; false where there is no text."""
+    return texts.str.contains(f"{_KANA.pattern}|{_HAN.pattern}").fill_null(value=False)

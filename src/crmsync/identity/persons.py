@@ -55,6 +55,8 @@ CHOICES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 _SAID = tuple(name for _, columns in CHOICES.values() for name in columns if name != "sales_status_at")
 _BLANK = pl.lit(None, dtype=pl.String)
+# Printable ASCII without capitals and one @: nothing about it is folded, and `keys.email_key` takes it as it stands.
+_PLAIN_ADDRESS = r"^[!-~&&[^A-Z@]]+@([!-~&&[^A-Z@]]+)$"
 
 
 def persons_frame(records: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
@@ -65,7 +67,8 @@ def persons_frame(records: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vo
     Where a column `fresh_at` is there, it stands for `modified_at`: since when the record says what it says (`says_the_same`).
     Without it our own write to one CRM makes that CRM's record the freshest, and an edit in the other one is overruled.
     `companies` is what `companies_frame` gave."""
-    chosen = _chosen(_ranked(records))
+    is_shared_by_records = records["person_id"].is_duplicated()
+    chosen = pl.concat([_chosen(_ranked(records.filter(is_shared_by_records))), _said_alone(records.filter(~is_shared_by_records))])
     joined = _with_company(chosen, companies, vocabulary)
     return _finished(joined, vocabulary).sort("person_id")
 
@@ -96,6 +99,19 @@ def _chosen(ranked: pl.DataFrame) -> pl.DataFrame:
     picks = [pick for rule, columns in CHOICES.values() for pick in _pick(rule, columns)]
     is_gone = pl.col("is_deleted").all().alias("is_deleted")
     return ranked.group_by("person_id", maintain_order=True).agg(*picks, is_gone)
+
+
+def _said_alone(records: pl.DataFrame) -> pl.DataFrame:
+    """What `_chosen` gives of persons with one record, as most have: there is nothing to choose."""
+    said = [_alone(rule, name) for rule, columns in CHOICES.values() for name in columns]
+    return records.select("person_id", *said, "is_deleted")
+
+
+def _alone(rule: str, column: str) -> pl.Expr:
+    value = pl.col(column)
+    if rule == "any":
+        return value.fill_null(value=False)
+    return pl.when(value != "unknown").then(value) if rule == "known" else value
 
 
 def _pick(rule: str, columns: tuple[str, ...]) -> list[pl.Expr]:
@@ -132,16 +148,8 @@ def _by_status(name: str, says: pl.Expr) -> pl.Expr:
 def _with_company(persons: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
     """Add `company_id`, by the company's record, the number that the person's records say, or their domain; and what the company's
     record says where the person's do not: name, industry, size, territory."""
-    shared = vocabulary.shared_domains
-    domains = (
-        persons.select("email")
-        .unique()
-        .with_columns(pl.col("email").map_elements(domain_of, return_dtype=pl.String).alias("email_domain"))
-    )
-    domains = domains.with_columns(
-        pl.col("email_domain").map_elements(lambda d: is_shared(d, shared), return_dtype=pl.Boolean).alias("free_mail"),
-        pl.col("email_domain").map_elements(lambda d: company_domain(d, shared), return_dtype=pl.String).alias("_own_domain"),
-    )
+    addressed = persons.with_columns(_domains_of(persons["email"]).alias("email_domain"))
+    domains = _kinds_of_domains(addressed["email_domain"], vocabulary)
     by_ref = companies.select(pl.col("ref").alias("company"), pl.col("company_id").alias("_by_ref")).unique("company", keep="first")
     by_number = numbers_of(persons["corporate_number"], companies)
     by_domain = domains_of(companies).rename({"domain": "_own_domain", "company_id": "_by_domain"})
@@ -149,7 +157,7 @@ def _with_company(persons: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vo
         "company_id", *(pl.col(name).alias(f"_{name}") for name in ("name", "industry", "employees", "territory"))
     )
     return (
-        persons.join(domains.drop_nulls("email"), on="email", how="left")
+        addressed.join(domains, on="email_domain", how="left")
         .join(by_ref, on="company", how="left")
         .join(by_number.rename({"company_id": "_by_number"}), on="corporate_number", how="left")
         .join(by_domain, on="_own_domain", how="left")
@@ -166,20 +174,39 @@ def _with_company(persons: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vo
     )
 
 
+def _domains_of(emails: pl.Series) -> pl.Series:
+    """What `domain_of` says of each: of plain addresses it is what stands after the @, the others are asked one by one."""
+    plain = emails.str.extract(_PLAIN_ADDRESS, 1)
+    if plain.null_count() == emails.null_count():
+        return plain
+    odd = emails.filter(plain.is_null() & emails.is_not_null()).unique()
+    told = pl.Series([domain_of(email) for email in odd], dtype=pl.String)
+    return plain.fill_null(emails.replace_strict(odd, told, default=None, return_dtype=pl.String))
+
+
+def _kinds_of_domains(domains: pl.Series, vocabulary: Vocabulary) -> pl.DataFrame:
+    """email_domain, free_mail, _own_domain: each domain is looked up once, however many people have an address there."""
+    each, shared = domains.drop_nulls().unique(), vocabulary.shared_domains
+    return pl.DataFrame(
+        {
+            "email_domain": each,
+            "free_mail": pl.Series([is_shared(domain, shared) for domain in each], dtype=pl.Boolean),
+            "_own_domain": pl.Series([company_domain(domain, shared) for domain in each], dtype=pl.String),
+        }
+    )
+
+
 def _finished(persons: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
     """Names as reps read them, ranks, what is missing to be a lead, and the language where no record says it."""
     titled = _with_ranks(persons, vocabulary)
     named = titled.with_columns(
-        pl.struct("family_name", "given_name").map_elements(_display, return_dtype=pl.String).alias("name"),
+        _display().alias("name"),
         pl.col("free_mail").fill_null(value=False),
         *(pl.col(item).fill_null("unknown") for item in ("budget", "authority", "need", "timeframe")),
     )
     missing = named.with_columns(pl.concat_list(_missing()).list.drop_nulls().alias("missing"))
     return missing.with_columns(
-        (pl.col("missing").list.len() == 0).alias("identified"),
-        pl.coalesce(
-            "language", pl.struct("name", "company_name", "title", "email_domain").map_elements(_language, return_dtype=pl.String)
-        ).alias("language"),
+        (pl.col("missing").list.len() == 0).alias("identified"), pl.coalesce("language", _language()).alias("language")
     ).drop("family_name", "given_name", "company", "corporate_number", "^_.*$")
 
 
@@ -201,16 +228,18 @@ def _missing() -> list[pl.Expr]:
     return [pl.when(lack).then(pl.lit(name)).otherwise(_BLANK) for name, lack in lacks.items()]
 
 
-def _display(parts: Mapping[str, str | None]) -> str | None:
+def _display() -> pl.Expr:
     """Family name first where the name is Japanese, else given name first."""
-    family, given = parts["family_name"] or "", parts["given_name"] or ""
-    ordered = (family, given) if is_japanese(family + given) else (given, family)
-    return " ".join(part for part in ordered if part) or None
+    family, given = pl.col("family_name").fill_null(""), pl.col("given_name").fill_null("")
+    is_family_first = is_japanese(family) | is_japanese(given)
+    first, second = (pl.when(is_family_first).then(one).otherwise(other) for one, other in ((family, given), (given, family)))
+    name = first + pl.when((first != "") & (second != "")).then(pl.lit(" ")).otherwise(pl.lit("")) + second
+    return pl.when(name != "").then(name)
 
 
-def _language(known: Mapping[str, str | None]) -> str | None:
+def _language() -> pl.Expr:
     """A guess: Japanese where anything about the person is written so or the address is of .jp, English where a name is Latin."""
-    texts = [known[field] or "" for field in ("name", "company_name", "title")]
-    if any(map(is_japanese, texts)) or (known["email_domain"] or "").endswith(".jp"):
-        return "ja"
-    return "en" if texts[0] else None
+    texts = [is_japanese(pl.col(name)) for name in ("name", "company_name", "title")]
+    of_japan = pl.col("email_domain").str.ends_with(".jp").fill_null(value=False)
+    is_named = pl.col("name").fill_null("") != ""
+    return pl.when(pl.any_horizontal(*texts, of_japan)).then(pl.lit("ja")).when(is_named).then(pl.lit("en"))

@@ -41,17 +41,24 @@ _ROWID = literal_column("rowid", BigInteger)
 
 
 def frame_of(
-    connection: Connection, table: Table, chosen: Columns, where: Sequence[ColumnElement[bool]], *, is_few: bool = False
+    connection: Connection,
+    table: Table,
+    chosen: Columns,
+    where: Sequence[ColumnElement[bool]],
+    *,
+    is_few: bool = False,
+    is_sorted: bool = True,
 ) -> pl.DataFrame:
-    """These columns of the rows that pass, instants as Datetime("us", "UTC"), sorted by primary key. `is_few`: an index leads to
-    them, and they are not looked for in the order in which the table holds its rows."""
-    keys = [column for column in table.primary_key if column.name not in {c.name for c in chosen}]
+    """These columns of the rows that pass, instants as Datetime("us", "UTC"), sorted by primary key where `is_sorted`, else in any
+    order. `is_few`: an index leads to them, and they are not looked for in the order in which the table holds its rows."""
+    keys = [column for column in table.primary_key if is_sorted and column.name not in {c.name for c in chosen}]
     columns = [*chosen, *keys]
     if connection.dialect.name == "sqlite" and not is_few:
         frame = pl.concat([_typed({}, columns), *_parts(connection, table, columns, where)])
     else:
         frame = _by_rows(connection, columns, where)
-    return frame.sort([column.name for column in table.primary_key]).select(column.name for column in chosen)
+    ordered = frame.sort([column.name for column in table.primary_key]) if is_sorted else frame
+    return ordered.select(column.name for column in chosen)
 
 
 def packed(connection: Connection, query: Select[Any]) -> list[list[Any]]:
@@ -88,25 +95,38 @@ def _read(column: Any, values: list[Any]) -> list[Any]:
 
 
 def _parts(connection: Connection, table: Table, columns: Columns, where: Sequence[ColumnElement[bool]]) -> Iterator[pl.DataFrame]:
-    """The table piece by piece, in the order in which its rows were first stored."""
+    """The table piece by piece, in the order in which its rows were first stored. Where a piece ends is asked for apart: packing
+    the rows of a limited query costs SQLite twice as much as those between two numbers."""
     packed = [column for column in columns if not isinstance(column.type, _BY_ROWS)]
     loose = [column for column in columns if isinstance(column.type, _BY_ROWS)]
     after = -1
-    while True:
-        mine = (*where, after < _ROWID)
-        piece = select(_ROWID.label("_rowid"), *map(_plain, packed)).select_from(table).where(*mine).order_by(_ROWID)
-        within = piece.limit(ROWS_AT_ONCE).subquery()
-        last, *texts = connection.execute(
-            select(func.max(within.c["_rowid"]), *(func.json_group_array(within.c[column.name]) for column in packed))
-        ).one()
-        if last is None:
-            return
-        values = {column.name: orjson.loads(text) for column, text in zip(packed, texts, strict=True)}
+    while (last := _end_of_piece(connection, table, after)) is not None:
+        mine = (*where, after < _ROWID, last >= _ROWID)
+        values = _packed_piece(connection, table, packed, mine)
         if loose:
-            rows = connection.execute(select(*loose).where(*mine, last >= _ROWID).order_by(_ROWID)).fetchall()
+            rows = connection.execute(select(*loose).where(*mine).order_by(_ROWID)).fetchall()
             values |= {column.name: [row[place] for row in rows] for place, column in enumerate(loose)}
         yield _typed(values, columns)
         after = last
+
+
+def _packed_piece(connection: Connection, table: Table, columns: Columns, where: Columns) -> dict[str, list[Any]]:
+    """The values of these columns, in the order of the rows' numbers: SQLite walks a range of them in their order."""
+    if not columns:
+        return {}
+    arrays = select(*(func.json_group_array(_plain(column)) for column in columns)).select_from(table).where(*where)
+    texts = connection.execute(arrays).one()
+    return {column.name: orjson.loads(text) for column, text in zip(columns, texts, strict=True)}
+
+
+def _end_of_piece(connection: Connection, table: Table, after: int) -> int | None:
+    """The number of the last row of the piece that begins after this one; None where there are no more rows."""
+    later = select(_ROWID).select_from(table).where(after < _ROWID)
+    end: int | None = connection.execute(later.order_by(_ROWID).limit(1).offset(ROWS_AT_ONCE - 1)).scalar_one_or_none()
+    if end is not None:
+        return end
+    rest: int | None = connection.execute(select(func.max(_ROWID)).select_from(table).where(after < _ROWID)).scalar_one()
+    return rest
 
 
 def _plain(column: Any) -> Any:

@@ -134,10 +134,10 @@ class Entities:
                     found[row["key"]] = dict(row)
         return found
 
-    def frame(self, kind: type, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """Every stored entity of a kind, deleted ones included, sorted by ref."""
+    def frame(self, kind: type, columns: Sequence[str] | None = None, *, is_sorted: bool = True) -> pl.DataFrame:
+        """Every stored entity of a kind, deleted ones included, sorted by ref, or in any order."""
         with self._engine.connect() as db:
-            return read_frame(db, TABLES[kind], columns=columns)
+            return read_frame(db, TABLES[kind], columns=columns, is_sorted=is_sorted)
 
     def frame_of(self, kind: type, column: str, values: Iterable[str], columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Those whose `column` (one with an index) holds one of `values`, likewise."""

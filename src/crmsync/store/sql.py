@@ -271,10 +271,12 @@ def read_frame(
     model: type[SQLModel],
     *where: ColumnElement[bool],
     columns: Sequence[str] | None = None,
+    is_sorted: bool = True,
 ) -> pl.DataFrame:
-    """The rows of a table as a frame, instants as Datetime("us", "UTC"), sorted by primary key."""
+    """The rows of a table as a frame, instants as Datetime("us", "UTC"), sorted by primary key; or in any order, for those who sort
+    them otherwise."""
     table = table_of(model)
-    return frame_of(connection, table, [table.c[name] for name in (columns or table.c.keys())], where)
+    return frame_of(connection, table, [table.c[name] for name in (columns or table.c.keys())], where, is_sorted=is_sorted)
 
 
 def read_among(

@@ -129,7 +129,8 @@ def _at_companies(workspace: Workspace, whom: pl.Series, persons: pl.DataFrame, 
 
 
 def _touches(sight: Sight, links: pl.DataFrame) -> pl.DataFrame:
-    """Touches reach the person of the record they name; where they name none, the one person with their address."""
+    """Touches reach the person of the record they name; where they name none, the one person with their address: each reaches one
+    person once."""
     emails = sight.addresses(links).filter(pl.len().over("email") == 1).join(links, on="person_id", how="semi")
     touches = sight.touches(links, emails).filter(~pl.col("is_deleted"))
     by_record = touches.join(links, left_on="person", right_on="ref", how="inner")
@@ -139,7 +140,7 @@ def _touches(sight: Sight, links: pl.DataFrame) -> pl.DataFrame:
         .select(by_record.columns)
     )
     both = pl.concat([by_record, by_email]).rename({"ref": "touch_id"})
-    return conform(both, TOUCHES).unique(["person_id", "touch_id", "kind"]).sort("person_id", "at", "kind", "touch_id")
+    return conform(both, TOUCHES).sort("person_id", "at", "kind", "touch_id")
 
 
 def _approaches(approaches: pl.DataFrame, cases: pl.DataFrame, links: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:

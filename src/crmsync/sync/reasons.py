@@ -19,9 +19,9 @@ _TEMPERATURES = ("hot", "warm", "cold")
 
 def with_reasons(decisions: Decisions, definitions: Definitions) -> pl.DataFrame:
     """The desired values with `reason_ja` and `reason_en`."""
-    desired = decisions.desired
+    desired, listed = decisions.desired, _listed(decisions.reasons, definitions)
     for language in LANGUAGES:
-        lines = _lines(decisions, definitions, language)
+        lines = _lines(decisions.desired, listed.select("person_id", pl.col(language).alias("reasons")), language)
         desired = desired.join(_short(lines, f"reason_{language}"), on="person_id", how="left", maintain_order="left")
     return desired
 
@@ -35,14 +35,13 @@ def _short(lines: pl.DataFrame, name: str) -> pl.DataFrame:
     return lines.update(cut, on="person_id")
 
 
-def _lines(decisions: Decisions, definitions: Definitions, language: Language) -> pl.DataFrame:
-    listed = _listed(decisions.reasons, definitions, language)
+def _lines(desired: pl.DataFrame, listed: pl.DataFrame, language: Language) -> pl.DataFrame:
     phases = {phase: say(f"phase.{phase}", language) for phase in _PHASES}
     temperatures = {name: say(f"temperature.{name}", language) for name in _TEMPERATURES}
     before, _, after = say("reason.line", language, phase="\0", reasons="\1", score="\2", temperature="\3").partition("\0")
     parts = _split(after, ("\1", "\2", "\3"))
     return (
-        decisions.desired.select("person_id", "phase", "score", "temperature")
+        desired.select("person_id", "phase", "score", "temperature")
         .join(listed, on="person_id", how="left", maintain_order="left")
         .select(
             "person_id",
@@ -61,22 +60,29 @@ def _lines(decisions: Decisions, definitions: Definitions, language: Language) -
     )
 
 
-def _listed(reasons: pl.DataFrame, definitions: Definitions, language: Language) -> pl.DataFrame:
-    """person_id, reasons: the weightiest rules with their whole points, as one text."""
+def _listed(reasons: pl.DataFrame, definitions: Definitions) -> pl.DataFrame:
+    """person_id, and in each language the weightiest rules with their whole points, as one text. `reasons` are in order of persons
+    and rules."""
+    who, points = pl.col("#who"), pl.col("points")
+    listed = (
+        reasons.select("person_id", "rule", points.round(0).cast(pl.Int64), pl.col("person_id").rle_id().alias("#who"))
+        .filter(points != 0)
+        .sort(who, points.abs(), descending=[False, True], maintain_order=True)
+        .filter((pl.int_range(pl.len()) < MOST_REASONS) | (who != who.shift(MOST_REASONS)))
+    )
+    sign = pl.when(points >= 0).then(pl.lit("+")).otherwise(pl.lit(""))
+    texts = [
+        pl.concat_str(pl.col("rule").replace(_titles(definitions, one)), pl.lit(" "), sign, points).alias(one) for one in LANGUAGES
+    ]
+    joined = (pl.col(one).str.join(say("reason.separator", one)) for one in LANGUAGES)
+    told = listed.with_columns(texts).group_by("#who", maintain_order=True).agg(pl.col("person_id").first(), *joined)
+    return told.drop("#who")
+
+
+def _titles(definitions: Definitions, language: Language) -> dict[str, str]:
     scoring = definitions.scoring
     titles = {rule.name: getattr(rule.title, language) for rule in scoring.fit}
-    titles |= {rule.name: getattr(rule.title, language) for rule in scoring.interest}
-    whole = pl.col("points").round(0).cast(pl.Int64)
-    sign = pl.when(whole >= 0).then(pl.lit("+")).otherwise(pl.lit(""))
-    return (
-        reasons.filter(whole != 0)
-        .sort(pl.col("points").round(0).abs(), "rule", descending=[True, False])
-        .group_by("person_id", maintain_order=True)
-        .head(MOST_REASONS)
-        .with_columns(pl.concat_str(pl.col("rule").replace(titles), pl.lit(" "), sign, whole.cast(pl.String)).alias("text"))
-        .group_by("person_id", maintain_order=True)
-        .agg(pl.col("text").str.join(say("reason.separator", language)).alias("reasons"))
-    )
+    return titles | {rule.name: getattr(rule.title, language) for rule in scoring.interest}
 
 
 def _split(text: str, marks: tuple[str, ...]) -> list[str]:

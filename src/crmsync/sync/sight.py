@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import polars as pl
 
 from crmsync.model.entities import Approach, CompanySeen, FieldChange, OpportunityPerson, OpportunitySeen, PersonSeen, Touch
 from crmsync.store import Store
+
+# Of the columns of people's records those that say nothing of the person that a decision asks for: long texts among them.
+_UNASKED = ("learnt_at", "postal_code", "consent_basis", "summary", "links")
+_PERSON = [field.name for field in fields(PersonSeen) if field.name not in _UNASKED]
+_TOUCH = [field.name for field in fields(Touch) if field.name != "learnt_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,8 @@ class Sight:
         return live.select(pl.col("record").alias("ref"), "person_id")
 
     def records(self, links: pl.DataFrame) -> pl.DataFrame:
-        """PersonSeen rows."""
-        return self._rows(PersonSeen, "ref", links["ref"])
+        """PersonSeen rows, with the columns that decisions ask for, in any order."""
+        return self._rows(PersonSeen, "ref", links["ref"], _PERSON)
 
     def companies(self) -> pl.DataFrame:
         """CompanySeen rows: which records are one company is seen by all of them."""
@@ -45,11 +50,11 @@ class Sight:
         return self._rows(FieldChange, "record", records["ref"])
 
     def touches(self, links: pl.DataFrame, emails: pl.DataFrame) -> pl.DataFrame:
-        """Touch rows by record, and by address."""
+        """Touch rows by record, and by address, in any order."""
         if self.whom is None:
-            return self.store.entities.frame(Touch)
-        by_record = self._rows(Touch, "person", links["ref"])
-        by_email = self._rows(Touch, "email", emails["email"])
+            return self._rows(Touch, "person", (), _TOUCH)
+        by_record = self._rows(Touch, "person", links["ref"], _TOUCH)
+        by_email = self._rows(Touch, "email", emails["email"], _TOUCH)
         return pl.concat([by_record, by_email.join(by_record, on=["ref", "kind"], how="anti")])
 
     def addresses(self, links: pl.DataFrame) -> pl.DataFrame:
@@ -82,4 +87,6 @@ class Sight:
 
     def _rows(self, kind: type, column: str, values: Iterable[str], columns: list[str] | None = None) -> pl.DataFrame:
         entities = self.store.entities
-        return entities.frame(kind, columns) if self.whom is None else entities.frame_of(kind, column, values, columns)
+        if self.whom is None:
+            return entities.frame(kind, columns, is_sorted=False)
+        return entities.frame_of(kind, column, values, columns)
