@@ -102,16 +102,13 @@ def _chosen(ranked: pl.DataFrame) -> pl.DataFrame:
 
 
 def _said_alone(records: pl.DataFrame) -> pl.DataFrame:
-    """What `_chosen` gives of persons with one record, as most have: there is nothing to choose."""
-    said = [_alone(rule, name) for rule, columns in CHOICES.values() for name in columns]
+    """What `_chosen` gives of persons with one record, as most have: it says what it says."""
+    said = [
+        pl.col(name).fill_null(value=False) if rule == "any" else pl.col(name)
+        for rule, columns in CHOICES.values()
+        for name in columns
+    ]
     return records.select("person_id", *said, "is_deleted")
-
-
-def _alone(rule: str, column: str) -> pl.Expr:
-    value = pl.col(column)
-    if rule == "any":
-        return value.fill_null(value=False)
-    return pl.when(value != "unknown").then(value) if rule == "known" else value
 
 
 def _pick(rule: str, columns: tuple[str, ...]) -> list[pl.Expr]:
