@@ -23,7 +23,7 @@ from crmsync.model.entities import ApproachKind
 NOT_MESSAGES = frozenset({"auth.private_key", "figures.yaml"})
 """Literals that look like codes and are none: the name of a setting, and of a file."""
 
-AWAITING_A_SPEAKER = ("identity.review.", "identity.rule.", "mapping.why.", "rules.temperature.", "rules.valve.", "sla_state.")
+AWAITING_A_SPEAKER = ("identity.review.", "identity.rule.", "mapping.why.", "rules.temperature.", "sla_state.")
 """Names of words that so far leave as codes only (JSON, receipts, logs)."""
 
 TOLD_BY_SIDE = ("touch.", "approach.")

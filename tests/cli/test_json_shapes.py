@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,39 @@ def test_doctor_prints_what_is_documented(desk: Any) -> None:
 def test_figures_and_gaps_print_what_is_documented(story: Any) -> None:
     check("figures", story.desk.here("figures", "--json").json)
     check("gaps", story.desk.type("gaps", "--config", str(story.desk.directory), "--json").json)
+
+
+def test_a_veto_prints_what_is_documented_and_stands_until_it_is_lifted(story: Any) -> None:
+    desk = story.desk
+    who = ("--by", "M. Mori", "--because", "the fair")
+    day = (story.finished_at + timedelta(days=2)).date().isoformat()
+    check("valve veto", desk.here("valve", "veto", "--department", "marketing", "--until", day, *who, "--json").json)
+    check("valve", desk.here("valve", "--json").json)
+    shown = desk.here("valve").out
+    assert "M. Mori" in shown
+    assert "standard@1." in shown
+    assert "Vetoed by M. Mori" in desk.here("agreement", "--language", "en").out
+    check("valve lift", desk.here("valve", "lift", *who, "--json").json)
+    assert desk.here("valve", "--json").json["veto"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("veto", "--until", "soon", "--department", "marketing", "--by", "M", "--because", "b"), 2, "--until"),
+        (("veto", "--until", "2026-04-14", "--by", "M", "--because", "b"), 2, "--department"),
+        (("veto", "--until", "2026-04-14", "--department", "marketing", "--by", "M"), 2, "--because"),
+        (("veto", "--until", "2020-01-01", "--department", "marketing", "--by", "M", "--because", "b"), 1, "longest_veto_days"),
+        (("veto", "--until", "2026-04-15", "--department", "sales", "--by", "M", "--because", "b"), 1, "inside_sales"),
+        (("veto", "x@9.9", "--until", "2026-04-15", "--department", "marketing", "--by", "M", "--because", "b"), 1, "x@9.9"),
+        (("lift", "--by", "M", "--because", "b"), 1, "No veto"),
+        (("turn",), 1, "turn"),
+    ],
+)
+def test_what_is_no_veto_is_refused_with_what_to_do(story: Any, words: tuple[str, ...], code: int, told: str) -> None:
+    answer = story.desk.here("valve", *words)
+    assert answer.code == code
+    assert told in answer.err
 
 
 def test_a_replay_prints_what_is_documented_and_the_past_what_the_present_did(story: Any) -> None:

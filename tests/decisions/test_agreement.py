@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from crmsync.config.rules import load_definitions
+from crmsync.decisions.agreed_rules import Stands
 from crmsync.decisions.agreement import render, render_page
 from crmsync.decisions.conditions import Condition
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import ValvePosition
+from crmsync.decisions.frames import ValvePosition, Veto
 from crmsync.decisions.qualification import Signature
 from crmsync.decisions.signing import Rules
 from crmsync.decisions.team import Rep, Team
@@ -165,9 +166,18 @@ def test_it_says_where_in_its_life_the_definition_stands(changes: dict[str, Any]
 
 def test_it_says_where_the_valve_stands_and_who_holds_it() -> None:
     at = ValvePosition(0.5, "standard@1.4", "2026-05-29", "busy", 1.2, None)
-    assert "It stands at 0.5 (standard@1.4): at least 21 points, Hot, Warm." in paper(valve=at)
+    assert "It stands at 0.5 (standard@1.4): at least 21 points, Hot, Warm." in paper(stands=Stands(at))
     held = replace(SHIPPED.valve, override=Override(0.75, date(2026, 12, 28), "Head of IS", "year-end"))
     assert "Set by hand to 0.75 until 2026-12-28 by Head of IS: year-end" in paper(replace(SHIPPED, valve=held))
+
+
+def test_a_veto_stands_on_the_paper_until_it_ends() -> None:
+    at = ValvePosition(0.5, "standard@1.4", "2026-05-29", "vetoed", 1.2, None)
+    said = Veto("standard@1.3", 0.5, TODAY, "marketing", "M. Mori", "the fair")
+    told = "Vetoed by M. Mori (Marketing): standard@1.3 does not count; it stands at 0.5 until 2026-06-01: the fair"
+    assert told in paper(stands=Stands(at, said))
+    for gone in (replace(said, until=date(2026, 5, 31)), replace(said, version="standard@2.0")):
+        assert "Vetoed" not in paper(stands=Stands(at, gone))
 
 
 def test_a_bar_in_a_condition_breaks_no_table_and_a_tag_no_page() -> None:

@@ -85,7 +85,7 @@ def pull(config: Config = Path(), now: Now = None, json: Json = False, language:
     raise typer.Exit(execute(Asked(config, now, json, language)))
 
 
-By = Annotated[Optional[str], typer.Option("--by", metavar="NAME", help="Who releases; kept for good.")]  # noqa: UP045
+By = Annotated[Optional[str], typer.Option("--by", metavar="NAME", help="Who says so; kept for good.")]  # noqa: UP045
 Because = Annotated[Optional[str], typer.Option("--because", metavar="TEXT", help="Why; kept for good.")]  # noqa: UP045
 
 
@@ -145,6 +145,31 @@ def release(
     from crmsync.cli.commands.release import execute
 
     raise typer.Exit(execute(Asked(config, now, json, language), digest, by, because))
+
+
+@app.command()
+def valve(
+    action: Annotated[str, typer.Argument(help="show, veto or lift.")] = "show",
+    version: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="With veto: the last move, to be put back. Without it the valve stays where it stands."),
+    ] = None,
+    config: Config = Path(),
+    department: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--department", help="Whose head vetoes: marketing or inside_sales."),
+    ] = None,
+    until: Annotated[Optional[str], typer.Option("--until", metavar="DAY", help="The last day of the veto.")] = None,  # noqa: UP045
+    by: By = None,
+    because: Because = None,
+    now: Now = None,
+    json: Json = False,
+    language: Language = None,
+) -> None:
+    """Where the valve stands and how it moved. A head of either side may veto a move; who, when and why are kept."""
+    from crmsync.cli.commands.valve import Wanted, execute
+
+    raise typer.Exit(execute(Asked(config, now, json, language), Wanted(action, version, department, until, by, because)))
 
 
 @app.command()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
+
 from crmsync.decisions.agreed_words import Chapter, Line, Words
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import ValvePosition
+from crmsync.decisions.frames import ValvePosition, Veto
 from crmsync.decisions.scoring import InterestRule
 
 
@@ -24,8 +27,19 @@ def definition(definitions: Definitions, words: Words) -> Chapter:
     return Chapter(words("chapter.definition"), tuple(lines))
 
 
-def ends(definitions: Definitions, now: ValvePosition | None, words: Words) -> Chapter:
-    """The two ends, what moves the valve between them, and where it stands."""
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """How the valve stands: its position (None: it is not running yet), and the newest veto, if there was one."""
+
+    position: ValvePosition | None = None
+    veto: Veto | None = None
+
+
+NOT_RUNNING = Stands()
+
+
+def ends(definitions: Definitions, stands: Stands, as_of: date, words: Words) -> Chapter:
+    """The two ends, what moves the valve between them, who may veto that, and where it stands."""
     agreed, valve = definitions.qualification, definitions.valve
     rows = (
         (words("loose"), words.number(agreed.loose.minimum_score), _temperatures(agreed.loose.temperatures, words)),
@@ -47,17 +61,27 @@ def ends(definitions: Definitions, now: ValvePosition | None, words: Words) -> C
         Line(words("idle", enter=words.number(valve.idle.enter), leave=words.number(valve.idle.leave))),
         Line(words("behind", enter=words.percent(valve.behind.enter), leave=words.percent(valve.behind.leave))),
         Line(words("ahead", above=words.percent(valve.ahead_above))),
+        Line(words("veto", days=valve.longest_veto_days)),
     ]
     if valve.override is not None:
         by = valve.override
         position, until = words.number(by.position), words.day(by.until)
         lines.append(Line(words("override", position=position, until=until, by=by.by, reason=by.reason)))
+    version = f"{agreed.name}@{agreed.version}.0"
+    if stands.veto is not None and stands.veto.binds(version, as_of):
+        lines.append(Line(_veto(stands.veto, words)))
+    now = stands.position
     if now is not None:
         least = words.number(agreed.minimum_score(now.position))
         let_in = _temperatures(agreed.temperatures(now.position), words)
         position = words.number(now.position)
         lines.append(Line(words("stands", version=now.version, position=position, least=least, temperatures=let_in)))
     return Chapter(words("chapter.valve"), tuple(lines))
+
+
+def _veto(veto: Veto, words: Words) -> str:
+    told = {"position": words.number(veto.position), "until": words.day(veto.until), "version": veto.version}
+    return words("vetoed", department=words.department(veto.department), by=veto.by, because=veto.because, **told)
 
 
 def _temperatures(names: tuple[str, ...], words: Words) -> str:

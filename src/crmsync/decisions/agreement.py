@@ -12,9 +12,9 @@ from datetime import date
 from html import escape
 
 from crmsync.decisions import agreed_clocks, agreed_joints, agreed_rules
+from crmsync.decisions.agreed_rules import NOT_RUNNING, Stands
 from crmsync.decisions.agreed_words import Chapter, Line, Words
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import ValvePosition
 from crmsync.decisions.qualification import Definition
 from crmsync.decisions.signing import Rules, lacks, reviewed_on
 from crmsync.decisions.team import Team
@@ -23,15 +23,15 @@ from crmsync.messages import Language
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What is written: under which digest, as of which day, and where the valve stands (None = not running yet)."""
+    """What is written: under which digest, as of which day, and how the valve stands."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
     chapters: tuple[Chapter, ...]
 
 
-def agreement(rules: Rules, team: Team, language: Language, as_of: date, valve: ValvePosition | None = None) -> Agreement:
-    """The agreement as values; nothing comes from outside `rules` and `team` but the day and where the valve stands."""
+def agreement(rules: Rules, team: Team, language: Language, as_of: date, stands: Stands = NOT_RUNNING) -> Agreement:
+    """The agreement as values; nothing comes from outside `rules` and `team` but the day and how the valve stands."""
     definitions, digest = rules.definitions, rules.digest
     words = Words(language)
     definition = definitions.qualification
@@ -47,7 +47,7 @@ def agreement(rules: Rules, team: Team, language: Language, as_of: date, valve: 
     )
     chapters = [
         agreed_rules.definition(definitions, words),
-        agreed_rules.ends(definitions, valve, words),
+        agreed_rules.ends(definitions, stands, as_of, words),
         agreed_rules.scoring(definitions, words),
         agreed_rules.temperature(definitions, words),
         agreed_rules.bant(definitions, words),
@@ -62,9 +62,9 @@ def agreement(rules: Rules, team: Team, language: Language, as_of: date, valve: 
     return Agreement(words("title", name=getattr(definition.title, language)), facts, tuple(chapters))
 
 
-def render(rules: Rules, team: Team, language: Language, as_of: date, valve: ValvePosition | None = None) -> str:
+def render(rules: Rules, team: Team, language: Language, as_of: date, stands: Stands = NOT_RUNNING) -> str:
     """The agreement as Markdown."""
-    told = agreement(rules, team, language, as_of, valve)
+    told = agreement(rules, team, language, as_of, stands)
     parts = [f"# {told.title}", _markdown_table(("", ""), told.facts)]
     for number, chapter in enumerate(told.chapters, start=1):
         parts.append(f"## {number}. {chapter.title}")
@@ -72,9 +72,9 @@ def render(rules: Rules, team: Team, language: Language, as_of: date, valve: Val
     return "\n\n".join(parts) + "\n"
 
 
-def render_page(rules: Rules, team: Team, language: Language, as_of: date, valve: ValvePosition | None = None) -> str:
+def render_page(rules: Rules, team: Team, language: Language, as_of: date, stands: Stands = NOT_RUNNING) -> str:
     """The agreement as one HTML page that needs nothing else and prints well."""
-    told = agreement(rules, team, language, as_of, valve)
+    told = agreement(rules, team, language, as_of, stands)
     body = [f"<h1>{escape(told.title)}</h1>", _html_table((), told.facts)]
     for number, chapter in enumerate(told.chapters, start=1):
         body.append(f"<h2>{number}. {escape(chapter.title)}</h2>")

@@ -180,7 +180,7 @@ def _moved(case: _Case) -> _Moved:
     clocks = clock.close(clocks, _leavers(by_time), sla)
 
     # where the valve stands, and whom it lets through
-    valve = handover.open_valve(_everyone(frame, before), clocks, facts, before.valve, definitions, now)
+    valve = handover.open_valve(_everyone(frame, before), clocks, facts, before, definitions, now)
     facts_now = _facts_now(weighed, frame)
     verdicts = handover.release(frame, facts_now, weighed.touched, definitions, valve, now, case.others.waiting)
     frame = handover.waiting_since(frame, verdicts, now)

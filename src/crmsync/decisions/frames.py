@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 import polars as pl
@@ -266,12 +266,14 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Before:
     """What earlier decisions left: the state of each person, the clocks still of interest (running, or breached and not yet
-    met, or ended within this cycle of the person), who was drawn how often, and where the valve stands."""
+    met, or ended within this cycle of the person), who was drawn how often, where the valve stands, and the veto against it, if a
+    head has given one."""
 
     state: pl.DataFrame
     clocks: pl.DataFrame
     draws: pl.DataFrame  # pool, rep_id, count
     valve: ValvePosition | None
+    veto: Veto | None = None
 
     @classmethod
     def nothing(cls) -> Before:
@@ -307,9 +309,26 @@ class ValvePosition:
     position: float
     version: str
     moved_on: str
-    cause: str  # "initial" | "busy" | "idle" | "behind_target" | "override" | "unchanged"
+    cause: str  # "initial" | "busy" | "idle" | "behind_target" | "override" | "vetoed" | "bounds" | "unchanged"
     load: float
     attainment: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Veto:
+    """A head's word against one move, up to and including a day: the valve stands at `position`, where it stood before. `version`
+    is the one that the move made, or of a move that was not made yet the one that stood; another definition is not bound by it."""
+
+    version: str
+    position: float
+    until: date
+    department: str
+    by: str
+    because: str
+
+    def binds(self, version: str, day: date) -> bool:
+        """Whether it counts on this day, while the valve stands at this version."""
+        return day <= self.until and self.version.rpartition(".")[0] == version.rpartition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)

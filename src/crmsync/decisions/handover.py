@@ -13,7 +13,7 @@ from crmsync.decisions.acts import Acts
 from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.calendar import HORIZON_DAYS, BusinessCalendar
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import QUALIFICATION, Facts, ValvePosition, conform
+from crmsync.decisions.frames import QUALIFICATION, Before, Facts, ValvePosition, conform
 from crmsync.decisions.phase import Guard
 from crmsync.decisions.valve import Load
 
@@ -38,7 +38,7 @@ def business_day(calendar: BusinessCalendar, now: datetime) -> BusinessDay:
 
 
 def open_valve(
-    state: pl.DataFrame, clocks: pl.DataFrame, facts: Facts, previous: ValvePosition | None, definitions: Definitions, now: datetime
+    state: pl.DataFrame, clocks: pl.DataFrame, facts: Facts, before: Before, definitions: Definitions, now: datetime
 ) -> tuple[ValvePosition, Load]:
     """Where the valve stands now, and inside sales' load."""
     calendar = definitions.calendars.named(None)
@@ -47,7 +47,7 @@ def open_valve(
         state, clocks, facts.approaches, facts.reps, business_day=day.day, day_start=day.starts_at, due_before=day.ends_at
     )
     progress = valve.attainment(facts.opportunities, definitions.targets, now, _business_days_of_month(definitions, now))
-    position = valve.move(previous, definitions.valve, load.ratio, progress, day.day, definitions.qualification)
+    position = valve.move(before.valve, definitions.valve, load.ratio, progress, day.day, definitions.qualification, before.veto)
     return position, load
 
 

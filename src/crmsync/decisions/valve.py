@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from crmsync.decisions.frames import ValvePosition
+from crmsync.decisions.frames import ValvePosition, Veto
 from crmsync.decisions.qualification import BEST_FIRST, Definition
 
 Pressure = Literal["busy", "normal", "idle"]
@@ -46,7 +46,8 @@ class Override:
 @dataclass(frozen=True, slots=True)
 class Valve:
     """The valve document. Positions run from `loosest` to `strictest` within 0.0 … 1.0; `busy` is entered above and left
-    below its bands, `idle` and `behind` are entered below and left above; on target ends at `ahead_above`."""
+    below its bands, `idle` and `behind` are entered below and left above; on target ends at `ahead_above`. A veto lasts at most
+    `longest_veto_days`, the first and the last day counted."""
 
     loosest: float
     strictest: float
@@ -57,6 +58,7 @@ class Valve:
     behind: Band
     ahead_above: float
     override: Override | None = None
+    longest_veto_days: int = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,11 @@ def move(
     attainment: float | None,
     business_day: date,
     definition: Definition,
+    veto: Veto | None = None,
 ) -> ValvePosition:
-    """Where the valve stands now. `business_day` is the day whose one move may be used: today, or on a day off the last
-    business day. `attainment` None (no target, nothing due yet) counts as on target.
+    """Where the valve stands now: by the document's override, else by a head's veto, else by the table. `business_day` is the day
+    whose one move may be used: today, or on a day off the last business day. `attainment` None (no target, nothing due yet) counts
+    as on target.
 
     A new major version of the definition starts at step 0 and keeps the position."""
     major = f"{definition.name}@{definition.version}."
@@ -102,6 +106,8 @@ def move(
         previous = replace(previous, version=f"{major}0", moved_on=business_day.isoformat(), cause="initial")
     if valve.override is not None and business_day <= valve.override.until:
         return _stand(previous, _bounded(valve, valve.override.position), "override", load, attainment, business_day)
+    if veto is not None and veto.binds(previous.version, business_day):
+        return _stand(previous, _bounded(valve, veto.position), "vetoed", load, attainment, business_day)
     if previous.moved_on >= business_day.isoformat():
         return previous
     turn = TABLE[_pressure(previous, valve, load), _progress(previous, valve, attainment)]

@@ -12,12 +12,13 @@ import polars as pl
 from sqlalchemy import Connection, Engine, func, select
 from sqlmodel import SQLModel
 
-from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, ValvePosition, conform
+from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, ValvePosition, Veto, conform
 from crmsync.decisions.sla import DEPARTMENTS
 from crmsync.store import tables
 from crmsync.store.decision_log import Entries
 from crmsync.store.journal import keep_frames
 from crmsync.store.sql import among, chunks, insert_frame, read_among, read_frame, table_of, upsert, upsert_frame
+from crmsync.store.vetoes import veto_in
 
 _DECISIONS = table_of(tables.DecisionRow)
 _DESIRED = table_of(tables.DesiredRow)
@@ -59,7 +60,13 @@ class Decided:
                 clocks=conform(clocks, CLOCKS),
                 draws=conform(read_frame(db, tables.DrawRow), DRAWS),
                 valve=_valve(db),
+                veto=veto_in(db),
             )
+
+    def veto(self) -> Veto | None:
+        """The newest veto that nobody took back; its last day may be over."""
+        with self._engine.connect() as db:
+            return veto_in(db)
 
     def valve(self) -> ValvePosition | None:
         """Where the valve stands; None before it was first looked at."""

@@ -74,6 +74,7 @@ TREATMENT: Mapping[str, Treatment] = {
     "written_record": "deleted",
     "halt": "nothing personal",  # counts, and digests of wishes
     "release": "nothing personal",
+    "veto": "nothing personal",  # heads are of those who work here
     "lease": "nothing personal",
     "override": "anonymous",
     "settlement": "deleted",

@@ -26,7 +26,7 @@ _FASTEST = 1  # of zlib: what it takes out is the padding of small frames, large
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Something that changed what is known or decided: "learnt", "decided", "same", "different", "taken_back" (answers of the
-    review), "parted", "forgotten". What `body` holds depends on it."""
+    review), "parted", "forgotten", "vetoed", "lifted" (a veto against a move of the valve). What `body` holds depends on it."""
 
     act: str
     at: datetime

@@ -72,7 +72,7 @@ class Shadows:
             bodies = {row.name: row.body for row in db.execute(select(_FRAMES))}
         frames = {name: unpacked(bodies[name]) if name in bodies else empty(schema) for name, schema in _STATE.items()}
         valve = None if said["valve"] is None else ValvePosition(**said["valve"])
-        return Kept(Before(**frames, valve=valve), datetime.fromisoformat(said["since"]))
+        return Kept(Before(frames["state"], frames["clocks"], frames["draws"], valve), datetime.fromisoformat(said["since"]))
 
     def keep(self, db: Connection, digest: str, kept: Kept, now: datetime) -> None:
         """Go on from here. Another digest is another shadow: what the one before disagreed about is gone."""

@@ -33,6 +33,7 @@ from crmsync.store.runs import Runs
 from crmsync.store.settlements import Settlements
 from crmsync.store.shadows import Shadows
 from crmsync.store.staging import Staging
+from crmsync.store.vetoes import Vetoes
 
 SCHEMA_VERSION = "3"
 DIALECTS = ("sqlite", "postgresql+psycopg")
@@ -64,6 +65,7 @@ class Store:
         self.journal = Journal(engine)
         self.past = Past(engine)
         self.shadows = Shadows(engine)
+        self.vetoes = Vetoes(engine)
         self.parting = Parting(engine)
 
     @classmethod

@@ -27,6 +27,7 @@ from crmsync.sync.facts import gather
 from crmsync.sync.normalise import normalise
 from crmsync.sync.resolve import resolve
 from crmsync.sync.reviews import different, reopen, same
+from crmsync.sync.vetoes import veto_of
 from crmsync.sync.workspace import Workspace
 
 
@@ -84,6 +85,14 @@ class History:
             self.here.store.parting.put(db, entry.body["persons"], entry.body["share"], entry.at)
             self.here.store.parting.hand_over(db, entry.body["persons"][1], ())
 
+    def vetoed(self, entry: Entry) -> None:
+        with self.here.store.transaction() as db:
+            self.here.store.vetoes.note(db, veto_of(entry.body), entry.at)
+
+    def lifted(self, entry: Entry) -> None:
+        with self.here.store.transaction() as db:
+            self.here.store.vetoes.lift(db, entry.body["by"], entry.body["because"], entry.at)
+
     def forgotten(self, entry: Entry) -> None:
         """Nothing: what was forgotten is in no version, and so was never known here."""
 
@@ -98,6 +107,8 @@ _FOLLOWING: Mapping[str, str] = {
     "different": "answered",
     "taken_back": "answered",
     "parted": "parted",
+    "vetoed": "vetoed",
+    "lifted": "lifted",
     "forgotten": "forgotten",
 }
 

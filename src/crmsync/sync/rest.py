@@ -28,7 +28,7 @@ _REST = "rest"
 class Rest:
     """What was true when a cycle found nothing to do. `ground` is a digest of everything that decisions are made by and of how
     the CRMs are mapped, `shadow` one of the rules that run beside, `newest` the number of the newest version of each connection,
-    `runs` how many runs there had been."""
+    `runs` how many runs there had been, `said` how often people had said something."""
 
     ground: str
     newest: Mapping[str, int]
@@ -37,6 +37,7 @@ class Rest:
     wakes_at: datetime
     is_rehearsal: bool
     shadow: str = ""
+    said: int = 0
 
 
 def resting(workspace: Workspace, moment: Moment) -> Rest | None:
@@ -44,8 +45,9 @@ def resting(workspace: Workspace, moment: Moment) -> Rest | None:
     rest = _kept(workspace)
     if rest is None or not rest.decided_at <= moment.now < rest.wakes_at or rest.is_rehearsal != moment.is_rehearsal:
         return None
-    is_same = rest.ground == ground(workspace) and rest.shadow == _shadow(workspace) and rest.runs == workspace.store.runs.count()
-    return rest if is_same else None
+    is_same = rest.ground == ground(workspace) and rest.shadow == _shadow(workspace)
+    is_alone = (rest.runs, rest.said) == (workspace.store.runs.count(), workspace.store.journal.said())
+    return rest if is_same and is_alone else None
 
 
 def is_undisturbed(workspace: Workspace, rest: Rest) -> bool:
@@ -87,7 +89,16 @@ def rested(workspace: Workspace, rest: Rest, moment: Moment) -> tuple[str, Prepa
 
 def _keep(workspace: Workspace, moment: Moment, decided_at: datetime, wakes_at: datetime) -> None:
     runs = workspace.store.runs
-    rest = Rest(ground(workspace), _newest(workspace), runs.count(), decided_at, wakes_at, moment.is_rehearsal, _shadow(workspace))
+    rest = Rest(
+        ground=ground(workspace),
+        newest=_newest(workspace),
+        runs=runs.count(),
+        decided_at=decided_at,
+        wakes_at=wakes_at,
+        is_rehearsal=moment.is_rehearsal,
+        shadow=_shadow(workspace),
+        said=workspace.store.journal.said(),
+    )
     runs.set_meta(_REST, orjson.dumps(rest).decode())
 
 

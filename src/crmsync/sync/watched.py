@@ -3,7 +3,9 @@ not change by the hour; and whom a CRM has erased at their own wish, who are to 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -11,20 +13,31 @@ import orjson
 from crmsync.connect.contract import Notice
 from crmsync.decisions.signing import HEADS
 from crmsync.decisions.stale import Stale, find
+from crmsync.sync.vetoes import owner_of, standing
 from crmsync.sync.workspace import Workspace
 
 _WATCHED = "definition_watched"
 
 
 def watched(workspace: Workspace, now: datetime) -> tuple[Notice, ...]:
-    """What stands today: the definition has gone stale, or its review is due."""
+    """What stands today: the definition has gone stale, its review is due, a head has vetoed a move of the valve."""
     today = now.astimezone(ZoneInfo(workspace.definitions.targets.time_zone)).date()
     runs, mark = workspace.store.runs, f"{today} {workspace.definitions_digest}"
     kept = orjson.loads(runs.meta(_WATCHED) or "{}")
     if kept.get("mark") != mark:
         kept = {"mark": mark, "notices": [[n.code, dict(n.params)] for n in _looked_at(workspace, today, now)]}
         runs.set_meta(_WATCHED, orjson.dumps(kept).decode())
-    return tuple(Notice(code, params, stands=True) for code, params in kept["notices"])
+    notices = [*kept["notices"], *_vetoed(workspace, now)]
+    return tuple(Notice(code, params, stands=True) for code, params in notices)
+
+
+def _vetoed(workspace: Workspace, now: datetime) -> list[tuple[str, Mapping[str, Any]]]:
+    """The veto that stands: whose, until when and why."""
+    veto = standing(workspace, now)
+    if veto is None:
+        return []
+    told = {"version": veto.version, "position": f"{veto.position:g}", "until": veto.until.isoformat()}
+    return [("valve.vetoed", {**told, "owner": owner_of(workspace, veto.department), "by": veto.by, "because": veto.because})]
 
 
 def to_be_forgotten(workspace: Workspace) -> tuple[Notice, ...]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from crmsync.bootstrap import other_rules
 from crmsync.cli.asked import Asked
 from crmsync.cli.frame import FINE, answers, session
+from crmsync.decisions.agreed_rules import NOT_RUNNING, Stands
 from crmsync.decisions.agreement import render, render_page
 from crmsync.decisions.signing import Rules
 from crmsync.errors import StopConnector
@@ -34,8 +35,9 @@ def execute(asked: Asked, wanted: Wanted) -> int:
         rules = in_force if wanted.rules is None else other_rules(asked.config, wanted.rules)
         today = now.astimezone(ZoneInfo(rules.definitions.targets.time_zone)).date()
         write = render_page if wanted.as_page else render
-        valve = workspace.store.decided.valve() if wanted.rules is None else None
-        paper = rules.digest + "\n" if wanted.digest_only else write(rules, workspace.team, at_work.words, today, valve)
+        kept = workspace.store.decided
+        stands = Stands(kept.valve(), kept.veto()) if wanted.rules is None else NOT_RUNNING
+        paper = rules.digest + "\n" if wanted.digest_only else write(rules, workspace.team, at_work.words, today, stands)
     if out is None:
         sys.stdout.write(paper)
     else:

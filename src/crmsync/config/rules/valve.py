@@ -51,6 +51,7 @@ class ValveFile(FileModel):
     load: LoadFile
     attainment: AttainmentFile
     override: OverrideFile | None = None
+    longest_veto_days: int = Field(default=14, ge=1, le=92)
 
 
 def load_valve(document: Document) -> Valve:
@@ -71,6 +72,7 @@ def load_valve(document: Document) -> Valve:
         behind=Band(behind.below, behind.until_above),
         ahead_above=file.attainment.ahead_above,
         override=Override(override.position, override.until, override.by, override.reason) if override else None,
+        longest_veto_days=file.longest_veto_days,
     )
 
 

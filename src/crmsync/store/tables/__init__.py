@@ -12,6 +12,7 @@ from crmsync.store.tables.decided import (
     StateRow,
     StirredRow,
     ValveRow,
+    VetoRow,
     WaitingRow,
     WakingRow,
 )
@@ -116,6 +117,7 @@ __all__ = [
     "TouchRow",
     "UserRow",
     "ValveRow",
+    "VetoRow",
     "WaitingRow",
     "WakingRow",
     "Watermark",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Index, LargeBinary
+from sqlalchemy import Index, LargeBinary, Text
 from sqlalchemy import text as sql_text
 from sqlmodel import Field, SQLModel
 
@@ -103,6 +103,23 @@ class ValveRow(SQLModel, table=True):
     cause: str
     load: float
     attainment: float | None = None
+
+
+class VetoRow(SQLModel, table=True):
+    """A head's word against a move of the valve, with who took it back, if anybody did."""
+
+    __tablename__ = "veto"
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = required_instant()
+    department: str
+    by: str
+    because: str = Field(sa_type=Text)
+    version: str
+    position: float
+    until: date
+    lifted_at: datetime | None = instant()
+    lifted_by: str | None = None
+    lifted_because: str | None = text()
 
 
 class MoveRow(SQLModel, table=True):
