@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crmsync.decisions.decide import decide
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, conform, empty
 from crmsync.decisions.qualification import End
@@ -166,6 +167,15 @@ def test_another_temperature_is_one_disagreement_and_another_owner_one_in_the_sa
     assert disagreements(state, state.with_columns(pl.lit("is9@x.jp").alias("owner"))).select("kind", "shadow").rows() == [
         ("owner", "is9@x.jp")
     ]
+
+
+def test_interest_fades_by_the_full_hour_on_both_sides(case: Any) -> None:
+    case.person("warm").touched("quote_request", days_ago=3)
+    now = case.now + timedelta(minutes=40)
+    live = decide(case.facts(), case.before, case.definitions, now, faded_at=case.now)
+    shadow = step(case.facts(), case.before, (), live, case.definitions, now).decisions
+    assert shadow.scores.equals(live.scores)
+    assert not shadow.scores.equals(decide(case.facts(), case.before, case.definitions, now).scores)
 
 
 def test_a_shadow_runs_before_the_day_on_which_it_would_be_effective(case: Any) -> None:
