@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import polars as pl
@@ -172,7 +172,7 @@ def test_another_temperature_is_one_disagreement_and_another_owner_one_in_the_sa
 def test_interest_fades_by_the_full_hour_on_both_sides(case: Any) -> None:
     case.person("warm").touched("quote_request", days_ago=3)
     now = case.now + timedelta(minutes=40)
-    live = decide(case.facts(), case.before, case.definitions, now, faded_at=case.now)
+    live = decide(case.facts(), case.before, case.definitions, now, faded_at=case.now.astimezone(UTC))
     shadow = step(case.facts(), case.before, (), live, case.definitions, now).decisions
     assert shadow.scores.equals(live.scores)
     assert not shadow.scores.equals(decide(case.facts(), case.before, case.definitions, now).scores)

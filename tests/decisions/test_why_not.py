@@ -43,6 +43,13 @@ def test_one_look_at_the_prices_is_told_where_it_would_be_enough(case: Any) -> N
     assert steps(found) == [["touch pricing_page"], ["touch quote_request"]]
 
 
+def test_what_others_did_is_nothing_of_theirs(case: Any) -> None:
+    case.person("other").touched("quote_request").approached()
+    case.person("p")
+    found = asked(case)
+    assert (found.score, steps(found)) == (5.0, [["touch pricing_page"], ["touch quote_request"]])
+
+
 def test_two_touches_of_one_kind_where_one_is_not_enough(case: Any) -> None:
     case.person("p", title_rank=4)
     strict = replace(case.definitions.qualification, loose=replace(case.definitions.qualification.loose, minimum_score=25))
