@@ -157,6 +157,33 @@ def test_deciding_again_at_the_same_instant_changes_nothing(held: Any) -> None:
     assert held.decide().clocks.equals(first.clocks)
 
 
+def test_one_reason_gives_way_to_the_next_and_a_second_hold_is_added_to_the_first(held: Any) -> None:
+    lead(held)
+    held.now = tokyo("2026-06-01T16:00")
+    held.edit("p", on_hold="waiting_for_customer")
+    held.decide()
+    held.now = tokyo("2026-06-01T17:00")
+    held.edit("p", on_hold=None, call_after=tokyo("2026-06-03T09:00"))
+    held.decide()
+    assert held.running("p")["holds"] == (
+        "2026-06-01T07:00:00Z/2026-06-01T08:00:00Z/waiting_for_customer 2026-06-01T08:00:00Z/2026-06-03T00:00:00Z/call_after"
+    )
+    assert due(held) == "Wed 03 12:00"  # three hours were left on Monday at 16
+    held.now = tokyo("2026-06-03T10:00")
+    held.edit("p", on_hold="waiting_for_customer", call_after=None)
+    held.decide()
+    held.now = tokyo("2026-06-03T14:00")
+    held.edit("p", on_hold=None)
+    held.decide()
+    assert due(held) == "Wed 03 16:00"
+    assert held.running("p")["arithmetic"] == (
+        "2026-06-01T10:00+09:00 + 1 business day = 2026-06-02T10:00+09:00"
+        "; on hold 2026-06-01T16:00+09:00 - 2026-06-01T17:00+09:00 waiting_for_customer"
+        ", 2026-06-01T17:00+09:00 - 2026-06-03T09:00+09:00 call_after"
+        ", 2026-06-03T10:00+09:00 - 2026-06-03T14:00+09:00 waiting_for_customer = 2026-06-03T16:00+09:00"
+    )
+
+
 def test_without_holds_clocks_are_as_they_were(case: Any) -> None:
     case.using(sla=replace(case.definitions.sla, holds=()))
     lead(case)
