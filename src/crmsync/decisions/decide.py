@@ -6,6 +6,7 @@ decision made twice at one instant says nothing new the second time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -62,21 +63,23 @@ def decide(
     What fades has done so as of `faded_at`, not after `now`; None: now. With `others` the decision is about some persons only, and
     says of them what it would among everyone, where those who bear on the valve (the open leads of inside sales, the month's
     opportunities, the head of the queue) are among them."""
-    case = _case(facts, before, definitions, now.astimezone(UTC), faded_at, others)
-    known, weighed, desk, rules = case.facts, case.weighed, case.desk, definitions.recycle
+    weighed = weigh(facts, [definitions], now, faded_at)
+    case = _case(weighed, before, definitions, others or Others.nobody())
+    known, scores, desk, rules = weighed.facts, weighed.scores, case.desk, definitions.recycle
     moved = _moved(case)
     state, clocks, draws = _handed_over(case, moved)
-    state = nurture.enrol(state, clocks, weighed.scores, known, nurture.Rules(rules, definitions.nurture), case.now, case.faded)
+    programmes = nurture.Rules(rules, definitions.nurture)
+    state = nurture.enrol(state, clocks, scores, known, programmes, weighed.now, weighed.faded)
     wakings = waking.wakings(facts, state, clocks, desk)
     return Decisions(
         state=_everyone(state, before),
         clocks=clocks,
         moves=moved.moves,
-        scores=weighed.scores,
+        scores=scores,
         because=weighed.because,
         qualification=moved.verdicts,
         gaps=gaps.find(state, clocks, known.persons, known.reps, definitions.routing),
-        desired=desired.desired(state, clocks, weighed.scores, known, rules),
+        desired=desired.desired(state, clocks, scores, known, rules),
         tasks=desired.tasks(clocks, known.reps, definitions.routing, definitions.sla),
         draws=draws,
         valve=moved.valve,
@@ -95,58 +98,60 @@ class Step:
     qualification: pl.DataFrame
 
 
-def step(facts: Facts, before: Before, definitions: Definitions, now: datetime) -> Step:
-    """The same decision for whoever plays many in a row: nothing is said of what the CRMs shall show, nobody is enrolled in nurture
-    programmes, and no gaps are looked for. None of it bears on whom later decisions hand over."""
-    case = _case(facts, before, definitions, now.astimezone(UTC), None, None)
+def step(weighed: Weighed, before: Before, definitions: Definitions) -> Step:
+    """The decision of the moment that was weighed, for whoever plays many in a row: nothing is said of what the CRMs shall show,
+    nobody is enrolled in nurture programmes, and no gaps are looked for. None of it bears on whom later decisions hand over."""
+    case = _case(weighed, before, definitions, Others.nobody())
     moved = _moved(case)
     state, clocks, draws = _handed_over(case, moved)
     after = Before(_everyone(state, before), clocks, draws, moved.valve)
-    return Step(after, moved.moves, case.weighed.scores, moved.verdicts)
+    return Step(after, moved.moves, weighed.scores, moved.verdicts)
 
 
 @dataclass(frozen=True, slots=True)
-class _Weighed:
-    """What speaks for everyone: their touches counted off, the columns that conditions name, the scores and their reasons, and the
-    temperature."""
+class Weighed:
+    """What speaks for everyone at an instant, whatever was decided before: the facts known by `now` (UTC), their touches counted
+    off, the columns that conditions name, the scores and their reasons, and what was done for whom. What fades has done so as of
+    `faded`."""
 
+    now: datetime
+    faded: datetime
+    facts: Facts
     touched: Acts
     prepared: pl.DataFrame
     scores: pl.DataFrame
     because: Because
-    keenness: pl.DataFrame
+    acts: pl.DataFrame
 
 
-def _weigh(facts: Facts, before: Before, definitions: Definitions, now: datetime, faded: datetime) -> _Weighed:
-    touched = number(facts.persons["person_id"], facts.touches, now)
-    prepared = conditions.prepare(facts, definitions.qualification.windows | definitions.sla.windows, now, touched, faded)
-    scores, because = scoring.score(prepared, touched, definitions.scoring, faded)
-    keenness = temperature.temperature(scores, before.state, definitions.temperature, now, faded)
-    return _Weighed(touched, prepared, scores, because, keenness)
+def weigh(facts: Facts, several: Sequence[Definitions], now: datetime, faded_at: datetime | None = None) -> Weighed:
+    """What speaks for everyone under these definitions, which score alike."""
+    now = now.astimezone(UTC)
+    known, faded = _known(facts, now), faded_at or now
+    touched = number(known.persons["person_id"], known.touches, now)
+    windows = frozenset().union(*(one.qualification.windows | one.sla.windows for one in several))
+    prepared = conditions.prepare(known, windows, now, touched, faded)
+    scores, because = scoring.score(prepared, touched, several[0].scoring, faded)
+    return Weighed(now, faded, known, touched, prepared, scores, because, clock.acts_of(known, now))
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """All that the steps of one decision are made from. `facts` are those known by `now`; what fades has done so as of `faded`."""
+    """All that the steps of one decision are made from."""
 
-    facts: Facts
+    weighed: Weighed
     before: Before
     definitions: Definitions
-    now: datetime
-    faded: datetime
     others: Others
-    weighed: _Weighed
+    keenness: pl.DataFrame
     desk: Desk
 
 
-def _case(
-    facts: Facts, before: Before, definitions: Definitions, now: datetime, faded_at: datetime | None, others: Others | None
-) -> _Case:
-    """What is known by `now` (UTC), weighed."""
-    known, faded = _known(facts, now), faded_at or now
-    weighed = _weigh(known, before, definitions, now, faded)
-    desk = Desk(definitions.sla, definitions.calendars, known.reps, clock.acts_of(known, now), weighed.keenness, now)
-    return _Case(known, before, definitions, now, faded, others or Others.nobody(), weighed, desk)
+def _case(weighed: Weighed, before: Before, definitions: Definitions, others: Others) -> _Case:
+    now = weighed.now
+    keenness = temperature.temperature(weighed.scores, before.state, definitions.temperature, now, weighed.faded)
+    desk = Desk(definitions.sla, definitions.calendars, weighed.facts.reps, weighed.acts, keenness, now)
+    return _Case(weighed, before, definitions, others, keenness, desk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,18 +170,18 @@ class _Moved:
 
 def _moved(case: _Case) -> _Moved:
     """The steps that move the phase: what people did, what time brings, whom the valve lets through."""
-    facts, before, definitions, now, weighed = case.facts, case.before, case.definitions, case.now, case.weighed
-    rules, sla = definitions.recycle, definitions.sla
+    weighed, before, definitions, now = case.weighed, case.before, case.definitions, case.weighed.now
+    facts, rules, sla = weighed.facts, definitions.recycle, definitions.sla
 
     # what people did
     frame = evidence.gather(facts, weighed.scores, before, definitions.bant, rules, now)
-    frame = phase.refresh(_with_temperature(frame, weighed.keenness, now), rules)
+    frame = phase.refresh(_with_temperature(frame, case.keenness, now), rules)
     frame, by_people = phase.settle(frame, phase.evidence_guards(now), rules, now)
     clocks = _met_or_left(conform(before.clocks, CLOCKS), by_people, facts, frame, case.desk)
 
     # what time brings
     frame = returns.watch(frame, clocks, facts.approaches, sla, now)
-    frame, by_time = phase.settle(frame, returns.guards(rules, now, case.faded), rules, now)
+    frame, by_time = phase.settle(frame, returns.guards(rules, now, weighed.faded), rules, now)
     clocks = clock.close(clocks, _leavers(by_time), sla)
 
     # where the valve stands, and whom it lets through
@@ -191,7 +196,7 @@ def _moved(case: _Case) -> _Moved:
 
 def _handed_over(case: _Case, moved: _Moved) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """STATE with an owner for everyone who needs one, CLOCKS of the phases they are in and what is over due, and the draws made."""
-    facts, before, definitions, now, desk = case.facts, case.before, case.definitions, case.now, case.desk
+    facts, before, definitions, now, desk = case.weighed.facts, case.before, case.definitions, case.weighed.now, case.desk
 
     # an owner for everyone who needs one
     state = phase.state_of(_under_definition(moved.frame, moved.by_valve, moved.valve.version))
@@ -267,7 +272,7 @@ def _everyone(state: pl.DataFrame, before: Before) -> pl.DataFrame:
     return in_order(pl.concat([present, others]))
 
 
-def _facts_now(weighed: _Weighed, frame: pl.DataFrame) -> pl.DataFrame:
+def _facts_now(weighed: Weighed, frame: pl.DataFrame) -> pl.DataFrame:
     """All that a definition's conditions may name, of the living."""
     return beside(beside(frame.select(STATE.keys()), weighed.scores), weighed.prepared)
 

@@ -242,17 +242,20 @@ _MOVE_COLUMNS = ("person_id", "at", "source", "target", "because", "evidence", "
 
 
 def _fire(frame: pl.DataFrame, guards: Mapping[str, Guard], now: datetime) -> pl.DataFrame:
-    """The rows that move, with source, target, at, because, evidence, actor, is_jump, reason."""
+    """The rows that move, with source, target, at, because, evidence, actor, is_jump, reason; nobody, where none does."""
     live = [(index, row) for index, row in enumerate(TRANSITIONS) if row.because in guards]
     names = sorted({row.because for _, row in live})
     sources = {name: [row.source for _, row in live if row.because == name] for name in names}
     # most rows fire nothing: one look per guard sorts them out before the table is read row by row
     may_move = pl.any_horizontal(pl.col("phase").is_in(sources[name]) & guards[name].when for name in names)
+    moving = frame.filter(may_move)
+    if moving.is_empty():
+        return moving
     hits = [
         pl.when((pl.col("phase") == row.source) & guards[row.because].when.fill_null(False)).then(pl.lit(index, dtype=pl.Int32))
         for index, row in live
     ]
-    moved = frame.filter(may_move).with_columns(pl.coalesce(hits).alias(_HIT)).filter(pl.col(_HIT).is_not_null())
+    moved = moving.with_columns(pl.coalesce(hits).alias(_HIT)).filter(pl.col(_HIT).is_not_null())
     moved = moved.join(_rows(), on=_HIT, how="left", maintain_order="left").with_columns(
         _of_guard(names, guards, "at", INSTANT).alias("at"),
         _of_guard(names, guards, "evidence", pl.String()).alias("evidence"),

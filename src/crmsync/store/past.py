@@ -61,20 +61,21 @@ class Past:
         with self._engine.begin() as db:
             insert_all(db, tables.RawVersion, rows)
 
+    def standing(self, run_id: str) -> KeptRun:
+        """What was kept of where a run left everyone and the valve, without its log and what it planned."""
+        with self._engine.connect() as db:
+            valve = [dict(row) for row in db.execute(select(_VALVES).where(_VALVES.c.run_id == run_id)).mappings()]
+            return KeptRun(_run(db, run_id), _frames(db, run_id), (), valve)
+
     def run(self, run_id: str) -> KeptRun:
         """What was kept of a run."""
-        frames = {}
-        kept = table_of(tables.DecidedFrameRow)
         with self._engine.connect() as db:
-            for row in db.execute(select(kept).where(kept.c.run_id == run_id)):
-                frames[row.name] = unpacked(row.body)
-            run = db.execute(select(_RUNS).where(_RUNS.c.run_id == run_id)).mappings().one()
             decisions = db.execute(select(_DECISIONS).where(_DECISIONS.c.run_id == run_id).order_by(_DECISIONS.c.id)).mappings()
             valve = db.execute(select(_VALVES).where(_VALVES.c.run_id == run_id)).mappings()
             outbox = db.execute(select(_OUTBOX).where(_OUTBOX.c.run_id == run_id).order_by(_OUTBOX.c.id)).mappings()
             return KeptRun(
-                run=dict(run),
-                frames=frames,
+                run=_run(db, run_id),
+                frames=_frames(db, run_id),
                 decisions=[dict(row) for row in decisions],
                 valve=[dict(row) for row in valve],
                 outbox=[_as_planned(dict(row)) for row in outbox],
@@ -123,6 +124,15 @@ class Past:
     def put_outbox(self, rows: Rows) -> None:
         with self._engine.begin() as db:
             upsert(db, tables.OutboxRow, rows)
+
+
+def _run(db: Connection, run_id: str) -> dict[str, Any]:
+    return dict(db.execute(select(_RUNS).where(_RUNS.c.run_id == run_id)).mappings().one())
+
+
+def _frames(db: Connection, run_id: str) -> dict[str, pl.DataFrame]:
+    kept = table_of(tables.DecidedFrameRow)
+    return {row.name: unpacked(row.body) for row in db.execute(select(kept).where(kept.c.run_id == run_id))}
 
 
 def _as_planned(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from crmsync.decisions.frames import Facts
 from crmsync.errors import StopConnector
 from crmsync.store import Store
 from crmsync.store.journal import Entry
+from crmsync.store.past import KeptRun
 from crmsync.sync.facts import gather
 from crmsync.sync.normalise import normalise
 from crmsync.sync.resolve import resolve
@@ -62,9 +63,13 @@ class History:
             self.is_whole = True
         if not self.is_whole:
             raise StopConnector("replay.not_whole", at=entry.at.isoformat())
-        kept = self.there.store.past.run(entry.run_id)
+        kept = self.kept(entry)
         with self.here.store.transaction() as db:
             self.here.store.past.put_run(db, kept)
+
+    def kept(self, entry: Entry) -> KeptRun:
+        """What is taken over of a decision."""
+        return self.there.store.past.run(entry.run_id)
 
     def answered(self, entry: Entry) -> None:
         """An answer of the review. One that is about somebody who was forgotten since cannot be given again."""
@@ -95,6 +100,14 @@ class History:
 
     def forgotten(self, entry: Entry) -> None:
         """Nothing: what was forgotten is in no version, and so was never known here."""
+
+
+class Standings(History):
+    """Knows where decisions left everyone, and not what they said of it: facts and later decisions rest on nothing else, but for
+    owners set by hand, which are kept with each decision (`OWNER_EDITS`)."""
+
+    def kept(self, entry: Entry) -> KeptRun:
+        return self.there.store.past.standing(entry.run_id)
 
 
 H = TypeVar("H", bound=History)

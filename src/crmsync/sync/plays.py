@@ -1,20 +1,23 @@
 """Two definitions at play on the same mornings, in memory: nothing here reads a store, so that it may run in a process of its own.
 
-Each goes on from where its own last morning left it. People's acts are the same for both.
+Each goes on from where its own last morning left it. People's acts are the same for both. Whoever stays as they are until something
+is learnt of them (`decisions/still.py`), under both, is set aside till then: most people of a large store, on most mornings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from crmsync.decisions.decide import Step, step
+from crmsync.decisions.aligned import in_order
+from crmsync.decisions.decide import Step, Weighed, step, weigh
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import Before, Facts
+from crmsync.decisions.frames import STATE, Before, Facts, empty
+from crmsync.decisions.still import still
 from crmsync.figures.whatif import HandOver
 from crmsync.sync.history import with_owner_edits
 from crmsync.sync.recollection import Renewal
@@ -64,10 +67,14 @@ class _Branch:
     verdicts: dict[tuple[date, str], str] = field(default_factory=dict)
     fresh: list[str] = field(default_factory=list)
     qualification: pl.DataFrame = field(default_factory=pl.DataFrame)
+    aside: pl.DataFrame = field(default_factory=lambda: empty(STATE))
 
-    def morning(self, facts: Facts, morning: Morning) -> None:
+    def morning(self, weighed: Weighed, morning: Morning) -> Step:
+        """Decide. Whoever was set aside comes back where something has become known of them."""
         before = self.before if morning.before is None else morning.before
-        made = step(facts, before.under(morning.aliases), self.definitions, morning.at)
+        back, self.aside = _divided(self.aside, morning.renewal.whom)
+        before = replace(before, state=in_order(pl.concat([before.state, back])))
+        made = step(weighed, before.under(morning.aliases), self.definitions)
         self.before, self.qualification = made.before, made.qualification
         self.fresh = []
         zone = ZoneInfo(self.definitions.targets.time_zone)
@@ -76,6 +83,12 @@ class _Branch:
                 due = due_at.astimezone(zone).date() if due_at else None
                 self.hand_overs[person] = HandOver(person, morning.day, score or 0.0, due)
                 self.fresh.append(person)
+        return made
+
+    def set_aside(self, whom: pl.Series) -> None:
+        """These persons stay as they are until something becomes known of them."""
+        gone, rest = _divided(self.before.state, whom)
+        self.aside, self.before = pl.concat([self.aside, gone]), replace(self.before, state=rest)
 
     def judge(self, day: date, other: _Branch) -> None:
         """Remember why those were not let through here whom the other definition handed over on this day."""
@@ -91,16 +104,25 @@ class Plays:
 
     def __init__(self, present: Definitions, other: Definitions) -> None:
         self._present, self._other = _Branch(present), _Branch(other)
+        alone, both = ((self._present,), (self._other,)), ((self._present, self._other),)
+        self._scoring_alike: tuple[tuple[_Branch, ...], ...] = both if present.scoring == other.scoring else alone
         self._facts: Facts | None = None
 
     def morning(self, morning: Morning) -> None:
         """Decide under both on the next morning."""
-        self._facts = morning.renewal.over(self._facts)
-        facts = with_owner_edits(self._facts, morning.owner_edits)
-        for branch in (self._present, self._other):
-            branch.morning(facts, morning)
+        known = morning.renewal.over(self._facts)
+        facts = with_owner_edits(known, morning.owner_edits)
+        quiet = [one for branches in self._scoring_alike for one in _decided(branches, facts, morning)]
         self._present.judge(morning.day, self._other)
         self._other.judge(morning.day, self._present)
+        self._facts = self._set_aside(known, quiet[0].filter(quiet[0].is_in(quiet[1].implode())))
+
+    def _set_aside(self, facts: Facts, whom: pl.Series) -> Facts:
+        """The facts without these persons and their touches, which come back once something is learnt of them. Approaches stay:
+        they count as done whomever they reached."""
+        for branch in (self._present, self._other):
+            branch.set_aside(whom)
+        return replace(facts, persons=_divided(facts.persons, whom)[1], touches=_divided(facts.touches, whom)[1])
 
     def played(self) -> Played:
         """What the mornings so far have come to."""
@@ -113,6 +135,21 @@ class Plays:
             for person, one in having.hand_overs.items():
                 if person not in without.hand_overs:
                     yield Flip(person, change, one.day, without.verdicts.get((one.day, person), "phase"))
+
+
+def _decided(branches: Sequence[_Branch], facts: Facts, morning: Morning) -> Iterator[pl.Series]:
+    """Decide under definitions that score alike; gives for each who stays as they are now."""
+    weighed = weigh(facts, [branch.definitions for branch in branches], morning.at)
+    for branch in branches:
+        yield still(facts, weighed, branch.morning(weighed, morning), branch.definitions)
+
+
+def _divided(frame: pl.DataFrame, whom: Iterable[str] | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of these persons (None: of everyone), and those of all others."""
+    if whom is None:
+        return frame, frame.clear()
+    theirs = frame["person_id"].is_in(pl.Series(list(whom), dtype=pl.String).implode())
+    return frame.filter(theirs), frame.filter(~theirs)
 
 
 def _handed_over(made: Step, at: datetime) -> pl.DataFrame:

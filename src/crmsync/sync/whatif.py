@@ -21,7 +21,7 @@ from crmsync.errors import StopConnector
 from crmsync.figures.whatif import Actual, Case, Play, actual, play
 from crmsync.store.tables import DecisionRow
 from crmsync.sync.apart import has_second_core, plays_apart
-from crmsync.sync.history import OWNER_EDITS, History, history
+from crmsync.sync.history import OWNER_EDITS, History, Standings, history_as
 from crmsync.sync.plays import Flip, Morning, Plays
 from crmsync.sync.recollection import Recollection
 from crmsync.sync.workspace import Workspace
@@ -58,7 +58,10 @@ def what_if(
         is_apart = len(days) >= _WORTH_A_PROCESS and has_second_core()
     capacity: dict[date, int] = {}
     definitions = workspace.definitions.as_if_in_force(), other.as_if_in_force()
-    with plays_apart(*definitions) if is_apart else nullcontext(Plays(*definitions)) as plays, history(workspace) as past:
+    with (
+        plays_apart(*definitions) if is_apart else nullcontext(Plays(*definitions)) as plays,
+        history_as(Standings, workspace) as past,
+    ):
         for morning in _mornings(past, days, zone):
             capacity[morning.day] = _capacity(workspace, morning)
             plays.morning(morning)
