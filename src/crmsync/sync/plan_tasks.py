@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from crmsync.mapping import TaskMapping, marked, render
+from crmsync.mapping import ObjectMapping, TaskMapping, marked, render
 from crmsync.messages import Language
 from crmsync.model.changes import Association, Change, Operation, Refused
 from crmsync.model.records import ObjectSchema, RawRecord, RecordRef
@@ -23,6 +23,7 @@ from crmsync.sync.workspace import Connection, Workspace
 # A plain create whose answer was lost is not sent again before the CRM has been read this long after it: Salesforce shows a row
 # up to five minutes late (the connector's lag), HubSpot's index some seconds.
 LOST_CREATE_SHOWS_AFTER = timedelta(minutes=15)
+_DUE = ("due_at", "due_date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +134,11 @@ class TaskDesk:
         if target.is_closed or (target.current is None and not task["is_open"]):
             return None, []
         wish = self._wish(task, place) if target.current is None else self._lasting_wish(task)
+        if self._is_retold(wish, target, mapping, schema):
+            wish["body"] = self._body(task)
         values, unrendered = render(mapping, wish, user_ids=self.users[connection.name], schema=schema)
         values.pop(mapping.tasks.upsert_by, None)
-        if target.creation == "create" and target.current is None:
+        if target.creation == "create" and (target.current is None or target.key_field in values):
             values[target.key_field] = marked(values.get(target.key_field) or "", task["clock_id"])
         left_alone = [Refused(place.ref, name, None, None, why) for name, why in unrendered if why != "field_missing"]
         return diff_task(target, values, same_in(schema), is_open=task["is_open"], because=task["kind"]), left_alone
@@ -180,9 +183,19 @@ class TaskDesk:
             creation=way[1],
         )
 
+    def _is_retold(self, wish: Mapping[str, Any], target: TaskTarget, mapping: ObjectMapping, schema: ObjectSchema) -> bool:
+        """Whether the due time of an open task moves and its text, which tells the old one, is still as we wrote it."""
+        if target.current is None or not wish["is_open"]:
+            return False
+        current, equal, written = target.current, same_in(schema), self.placed.get(target.key, {}).get("body", {})
+        due, _ = render(mapping, {name: wish[name] for name in _DUE}, user_ids={}, schema=schema)
+        texts = [write.field for write in mapping.writes if write.source == "body"]
+        is_ours = all(name in written and equal(name, current.get(name), written[name]) for name in texts)
+        return is_ours and any(not equal(name, current.get(name), value) for name, value in due.items())
+
     def _lasting_wish(self, task: Mapping[str, Any]) -> dict[str, Any]:
-        """What is kept in step as long as the task is open. What a rep reads there is written once: it is not rewritten under
-        their eyes as the score decays, and the CRM itself moves a task from a lead to the contact that the lead becomes."""
+        """What is kept in step as long as the task is open. What a rep reads there is not rewritten under their eyes as the score
+        decays, and the CRM itself moves a task from a lead to the contact that the lead becomes."""
         _, zone = self._reader(task["owner"])
         due_at = task["due_at"]
         return {
@@ -197,14 +210,20 @@ class TaskDesk:
     def _wish(self, task: Mapping[str, Any], place: Placement) -> dict[str, Any]:
         """All that a new task says."""
         person = task["person_id"]
-        language, zone = self._reader(task["owner"])
+        language, _ = self._reader(task["owner"])
         return {
             **self._lasting_wish(task),
             "kind": task["kind"],
             "subject": brief.subject(task["kind"], self.people[person], language),
-            "body": brief.body(task["kind"], task, self.wishes[person], self.scores.get(person, {}), zone, language),
+            "body": self._body(task),
             "person": place.person_ref,
         }
+
+    def _body(self, task: Mapping[str, Any]) -> str:
+        """The brief, in the words of the rep who will read it."""
+        person = task["person_id"]
+        language, zone = self._reader(task["owner"])
+        return brief.body(task["kind"], task, self.wishes[person], self.scores.get(person, {}), zone, language)
 
     def _reader(self, owner: str | None) -> tuple[Language, str]:
         """The language and the time zone of the rep who will read the task."""
