@@ -83,7 +83,7 @@ class Judges:
         ours, theirs = Pipe()
         if os.fork() == 0:
             ours.close()
-            _leave_quietly(lambda: _collected(self.tests, _Bench(theirs, self.modules, self.known)))
+            _leave_quietly(_Bench(theirs, self.tests, self.modules, self.known).work)
         theirs.close()
         self._line = ours
         self.reach = ours.recv()
@@ -124,21 +124,24 @@ class _Bench:
     """The plug-in that takes the place of pytest's loop over the tests: it waits for mutants instead."""
 
     line: Connection
+    tests: Sequence[str]
     modules: Mapping[str, Path]
     known: Reach | None
-    watch: _Watch | None = None
+    collecting: set[Place] = field(default_factory=set)
 
-    def pytest_sessionstart(self) -> None:
-        self.watch = _Watch(self.modules)
-        sys.settrace(self.watch)
+    def work(self) -> None:
+        """Collect, from the first import on under watch, and judge until nobody asks any more."""
+        watch = _Watch(self.modules)
+        self.collecting = watch.seen
+        sys.settrace(watch)
+        _collected(self.tests, self)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         sys.settrace(None)
-        assert self.watch is not None
         if any(name.startswith("polars-0") for name in _threads()):
             raise pytest.UsageError("a test module works on a frame while it is collected, so that no process can be forked")
         reach = self.known or _whole(session, self.modules)
-        reach.collecting = self.watch.seen
+        reach.collecting = self.collecting
         for place in reach.collecting - reach.tests.keys():
             reach.tests[place] = set(reach.seconds)
         self.line.send(reach)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -99,6 +100,38 @@ def test_a_change_of_clocks_abroad_keeps_the_wall_clock() -> None:
 def test_a_calendar_that_never_opens_says_so_instead_of_searching_for_ever() -> None:
     with pytest.raises(ValueError, match="no business time"):
         BusinessCalendar("shut", "Asia/Tokyo", ((),) * 7).next_moment(tokyo("2026-06-01T09:00"))
+    with pytest.raises(ValueError, match="no business time"):
+        BusinessCalendar("shut", "Asia/Tokyo", ((),) * 7).add_business_days(tokyo("2026-06-01T09:00"), 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "covered", "open_days"),
+    [
+        ((None, 12, 29), (None, 1, 3), ["2026-12-29", "2026-12-31", "2027-01-03"], ["2026-12-28", "2027-01-04"]),
+        ((None, 8, 13), (None, 8, 15), ["2026-08-13", "2027-08-15"], ["2026-08-12", "2026-08-16", "2026-12-14"]),
+        ((2026, 12, 29), (2027, 1, 3), ["2026-12-29", "2027-01-03"], ["2026-12-28", "2027-01-04", "2027-12-30"]),
+        ((None, 6, 10), (None, 6, 10), ["2026-06-10"], ["2026-06-09", "2026-06-11"]),
+    ],
+)
+def test_a_closure_covers_both_of_its_ends(first: Any, last: Any, covered: list[str], open_days: list[str]) -> None:
+    closure = Closure("休業", first, last)
+    assert all(closure.covers(date.fromisoformat(day)) for day in covered)
+    assert not any(closure.covers(date.fromisoformat(day)) for day in open_days)
+
+
+@pytest.mark.parametrize(
+    ("at", "moment"),
+    [
+        ("2026-06-01T09:00", "2026-06-01T09:00"),
+        ("2026-06-01T08:59", "2026-06-01T09:00"),
+        ("2026-06-01T12:00", "2026-06-01T13:00"),
+        ("2026-06-01T17:59", "2026-06-01T17:59"),
+        ("2026-06-01T18:00", "2026-06-02T09:00"),
+        ("2026-06-05T18:00", "2026-06-08T09:00"),
+    ],
+)
+def test_the_next_moment_of_work_is_now_or_the_next_opening(at: str, moment: str) -> None:
+    assert PLAIN.next_moment(tokyo(at)) == tokyo(moment)
 
 
 INSTANTS = st.datetimes(datetime(2025, 12, 1), datetime(2027, 2, 1)).map(lambda at: at.replace(tzinfo=UTC, second=0, microsecond=0))  # noqa: DTZ001
@@ -129,6 +162,51 @@ def test_shares_rise_from_start_to_due_and_fall_into_business_time(start: dateti
 @given(start=INSTANTS, hours=st.integers(1, 40), more=st.integers(0, 40))
 def test_a_longer_promise_is_never_due_sooner(start: datetime, hours: int, more: int) -> None:
     assert PLAIN.add_business_hours(start, hours)[0] <= PLAIN.add_business_hours(start, hours + more)[0]
+
+
+@pytest.mark.parametrize(
+    ("unit", "amount", "calendar"),
+    [
+        ("business_days", 250, "firm"),
+        ("business_hours", 2000, "firm"),
+        ("business_days", 100, "odd"),
+        ("business_hours", 400, "odd"),
+    ],
+)
+def test_a_promise_of_a_year_and_more_is_due_when_its_days_say(unit: str, amount: int, calendar: str) -> None:
+    start, by_days = tokyo("2026-06-02T10:30"), CALENDARS.named(calendar)
+    wanted = by_days.add_business_hours(start, amount) if unit == "business_hours" else by_days.add_business_days(start, amount)
+    assert due(start, unit, amount, calendar)["due_at"][0] == wanted[0]
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "expected"),
+    [
+        ("2026-06-06T17:00", 1, "2026-06-09T11:00"),  # Saturday until 18, Tuesday until 11
+        ("2026-06-06T09:30", 1, "2026-06-09T10:00"),
+        ("2026-06-02T10:30", 1, "2026-06-06T10:30"),
+        ("2026-06-02T10:30", 2, "2026-06-09T10:30"),
+        ("2026-06-06T18:00", 1, "2026-06-13T10:00"),  # closed: it begins on Tuesday at ten
+    ],
+)
+def test_where_days_differ_a_due_time_lies_within_the_hours_of_its_day(start: str, days: int, expected: str) -> None:
+    assert due(tokyo(start), "business_days", days, "odd")["due_at"][0] == tokyo(expected)
+
+
+def test_a_share_is_of_the_hours_of_the_rows_own_calendar_and_outside_of_them_of_clock_time() -> None:
+    instants = {"started_at": INSTANT, "due_at": INSTANT, "calendar": pl.String}
+    rows = [
+        (tokyo("2026-06-05T16:00"), tokyo("2026-06-08T11:00"), None),  # Friday 16-18, Monday 9-11
+        (tokyo("2026-06-05T16:00"), tokyo("2026-06-09T11:00"), "odd"),  # Saturday 9-18, Tuesday 10-11
+        (tokyo("2026-06-06T10:00"), tokyo("2026-06-07T10:00"), "plain"),  # a weekend
+    ]
+    frame = pl.DataFrame([(a.astimezone(UTC), b.astimezone(UTC), c) for a, b, c in rows], schema=instants, orient="row")
+    found = business_share(frame, CALENDARS, (25, 50, 150))
+    assert found["at_50"].to_list() == [tokyo("2026-06-05T18:00"), tokyo("2026-06-06T14:00"), tokyo("2026-06-06T22:00")]
+    assert found["at_25"].to_list() == [tokyo("2026-06-05T17:00"), tokyo("2026-06-06T11:30"), tokyo("2026-06-06T16:00")]
+    assert found["at_150"].to_list() == [tokyo("2026-06-08T14:00"), tokyo("2026-06-13T14:00"), tokyo("2026-06-07T22:00")]
+    nothing = business_share(frame.clear(), CALENDARS, (25,))
+    assert (nothing.columns, nothing.height) == ([*instants, "at_25"], 0)
 
 
 def test_many_rows_keep_their_order_and_their_own_calendar() -> None:

@@ -86,6 +86,8 @@ def problems(text: str, columns: catalogue.Catalogue = COLUMNS) -> list[tuple[in
         ("employees <> 100", {"employees": 100}, False),
         ("employees - 1 = 99 AND employees * 2 = 200", {"employees": 100}, True),
         ("employees / 3 = 0.333333333", {"employees": 1}, True),
+        ("employees - 0 = 5 AND employees + 0 = 5 AND employees * 0 = 0", {"employees": 5}, True),
+        ("employees % 0 = 0 OR employees % 0 <> 0", {"employees": 5}, False),
         ("upper(title) = 'CEO'", {"title": "ceo"}, True),
         ("title LIKE 'a%b'", {"title": "a\nb"}, True),
         ("title LIKE 'a.b'", {"title": "axb"}, False),

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmsync.decisions.frames import DRAWS, REPS, conform, empty
-from crmsync.decisions.routing import Breaches, Request, Routing, SizeBand, draw
+from crmsync.decisions.frames import CLOCKS, DRAWS, REPS, STATE, conform, empty
+from crmsync.decisions.routing import Breaches, Request, Routing, SizeBand, draw, out_of_rotation
 
 ROUTING = Routing({"inside_sales": "q@x.jp"}, (SizeBand("small", 1, 100), SizeBand("large", 101)))
 
@@ -271,6 +271,41 @@ def test_without_the_rule_or_with_fewer_breaches_they_stay_in_the_draw(new_case:
     strict = new_case().team()
     strict.using(routing=replace(strict.definitions.routing, breaches=Breaches(3, 5)))
     assert "is1@x.jp" in more(late(strict, "is1@x.jp", 2))
+
+
+@pytest.mark.parametrize(
+    ("breaches", "resting"),
+    [
+        ([(4.99, "a", "a", 9)] * 2, ["a"]),
+        ([(4.99, "a", "a", 9)], []),
+        ([(5, "a", "a", 9), (1, "a", "a", 9)], []),  # one of them is too long ago
+        ([(1, "a", "b", 9), (2, "a", "a", 9)], ["a"]),  # handed on since
+        ([(1, "a", "a", 0.5), (2, "a", "a", 9)], []),  # taken over when it was over due already
+        ([(1, "a", "a", 1), (2, "a", "a", None)], ["a"]),
+        ([(1, "a", None, None), (2, "a", "?", None)], ["a"]),  # "?": somebody whose state is not known
+        ([(1, None, None, None)] * 3, []),
+        ([(1, "a", "a", 9), (2, "a", "a", 9), (1, "b", "b", 9), (1, "b", "b", 9), (1, "c", "c", 9)], ["a", "b"]),
+    ],
+)
+def test_who_rests_is_whoever_was_late_themselves_and_often_enough(
+    breaches: list[tuple[float, str | None, str | None, float | None]], resting: list[str]
+) -> None:
+    """Each breach: how many days ago, whose clock, who answers now, since how many days."""
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    clocks = [
+        {"clock_id": f"c{n}", "person_id": f"p{n}", "owner": owner, "breached_at": now - timedelta(days=days)}
+        for n, (days, owner, _, _) in enumerate(breaches)
+    ]
+    states = [
+        {"person_id": f"p{n}", "owner": answers, "owner_at": None if since is None else now - timedelta(days=since)}
+        for n, (_, _, answers, since) in enumerate(breaches)
+        if answers != "?"
+    ]
+    frames = (
+        conform(pl.DataFrame(rows, schema_overrides={"owner": pl.String}, infer_schema_length=None), schema)
+        for rows, schema in ((clocks, CLOCKS), (states, STATE))
+    )
+    assert sorted(out_of_rotation(*frames, Breaches(2, 5), now)) == resting
 
 
 def test_where_everyone_rests_nobody_does() -> None:

@@ -43,7 +43,7 @@ VALVE = Valve(
     behind=Band(0.9, 1.0),
     ahead_above=1.1,
 )
-MONDAYS = ValvePosition(0.5, "standard@3.7", MONDAY.isoformat(), "unchanged", 0.7, 1.0)
+MONDAYS = ValvePosition(0.5, "standard@3.7", MONDAY.isoformat(), "unchanged", 0.65, 1.01)
 BUSY, NORMAL, IDLE = 1.3, 0.7, 0.2
 AHEAD, ON_TARGET, BEHIND = 1.3, 1.05, 0.5
 
@@ -89,6 +89,12 @@ def test_every_move_is_a_version_of_its_own_and_no_move_is_none() -> None:
     assert turned(BUSY, ON_TARGET).moved_on == "2026-06-02"
     assert turned(NORMAL, ON_TARGET).version == "standard@3.7"
     assert turned(NORMAL, ON_TARGET).moved_on == "2026-06-01"
+
+
+def test_a_name_may_have_dots_and_the_last_number_is_the_step() -> None:
+    definition = replace(DEFINITION, name="jp.standard")
+    before = replace(MONDAYS, version=f"jp.standard@{definition.version}.9")
+    assert move(before, VALVE, BUSY, ON_TARGET, TUESDAY, definition).version == f"jp.standard@{definition.version}.10"
 
 
 def test_it_begins_at_its_start() -> None:
