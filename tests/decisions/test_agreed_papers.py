@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from crmsync.config.rules import load_definitions
+from crmsync.decisions.agreed_rules import Stands
 from crmsync.decisions.agreement import render, render_page
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import ValvePosition
+from crmsync.decisions.frames import ValvePosition, Veto
 from crmsync.decisions.signing import Rules
 from crmsync.decisions.team import Absence, Rep, Team
 
@@ -24,7 +25,10 @@ AGREED = Path(__file__).parent / "agreed"
 KINDS = frozenset({"pricing_page", "quote_request", "card_exchange", "email_open", "inbound_call"})
 DIGEST = "0123456789abcdef01234567"
 TODAY = date(2026, 6, 1)
-VALVE = ValvePosition(0.4, "nippon@3.2", "2026-05-29", "busy", 1.2, None)
+STANDS = Stands(
+    ValvePosition(0.4, "nippon@3.2", "2026-05-29", "busy", 1.2, None),
+    Veto("nippon@3.2", 0.3, TODAY, "inside_sales", "Head of inside sales", "two of us are ill"),
+)
 TEAM = Team(
     (
         Rep("a@home.example", "A", "inside_sales", "tokyo", "Asia/Tokyo", 15),
@@ -54,10 +58,10 @@ def bare() -> Definitions:
 
 
 PAPERS: dict[str, Callable[[], str]] = {
-    "ja.md": lambda: render(Rules(FULL, DIGEST), TEAM, "ja", TODAY, VALVE),
-    "en.md": lambda: render(Rules(FULL, DIGEST), TEAM, "en", TODAY, VALVE),
-    "ja.html": lambda: render_page(Rules(FULL, DIGEST), TEAM, "ja", TODAY, VALVE),
-    "en.html": lambda: render_page(Rules(FULL, DIGEST), TEAM, "en", TODAY, VALVE),
+    "ja.md": lambda: render(Rules(FULL, DIGEST), TEAM, "ja", TODAY, STANDS),
+    "en.md": lambda: render(Rules(FULL, DIGEST), TEAM, "en", TODAY, STANDS),
+    "ja.html": lambda: render_page(Rules(FULL, DIGEST), TEAM, "ja", TODAY, STANDS),
+    "en.html": lambda: render_page(Rules(FULL, DIGEST), TEAM, "en", TODAY, STANDS),
     "bare.md": lambda: render(Rules(bare(), DIGEST), Team(()), "en", TODAY),
 }
 """Each paper by the name of its file."""
