@@ -109,18 +109,21 @@ def _everyone_each_morning(workspace: Workspace) -> Iterator[tuple[date, datetim
     zone = ZoneInfo(workspace.definitions.targets.time_zone)
     with history(workspace) as past:
         waiting, edits = list(workspace.store.journal.entries()), []
+        while waiting and waiting[0].at < datetime.combine(FIRST, time(), zone):
+            past.follow(waiting.pop(0))
+        before = past.here.store.decided.before()
         for n in range((LAST - FIRST).days + 1):
             day, edits = FIRST + timedelta(days=n), []
             at = datetime.combine(day, time(9), zone).astimezone(UTC)
             while waiting and waiting[0].at <= at:
                 entry = waiting.pop(0)
                 past.follow(entry)
-                if entry.act == "decided" and n:
+                if entry.act == "decided":
                     edits.append(workspace.store.journal.frame(entry.run_id, OWNER_EDITS))
             set_by_hand = [frame for frame in edits if frame is not None]
             last = pl.concat(set_by_hand).sort("owner_edit_at").unique("person_id", keep="last") if set_by_hand else None
             facts = with_owner_edits(gather(past.here, at), last)
-            yield day, at, facts, past.here.store.decided.before(), past.here.store.identity.aliases()
+            yield day, at, facts, before, past.here.store.identity.aliases()
 
 
 def _handed_over(

@@ -48,6 +48,15 @@ def test_the_same_rules_flip_nobody(week: House) -> None:
     assert found.present.idle_hours > 0
 
 
+def test_what_the_first_day_had_handed_over_before_nine_is_played_as_well(house: House) -> None:
+    house.visit("ma", house.contact("ma", "person@acme.example"))
+    house.cycle(later=timedelta(hours=22))  # Tuesday, 8:00
+    house.cycle(later=timedelta(days=3))
+    found = what_if(house.workspace, definitions(), FIRST, LAST, 30)
+    assert found.happened[FIRST] == 1
+    assert found.present.by_day == found.happened
+
+
 def test_stricter_rules_lose_exactly_those_whose_score_is_too_low_and_say_why(week: House) -> None:
     before = week.shown()
     plain = what_if(week.workspace, stricter(0), FIRST, LAST, 30)

@@ -100,7 +100,7 @@ class _Branch:
 
 
 class Plays:
-    """Both definitions, from where things stood before the first morning."""
+    """Both definitions, from where things stood when the first day began."""
 
     def __init__(self, present: Definitions, other: Definitions) -> None:
         self._present, self._other = _Branch(present), _Branch(other)

@@ -1,8 +1,8 @@
 """what-if: the past days played under the definitions in force and under others, each in memory of its own. No CRM is contacted and
 nothing is stored.
 
-Both plays decide once a day, at nine in the zone of the targets, from what was known then and from where things stood on the first
-morning. What people did stays as it was: nobody answers a hand-over that did not happen.
+Both plays decide once a day, at nine in the zone of the targets, from what was known then and from where things stood when the
+first day began. What people did stays as it was: nobody answers a hand-over that did not happen.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import orjson
 import polars as pl
 
 from crmsync.decisions.definitions import Definitions
+from crmsync.decisions.frames import Before
 from crmsync.errors import StopConnector
 from crmsync.figures.whatif import Actual, Case, Play, actual, play
 from crmsync.store.tables import DecisionRow
@@ -85,20 +86,26 @@ def _mornings(past: History, days: tuple[date, ...], zone: ZoneInfo) -> Iterator
     """Each day with what was known on its morning."""
     entries, known = past.there.store.journal.entries(), Recollection(past.here)
     entry = next(entries, None)
+    begins_at = datetime.combine(days[0], time(), zone).astimezone(UTC)
+    before: Before | None = None
     edits: list[pl.DataFrame] = []
     for day in days:
         at = datetime.combine(day, _MORNING, zone).astimezone(UTC)
         edits.clear()
         while entry is not None and entry.at <= at:
+            if before is None and entry.at >= begins_at:
+                before = past.here.store.decided.before()
             past.follow(entry)
             if entry.act not in ("learnt", "decided"):
                 known.forget()
-            found = past.there.store.journal.frame(entry.run_id, OWNER_EDITS) if entry.act == "decided" and day != days[0] else None
+            is_edited = entry.act == "decided" and before is not None
+            found = past.there.store.journal.frame(entry.run_id, OWNER_EDITS) if is_edited else None
             edits.extend([] if found is None else [found])
             entry = next(entries, None)
         last = pl.concat(edits).sort("owner_edit_at").unique("person_id", keep="last", maintain_order=True) if edits else None
-        before = past.here.store.decided.before() if day == days[0] else None
-        yield Morning(day, at, known.renewal(at), last, past.here.store.identity.aliases(), before)
+        if before is None:
+            before = past.here.store.decided.before()
+        yield Morning(day, at, known.renewal(at), last, past.here.store.identity.aliases(), before if day == days[0] else None)
 
 
 def _happened(workspace: Workspace, capacity: Mapping[date, int], zone: ZoneInfo, minutes: int) -> tuple[dict[date, int], Actual]:
