@@ -78,8 +78,7 @@ def ask(board: Board, space: Workspace, persons: int, days: int, at_most: float)
     first, last = (BEGIN + timedelta(days=n) for n in (1, days))
     forget_peak()
     begun, worked = perf_counter(), process_time()
-    with collector_at_rest():
-        found = what_if(space, stricter(space.definitions), first.date(), last.date(), 15)
+    found = what_if(space, stricter(space.definitions), first.date(), last.date(), 15)
     took, processor = perf_counter() - begun, process_time() - worked
     flips = f"{found.present.total:,} and {found.other.total:,} hand-overs, {len(found.flips):,} flips"
     board.put(f"{days} days of {persons:,} persons", took, at_most=at_most, detail=flips, unit=" s")

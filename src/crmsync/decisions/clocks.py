@@ -58,7 +58,7 @@ def meet(clocks: pl.DataFrame, left: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     left_at) bounds the acts of those who left the phase in this decision."""
     waiting = clocks.filter(RUNNING)
     for _ in range(MOST_LINKS):
-        met = _met(waiting, left, desk)
+        met = _met(waiting, left, desk) if waiting.height else waiting
         if met.is_empty():
             break
         clocks = _replaced(clocks, met)
@@ -171,7 +171,7 @@ def renew(clocks: pl.DataFrame, former: pl.DataFrame, contracts: pl.DataFrame, d
 
     `contracts`: person_id, contract_end (the next one). What was begun in this decision (not in `former`) leaves no trace, the
     rest is cancelled."""
-    for rule in desk.sla.clocks:
+    for rule in desk.sla.clocks if contracts.height else ():
         if rule.before_contract_end is None:
             continue
         kept = clocks.filter(pl.col("kind") == rule.kind).group_by("person_id").agg(pl.col("due_at").max().alias("kept"))
@@ -306,6 +306,8 @@ def _next_kind(sla: Sla) -> pl.Expr:
 def _already_acted(missing: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     """The clock that follows the first one, from the newest act since the phase began, for those whose clock starts later."""
     late = missing.filter(pl.col("start_at") > pl.col("phase_at"))
+    if late.is_empty():
+        return late
     acted = (
         late.join(_accepted(desk.sla), on="kind")
         .join(desk.acts, on=["person_id", "act"])

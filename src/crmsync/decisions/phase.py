@@ -330,15 +330,15 @@ def refresh(frame: pl.DataFrame, rules: Recycle) -> pl.DataFrame:
     late = (lost | (told & (pl.col("rejection") != "rejected_unknown"))).fill_null(False)
     word = pl.when(lost).then(recycle.reason(rules, "lost", "lost_word")).otherwise("rejection")
     wait = recycle.not_before(rules, "#reason", "#at", "contract_end")
-    told_late = (
-        frame.with_row_index(ROW)
-        .filter(late)
-        .with_columns(word.alias("#reason"), pl.when(lost).then("phase_at").otherwise("recycled_at").cast(INSTANT).alias("#at"))
-        .select(
-            ROW,
-            pl.when(lost).then("lost_word").otherwise("lost_reason").alias("lost_reason"),
-            wait.alias("not_before"),
-            pl.when(~lost.fill_null(False)).then("#reason").otherwise("recycle_reason").alias("recycle_reason"),
-        )
+    of_them = frame.with_row_index(ROW).filter(late)
+    if of_them.is_empty():
+        return frame
+    told_late = of_them.with_columns(
+        word.alias("#reason"), pl.when(lost).then("phase_at").otherwise("recycled_at").cast(INSTANT).alias("#at")
+    ).select(
+        ROW,
+        pl.when(lost).then("lost_word").otherwise("lost_reason").alias("lost_reason"),
+        wait.alias("not_before"),
+        pl.when(~lost.fill_null(False)).then("#reason").otherwise("recycle_reason").alias("recycle_reason"),
     )
     return put_back(frame, told_late)

@@ -25,6 +25,7 @@ import polars as pl
 
 from crmsync.decisions.definitions import Definitions
 from crmsync.errors import StopConnector
+from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.plays import Morning, Played, Plays
 
 _LARGE = 20_000
@@ -97,7 +98,8 @@ def _serve(pipe: Connection, present: Definitions, other: Definitions) -> None:
     """Play what comes, until nobody is there any more. Ctrl-C is for the process that was started by a person: it ends this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        _play(pipe, Plays(present, other))
+        with collector_at_rest():
+            _play(pipe, Plays(present, other))
     except EOFError:
         return
     except BaseException as error:  # noqa: BLE001 - it is raised on the other side

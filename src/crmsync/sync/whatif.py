@@ -22,6 +22,7 @@ from crmsync.errors import StopConnector
 from crmsync.figures.whatif import Actual, Case, Play, actual, play
 from crmsync.store.tables import DecisionRow
 from crmsync.sync.apart import has_second_core, plays_apart
+from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.history import OWNER_EDITS, History, Standings, history_as
 from crmsync.sync.plays import Flip, Morning, Plays
 from crmsync.sync.recollection import Recollection
@@ -60,6 +61,7 @@ def what_if(
     capacity: dict[date, int] = {}
     definitions = workspace.definitions.as_if_in_force(), other.as_if_in_force()
     with (
+        collector_at_rest(),
         plays_apart(*definitions) if is_apart else nullcontext(Plays(*definitions)) as plays,
         history_as(Standings, workspace) as past,
     ):
