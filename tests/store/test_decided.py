@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import product
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,7 @@ from crmsync.decisions.frames import (
     MOVES,
     SCORES,
     STATE,
+    WAITING,
     Before,
     Decisions,
     Facts,
@@ -26,7 +28,9 @@ from crmsync.decisions.frames import (
     conform,
     empty,
 )
+from crmsync.decisions.qualification import BEST_FIRST
 from crmsync.store import Store, tables
+from crmsync.store.sql import insert_frame
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -216,3 +220,12 @@ def test_moves_of_both_in_one_run_are_the_moves_of_one(store: Store) -> None:
     _merge(store, "old", "new", old_stands=False)
     assert store.decided.moves("new").height == 2
     assert store.decided.moves("old").is_empty()
+
+
+def test_the_head_of_the_queue_is_who_is_handed_over_next(store: Store) -> None:
+    queue = [(f"p{n}", float(score), at) for n, (score, at) in enumerate(product((15, 23.5, 8), (None, NOW, LATER, NOW)))]
+    waiting = pl.DataFrame(queue[::-1], schema=WAITING, orient="row")
+    with store.transaction() as db:
+        insert_frame(db, tables.WaitingRow, waiting)
+    for places in (0, 5, 20):
+        assert store.concern.first_waiting(places) == waiting.sort(**BEST_FIRST).head(places)["person_id"].to_list()

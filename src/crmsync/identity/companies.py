@@ -33,17 +33,13 @@ def companies_frame(companies: pl.DataFrame, users: pl.DataFrame, vocabulary: Vo
     to another name than a record of the same number is a conflict: the record then stands for itself. Without `vocabulary` names
     are not compared, and no domain counts as shared."""
     shared = vocabulary.shared_domains if vocabulary else frozenset()
-    live = (
-        companies.filter(~pl.col("is_deleted"))
-        .with_columns(
-            _mapped("corporate_number", corporate_number),
-            _mapped("domain", lambda text: company_domain(website_domain(text), shared)),
-        )
-        .with_columns(_name_key(vocabulary))
+    live = companies.filter(~pl.col("is_deleted")).with_columns(
+        _each_once("corporate_number", corporate_number),
+        _each_once("domain", lambda text: company_domain(website_domain(text), shared)),
     )
     rep = users.select(pl.col("ref").alias("owner"), "rep_id").unique("owner", keep="first")
     return (
-        _identified(live)
+        _identified(live, vocabulary)
         .join(rep, on="owner", how="left")
         .with_columns(pl.col("rep_id").alias("owner"), pl.col("employees").cast(pl.Int64))
         .select(pl.col(name).cast(dtype) for name, dtype in COMPANIES.items())
@@ -61,9 +57,11 @@ def domain_company(domain: str) -> str:
     return f"domain:{domain}"
 
 
-def _identified(live: pl.DataFrame) -> pl.DataFrame:
-    """`company_id` of each record. A record with a domain only joins the number of that domain, where there is just one."""
-    named = live.drop_nulls(["corporate_number", "name_key"])
+def _identified(live: pl.DataFrame, vocabulary: Vocabulary | None) -> pl.DataFrame:
+    """`company_id` of each record. A record with a domain only joins the number of that domain, where there is just one. Names are
+    compared where several records say one number."""
+    several = live.drop_nulls("corporate_number").filter(pl.col("corporate_number").is_duplicated())
+    named = several.with_columns(_name_key(vocabulary)).drop_nulls("name_key")
     clashing = named.filter(pl.col("name_key").n_unique().over("corporate_number") > 1)["corporate_number"].unique()
     numbered = live.drop_nulls(["corporate_number", "domain"]).filter(~pl.col("corporate_number").is_in(clashing.implode()))
     by_domain = (
@@ -92,11 +90,18 @@ def _identified(live: pl.DataFrame) -> pl.DataFrame:
 def _name_key(vocabulary: Vocabulary | None) -> pl.Expr:
     if vocabulary is None:
         return pl.lit(None, dtype=pl.String).alias("name_key")
-    return pl.col("name").map_elements(vocabulary.company_key, return_dtype=pl.String).alias("name_key")
+    return _each_once("name", vocabulary.company_key).alias("name_key")
 
 
-def _mapped(column: str, function: Callable[[str], str | None]) -> pl.Expr:
-    return pl.col(column).map_elements(function, return_dtype=pl.String)
+def _each_once(column: str, function: Callable[[str], str | None]) -> pl.Expr:
+    """What the function says of the texts of a column, each of which is asked for once."""
+
+    def told(texts: pl.Series) -> pl.Series:
+        each = texts.drop_nulls().unique()
+        said = pl.Series([function(text) for text in each], dtype=pl.String)
+        return texts.replace_strict(each, said, default=None, return_dtype=pl.String)
+
+    return pl.col(column).map_batches(told, return_dtype=pl.String)
 
 
 def numbers_of(texts: pl.Series, companies: pl.DataFrame) -> pl.DataFrame:
@@ -105,7 +110,7 @@ def numbers_of(texts: pl.Series, companies: pl.DataFrame) -> pl.DataFrame:
     disputed = companies.filter(pl.col("company_id") != number_company("") + pl.col("corporate_number"))
     named = pl.DataFrame({"corporate_number": texts.drop_nulls().unique().sort()}, schema={"corporate_number": pl.String})
     return (
-        named.with_columns(_mapped("corporate_number", corporate_number).alias("_number"))
+        named.with_columns(_each_once("corporate_number", corporate_number).alias("_number"))
         .drop_nulls()
         .filter(~pl.col("_number").is_in(disputed["corporate_number"].implode()))
         .select("corporate_number", pl.format(number_company("{}"), "_number").alias("company_id"))

@@ -104,8 +104,7 @@ def _parts(connection: Connection, table: Table, columns: Columns, where: Sequen
         mine = (*where, after < _ROWID, last >= _ROWID)
         values = _packed_piece(connection, table, packed, mine)
         if loose:
-            rows = connection.execute(select(*loose).where(*mine).order_by(_ROWID)).fetchall()
-            values |= {column.name: [row[place] for row in rows] for place, column in enumerate(loose)}
+            values |= _columns_of(connection, select(*loose).where(*mine).order_by(_ROWID), loose)
         yield _typed(values, columns)
         after = last
 
@@ -135,8 +134,19 @@ def _plain(column: Any) -> Any:
 
 
 def _by_rows(connection: Connection, columns: Columns, where: Sequence[ColumnElement[bool]]) -> pl.DataFrame:
-    rows = connection.execute(select(*map(_plain, columns)).where(*where)).fetchall()
-    return _typed({column.name: [row[place] for row in rows] for place, column in enumerate(columns)}, columns)
+    return _typed(_columns_of(connection, select(*map(_plain, columns)).where(*where), columns), columns)
+
+
+def _columns_of(connection: Connection, query: Select[Any], columns: Columns) -> dict[str, list[Any]]:
+    """What a query gives, by the names of its columns. Of SQLite the driver's own rows are taken: to make them SQLAlchemy's costs
+    more than to read them, and `_series` knows how SQLite holds things."""
+    result = connection.execute(query)
+    if connection.dialect.name == "sqlite" and result.cursor is not None:
+        rows: Sequence[Sequence[Any]] = result.cursor.fetchall()
+        result.close()
+    else:
+        rows = result.fetchall()
+    return {column.name: [row[place] for row in rows] for place, column in enumerate(columns)}
 
 
 def _typed(values: dict[str, list[Any]], columns: Columns) -> pl.DataFrame:

@@ -18,6 +18,7 @@ EVERYONE = "*"
 """Stands for all persons where very many were stirred at once."""
 _MOST_STIRRED = 50_000
 _STIRRED = table_of(tables.StirredRow)
+_WAITING = table_of(tables.WaitingRow)
 _WAKING = table_of(tables.WakingRow)
 
 
@@ -47,9 +48,16 @@ class Concern:
             return found
 
     def waiting(self) -> pl.DataFrame:
-        """WAITING: the valve's queue."""
+        """WAITING: the valve's queue, in no order."""
         with self._engine.connect() as db:
-            return read_frame(db, tables.WaitingRow)
+            return read_frame(db, tables.WaitingRow, is_sorted=False)
+
+    def first_waiting(self, places: int) -> list[str]:
+        """The persons at the head of the valve's queue, so many, in the order of the hand-over (`qualification.BEST_FIRST`)."""
+        row = _WAITING.c
+        best_first = (row.score.desc(), row.last_touch_at.desc().nulls_last(), row.person_id)
+        with self._engine.connect() as db:
+            return list(db.execute(select(row.person_id).order_by(*best_first).limit(places)).scalars())
 
     def settle(self, db: Connection, decisions: Decisions, whom: Collection[str] | None, stirred: Iterable[str]) -> None:
         """A decision was made about everyone, or about `whom`: their instants and places in the queue are those it gives, and only

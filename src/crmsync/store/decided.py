@@ -188,9 +188,10 @@ class Decided:
         return self._rows(tables.ClockRow, persons)
 
     def answering(self, department: str) -> pl.DataFrame:
-        """The states of those for whom somebody of this department answers."""
+        """person_id, owner, owner_at of those for whom somebody of this department answers."""
+        columns = ("person_id", "owner", "owner_at")
         with self._engine.connect() as db:
-            return read_among(db, tables.StateRow, "department", [department], _STATES.c.owner.is_not(None))
+            return read_among(db, tables.StateRow, "department", [department], _STATES.c.owner.is_not(None), columns=columns)
 
     def owners(self) -> pl.DataFrame:
         """department, owner, owner_because: which there are, where a phase asks for an owner; null where it has none."""

@@ -25,7 +25,6 @@ import polars as pl
 
 from crmsync.decisions.handover import business_day
 from crmsync.decisions.owners import known_owners
-from crmsync.decisions.qualification import BEST_FIRST
 from crmsync.decisions.waking import faded_at
 from crmsync.model.entities import Approach, OpportunitySeen
 from crmsync.model.records import RecordRef
@@ -155,7 +154,7 @@ def _bearing(workspace: Workspace, now: datetime) -> Iterator[str]:
     cases = store.entities.refs_since(OpportunitySeen, "created_at", month.astimezone(UTC))
     yield from persons_behind(workspace, [RecordRef.parse(ref) for ref in (*acts, *cases)])
     places = int(team["capacity_per_day"].sum())
-    yield from store.concern.waiting().sort(**BEST_FIRST).head(places)["person_id"]
+    yield from store.concern.first_waiting(places)
     yield from _unanswered(workspace, reps)
 
 

@@ -13,6 +13,7 @@ from crmsync.store import Store
 # Of the columns of people's records those that say nothing of the person that a decision asks for: long texts among them.
 _UNASKED = ("learnt_at", "postal_code", "consent_basis", "summary", "links")
 _PERSON = [field.name for field in fields(PersonSeen) if field.name not in _UNASKED]
+_COMPANY = [field.name for field in fields(CompanySeen) if field.name not in ("learnt_at", "created_at", "phone", "links")]
 _TOUCH = [field.name for field in fields(Touch) if field.name != "learnt_at"]
 
 
@@ -43,7 +44,7 @@ class Sight:
 
     def companies(self) -> pl.DataFrame:
         """CompanySeen rows: which records are one company is seen by all of them."""
-        return self.store.entities.frame(CompanySeen)
+        return self.store.entities.frame(CompanySeen, _COMPANY, is_sorted=False)
 
     def changes(self, records: pl.DataFrame) -> pl.DataFrame:
         """FieldChange rows of these records of people."""
