@@ -14,6 +14,7 @@ from crmsync.decisions import phase
 from crmsync.decisions.clocks import RUNNING
 from crmsync.decisions.decide import decide
 from crmsync.decisions.frames import Before, Decisions, Facts
+from crmsync.decisions.gaps import OURS
 from crmsync.decisions.sla import DEPARTMENTS
 
 START = datetime(2026, 4, 27, 1, tzinfo=UTC)  # Golden Week lies ahead
@@ -111,6 +112,7 @@ def check_batons(case: Any, told: Decisions) -> None:
     living = {r["person_id"]: r for r in case.rows["persons"] if not r["is_deleted"]}
     running = {row["person_id"]: row["len"] for row in told.clocks.filter(RUNNING).group_by("person_id").len().to_dicts()}
     gaps = {(g["gap"], g["person_id"]) for g in told.gaps.to_dicts()}
+    assert {gap for gap, _ in gaps}.isdisjoint(OURS)
     open_tasks = told.tasks.filter("is_open").group_by("person_id").len()
     assert open_tasks.filter(pl.col("len") > 1).is_empty()
     for state in told.state.to_dicts():

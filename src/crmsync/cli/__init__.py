@@ -1,6 +1,7 @@
 """The command line. Commands import their work when they are called, so that `--help` and `--version` answer at once.
 
-Exit codes: 0 fine, 1 work failed (a connection stopped, a change was refused), 2 the configuration or the command is wrong.
+Exit codes: 0 fine, 1 work failed (a connection stopped, a change was refused, a baton was lost), 2 the configuration or the command
+is wrong.
 """
 
 from __future__ import annotations

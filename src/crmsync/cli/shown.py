@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich import box
@@ -15,6 +16,7 @@ from rich.text import Text
 from crmsync.cli.halted import alarms_json, withheld_json
 from crmsync.messages import LANGUAGES, Language, name_of, say
 from crmsync.model.changes import Change, Plan, Withheld
+from crmsync.sync.batons import Lying
 from crmsync.sync.facts import active_reps
 from crmsync.sync.notices import Told
 from crmsync.sync.pipeline import Cycle
@@ -159,7 +161,7 @@ def cycle_table(cycle: Cycle, workspace: Workspace, language: Language) -> Table
         "changed_records": pulled,
         "persons": workspace.store.decided.count(),
         "moves": decisions.moves.height,
-        "open_gaps": workspace.store.decided.gaps().height,
+        "open_gaps": sum(one.count for one in cycle.lying),
         "calls": sum(connection.client.usage.calls for connection in workspace.connections),
         **{f"outcome_{name}": count for name, count in sorted(cycle.applied.outcomes.items())},
     }
@@ -180,12 +182,21 @@ def cycle_json(cycle: Cycle, workspace: Workspace) -> dict[str, Any]:
         "outcomes": cycle.applied.outcomes,
         "alarms": alarms_json(cycle.prepared.plan),
         "withheld": withheld_json(cycle.prepared.plan),
-        "gaps": workspace.store.decided.gaps().height,
+        "gaps": sum(one.count for one in cycle.lying),
+        "lying": [asdict(one) for one in cycle.lying],
         "missing_fields": missing_json(workspace),
         "unread": unread_json(workspace),
         "idle_reps": idle_reps(workspace),
         "failures": [failure_json(f) for f in (*cycle.pulled.failures, *cycle.applied.failures)],
     }
+
+
+def batons(lying: Iterable[Lying], language: Language) -> None:
+    """What lies on the ground, by kind, with who must act: on standard error, what fails the run last."""
+    for one in sorted(lying, key=lambda one: one.is_failure):
+        department, owners = name_of("department", one.department, language), " / ".join(one.owners) or "—"
+        told = {"count": one.count, "gap": name_of("gap", one.gap, language), "department": department, "owners": owners}
+        sys.stderr.write(say("batons.lost" if one.is_failure else "batons.lying", language, **told) + "\n")
 
 
 def failure_json(failure: Failure) -> dict[str, Any]:

@@ -13,7 +13,8 @@ def joints(definitions: Definitions, words: Words) -> Chapter:
     agreed = definitions.joints
     rows = tuple(_joint(agreed, joint, words) for joint in agreed.joints)
     head = words.head("joint", "sender", "receiver", "entry", "carries", "clock", "fallback")
-    return Chapter(words("chapter.joints"), (Line(words("joint.intro")), Line(head=head, rows=rows)))
+    fails = [Line(words("joint.fails")), Line(conditions=agreed.fails_on)] if agreed.fails_on else []
+    return Chapter(words("chapter.joints"), (Line(words("joint.intro")), Line(head=head, rows=rows), *fails))
 
 
 def _joint(agreed: Joints, joint: Joint, words: Words) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from crmsync.decisions.gaps import OURS
 from crmsync.decisions.phase import ARROWS
 from crmsync.decisions.scoring import Title
 from crmsync.decisions.sla import DEPARTMENTS, MARKETING
@@ -84,9 +85,10 @@ class Joint:
 
 @dataclass(frozen=True, slots=True)
 class Joints:
-    """The joints document, in its order."""
+    """The joints document, in its order. `fails_on` are the gaps with which a run has failed; the others are for people to mend."""
 
     joints: tuple[Joint, ...] = ()
+    fails_on: tuple[str, ...] = OURS
 
     def between(self, sender: str, receiver: str) -> Joint | None:
         """The joint from one department to another; None where nothing is handed over, or nobody has said."""

@@ -234,6 +234,13 @@ class Decided:
         """Open gaps, oldest first; of everyone, or of one person."""
         return self.frame(tables.GapRow, person_id).filter(pl.col("closed_at").is_null()).sort("opened_at", "gap", "person_id")
 
+    def open_gaps(self) -> list[tuple[str, str | None, int]]:
+        """(gap, department, how many) of those that lie open."""
+        kind = (_GAPS.c.gap, _GAPS.c.department)
+        query = select(*kind, func.count()).where(_GAPS.c.closed_at.is_(None)).group_by(*kind).order_by(*kind)
+        with self._engine.connect() as db:
+            return [(gap, department, int(count)) for gap, department, count in db.execute(query)]
+
     def gaps_named(self, gap: str) -> list[str]:
         """The persons of open gaps of this name."""
         with self._engine.connect() as db:

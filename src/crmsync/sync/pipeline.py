@@ -6,9 +6,11 @@ pull → stage → normalise → resolve → decide → plan → apply → recor
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from crmsync.errors import StopConnector
 from crmsync.sync.apply import Applied, apply
+from crmsync.sync.batons import Lying, lying
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.concerned import concerned
 from crmsync.sync.decide import decide
@@ -36,11 +38,25 @@ class Cycle:
     pulled: Pulled
     prepared: Prepared
     applied: Applied = field(default_factory=Applied)
+    lying: tuple[Lying, ...] = ()
+
+    @property
+    def lost(self) -> tuple[Lying, ...]:
+        """Batons that nobody but crmsync can have lost: with them the run has failed, though it did all its work."""
+        return tuple(one for one in self.lying if one.is_failure)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every connection took part to the end, with its people, and no guard halted one."""
-        return self.pulled.is_complete and not (self.applied.failures or self.prepared.unreachable or self.prepared.plan.alarms)
+        """Whether every connection took part to the end, with its people, no guard halted one, and no baton was lost."""
+        stopped = self.applied.failures or self.prepared.unreachable or self.prepared.plan.alarms
+        return self.pulled.is_complete and not (stopped or self.lost)
+
+    @property
+    def state(self) -> Literal["done", "incomplete", "failed"]:
+        """How the run ended."""
+        if self.lost:
+            return "failed"
+        return "done" if self.is_complete else "incomplete"
 
 
 def learn(
@@ -87,7 +103,7 @@ def run_cycle(
         pulled = _learn(workspace, moment, progress, only, describing=rest is None, hinted_only=hinted_only)
         if rest is not None and pulled.is_complete and is_undisturbed(workspace, rest):
             run_id, nothing = rested(workspace, rest, moment)
-            return Cycle(run_id, pulled.with_notices(_of_people(workspace)), nothing)
+            return Cycle(run_id, pulled.with_notices(_of_people(workspace)), nothing, lying=lying(workspace))
         prepared = prepare(workspace, moment, describing=rest is not None and not hinted_only)
         return _send(workspace, prepared, pulled, moment, progress)
 
@@ -138,9 +154,10 @@ def _send(workspace: Workspace, prepared: Prepared, pulled: Pulled, moment: Mome
     applied = apply(workspace, run_id, prepared.sendable, moment.now, progress or Silent(), pulled.failed)
     shadowed = shadow(workspace, prepared.decided, run_id, moment.now)
     notices = keep_ours(workspace.store, "rules", (*shadowed.notices, *watched(workspace, moment.now)))
-    cycle = Cycle(run_id, pulled.with_notices((*notices, *_of_people(workspace))), prepared, applied)
+    cycle = Cycle(run_id, pulled.with_notices((*notices, *_of_people(workspace))), prepared, applied, lying(workspace))
     halted = {"halted": sorted(prepared.plan.halted)} if prepared.plan.halted else {}
-    workspace.store.runs.end(run_id, "done" if cycle.is_complete else "incomplete", {**applied.outcomes, **halted})
+    lost = {"lost": sum(one.count for one in cycle.lost)} if cycle.lost else {}
+    workspace.store.runs.end(run_id, cycle.state, {**applied.outcomes, **halted, **lost})
     rest_after(workspace, prepared, moment, is_complete=cycle.is_complete, wakes_at=shadowed.wakes_at)
     return cycle
 

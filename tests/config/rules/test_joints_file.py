@@ -63,6 +63,7 @@ def test_the_loop_is_what_the_phase_machine_and_the_batons_go_over() -> None:
         ("fallback: owners", "fallback: owner", "joint_fallback"),
         ("[rejected, unreached, silent]", "[rejected, unreached, silnt]", "no_such_reason"),
         ("[owner, due, bant, opportunity]", "[owner, due, bandt, opportunity]", "no_such_item"),
+        ("[owner_not_given, wrong_role,", "[owner_not_given, wrong_rolle,", "no_such_gap"),
         ("[owner, due, contract_end]", "[owner, due, owner]", "duplicate"),
     ],
 )

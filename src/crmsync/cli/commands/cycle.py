@@ -11,6 +11,7 @@ from crmsync.cli.frame import FAILED, FINE, Session, answers, print_json, sessio
 from crmsync.cli.halted import alarms, approval_of
 from crmsync.cli.plan_file import read_plan, write_plan
 from crmsync.cli.shown import (
+    batons,
     cycle_json,
     cycle_table,
     failures,
@@ -136,6 +137,7 @@ def _finish(cycle: pipeline.Cycle, at_work: Session, moment: Moment, *, as_json:
         missing_fields(at_work.workspace, at_work.words)
         notices(cycle.pulled.notices, at_work.words)
         failures((*cycle.pulled.failures, *cycle.applied.failures), at_work.words)
+        batons(cycle.lying, at_work.words)
     alarms(cycle.prepared.plan, at_work.words)
     return FINE if cycle.is_complete and not cycle.applied.outcomes.get("rejected") else FAILED
 

@@ -13,11 +13,13 @@ from crmsync.config.rules.common import Name, TitleFile
 from crmsync.config.rules.place import Problems
 from crmsync.config.rules.sla import Department
 from crmsync.decisions.catalogue import nearest
+from crmsync.decisions.gaps import CHECKS, ELSEWHERE, OURS
 from crmsync.decisions.joints import ENTRIES, LOOP, OWNERS, Ends, Joint, Joints, Side
 from crmsync.decisions.recycle import Recycle
 from crmsync.decisions.sla import Sla
 from crmsync.figures.batons import ITEMS
 
+_GAPS = (*(check.gap for check in CHECKS), *ELSEWHERE)
 _OF_NO_JOINT = "dormant"
 """The recycle reason that no department gives: whoever came back too often is left alone."""
 
@@ -44,6 +46,7 @@ class JointFile(FileModel):
 
 class JointsFile(FileModel):
     joints: dict[Name, JointFile]
+    fails_on: tuple[str, ...] = OURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,11 @@ def load_joints(document: Document, references: References) -> Joints:
             _check_back(problems, place, joint)
     if references.recycle is not None:
         _check_reasons(problems, file, references.recycle)
+    for index, gap in enumerate(file.fails_on):
+        if gap not in _GAPS:
+            problems.add(("fails_on", index), "rules.no_such_gap", **_known(gap, _GAPS))
     problems.check()
-    return Joints(tuple(_joint(name, joint) for name, joint in file.joints.items()))
+    return Joints(tuple(_joint(name, joint) for name, joint in file.joints.items()), file.fails_on)
 
 
 def _check_loop(problems: Problems, file: JointsFile) -> None:

@@ -216,7 +216,7 @@ class LeaseRow(SQLModel, table=True):
 
 class RunRow(SQLModel, table=True):
     """One cycle. `is_rehearsal`: it ran on a virtual clock (`--now`). `state`: running, done, incomplete (a connection stopped),
-    interrupted (it never came to its end: the process was killed)."""
+    failed (a baton was lost by us), interrupted (it never came to its end: the process was killed)."""
 
     __tablename__ = "run"
     run_id: str = Field(primary_key=True)
