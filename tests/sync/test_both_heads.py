@@ -14,7 +14,7 @@ from crmsync.cli.commands.gaps import open_gaps
 from crmsync.decisions.frames import MOVES, conform
 from crmsync.decisions.team import Team
 from crmsync.messages import LANGUAGES, say
-from crmsync.store.sql import frame_rows, insert_all
+from crmsync.store.sql import insert_frame
 from crmsync.store.tables import MoveRow
 
 
@@ -41,7 +41,7 @@ def history(house: House, accepted: list[float]) -> None:
         pl.lit("crm-user").alias("actor"), pl.lit(1, pl.Int64).alias("sequence"), pl.lit(value=False).alias("is_jump")
     )
     with house.store.transaction() as db:
-        insert_all(db, MoveRow, frame_rows(moves, run_id="earlier"))
+        insert_frame(db, MoveRow, moves, run_id="earlier")
 
 
 def test_guide_item_40_a_definition_that_nobody_touches_while_sales_gives_more_back_is_told_to_both_heads(house: House) -> None:

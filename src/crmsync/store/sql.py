@@ -182,8 +182,8 @@ def _insert(connection: Connection, writing: _Writing, columns: Sequence[Sequenc
     whole = len(bound) - len(bound) % _TOGETHER
     if whole:
         text = writing.text.replace(writing.row, ", ".join([row] * _TOGETHER), 1)
-        for start in range(0, whole, _TOGETHER):
-            connection.exec_driver_sql(text, tuple(chain.from_iterable(bound[start : start + _TOGETHER])))
+        starts = range(0, whole, _TOGETHER)
+        connection.exec_driver_sql(text, [tuple(chain.from_iterable(bound[start : start + _TOGETHER])) for start in starts])
     if whole < len(bound):
         connection.exec_driver_sql(writing.text.replace(writing.row, row, 1), bound[whole:])
 
@@ -291,8 +291,3 @@ def read_among(
     table = table_of(model)
     mine = (among(connection, table.c[column], sorted(set(values))), *where)
     return frame_of(connection, table, [table.c[name] for name in (columns or table.c.keys())], mine, is_few=True)
-
-
-def frame_rows(frame: pl.DataFrame, **constant: Any) -> list[dict[str, Any]]:
-    """A frame's rows as dicts for `upsert`, each with the same extra columns."""
-    return [{**row, **constant} for row in frame.to_dicts()]

@@ -14,8 +14,14 @@ from crmsync.store.tables.kinds import instant, required_instant, text
 class StateRow(SQLModel, table=True):
     __tablename__ = "person_state"
     __table_args__ = (
-        Index("person_state_answering", "department", "owner"),
-        Index("person_state_load", "phase", "owner"),
+        # Of all persons few are with a department that answers for them: nobody else is in this index.
+        Index(
+            "person_state_answering",
+            "department",
+            "owner",
+            sqlite_where=sql_text("department IS NOT NULL"),
+            postgresql_where=sql_text("department IS NOT NULL"),
+        ),
     )
     person_id: str = Field(primary_key=True)
     phase: str
