@@ -25,13 +25,13 @@ from crmsync.sync import whatif
 from crmsync.sync.apart import PlaysApart, plays_apart
 from crmsync.sync.facts import gather
 from crmsync.sync.history import OWNER_EDITS, history, with_owner_edits
-from crmsync.sync.plays import Flip
+from crmsync.sync.plays import Flip, Played
 from crmsync.sync.whatif import what_if
 from crmsync.sync.workspace import Workspace
 
 FIRST, LAST = date(2026, 6, 2), date(2026, 6, 13)
 VISITS = ("pricing_page", "document_request", "seminar", "quote_request", "inbound_call")
-SEEDS = range(4)
+SEEDS = range(3)
 
 
 def lived(directory: Path, seed: int) -> House:
@@ -180,6 +180,13 @@ def _kill(plays: PlaysApart) -> None:
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
+
+
+def test_the_other_process_does_not_hear_ctrl_c_from_its_first_moment_on() -> None:
+    with plays_apart(definitions(), definitions()) as plays:
+        assert plays.process.pid is not None
+        os.kill(plays.process.pid, signal.SIGINT)
+        assert plays.played() == Played((), (), ())
 
 
 def test_nothing_is_left_running_when_the_question_is_broken_off() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import count
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -82,7 +83,8 @@ def plays_apart(present: Definitions, other: Definitions) -> Iterator[PlaysApart
     ours, theirs = anew.Pipe()
     with TemporaryDirectory(prefix="crmsync-plays-") as directory:
         process = anew.Process(target=_serve, args=(theirs, present, other), daemon=True)
-        process.start()
+        with _deaf_to_interrupts():
+            process.start()
         theirs.close()
         try:
             yield PlaysApart(process, ours, Path(directory))
@@ -94,8 +96,23 @@ def plays_apart(present: Definitions, other: Definitions) -> Iterator[PlaysApart
                 process.join()
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ctrl-C is for the process that was started by a person, which ends the other one: what is started here never hears it, not
+    even before its first line runs."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it would take the mask away again, were it started by the way
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(pipe: Connection, present: Definitions, other: Definitions) -> None:
-    """Play what comes, until nobody is there any more. Ctrl-C is for the process that was started by a person: it ends this one."""
+    """Play what comes, until nobody is there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with collector_at_rest():
