@@ -180,33 +180,23 @@ def test_what_we_wrote_and_see_again_is_silence(house: House) -> None:
     assert _settlements(house, contact) == []
 
 
-def test_who_sets_what_we_had_set_and_then_another_is_heard(house: House) -> None:
-    contact, rep, other = _decided(house)
-    house.sfa.edit("contacts", contact, owner=house.users["sfa"][rep])
-    house.cycle()
-    house.sfa.edit("contacts", contact, owner=house.users["sfa"][other])
-    house.cycle()
-    assert _owners(house, contact) == {other}
-    _stays(house)
-
-
-def test_who_sets_back_the_former_owner_is_heard(house: House) -> None:
-    contact, rep, other = _decided(house)
-    house.sfa.edit("contacts", contact, owner=house.users["sfa"][other])
-    house.cycle()
-    house.cycle()
-    house.sfa.edit("contacts", contact, owner=house.users["sfa"][rep])
-    house.cycle()
-    assert _owners(house, contact) == {rep}
-    _stays(house)
-
-
-def test_who_sets_another_owner_and_back_between_two_looks_troubles_nobody(house: House) -> None:
-    contact, rep, other = _decided(house)
-    house.sfa.edit("contacts", contact, owner=house.users["sfa"][other])
-    house.sfa.edit("contacts", contact, owner=house.users["sfa"][rep])
-    house.cycle()
-    assert _owners(house, contact) == {rep}
+@pytest.mark.parametrize(
+    ("acts", "stands"),
+    [
+        pytest.param((("ours", 1), ("other", 1)), "other", id="what we had set and then another"),
+        pytest.param((("other", 2), ("ours", 1)), "ours", id="another and later the former one"),
+        pytest.param((("other", 0), ("ours", 1)), "ours", id="another and back between two looks"),
+    ],
+)
+def test_the_owner_whom_people_set_last_stands(house: House, acts: tuple[tuple[str, int], ...], stands: str) -> None:
+    """Whom somebody sets, and how many cycles go by before the next act."""
+    contact, ours, other = _decided(house)
+    reps = {"ours": ours, "other": other}
+    for whom, cycles in acts:
+        house.sfa.edit("contacts", contact, owner=house.users["sfa"][reps[whom]])
+        for _ in range(cycles):
+            house.cycle()
+    assert _owners(house, contact) == {reps[stands]}
     _stays(house)
 
 
