@@ -57,10 +57,10 @@ def main() -> None:
     judges = Judges(tuple(given.tests), modules, _known(given.reach), given.patience)
     begun = time.monotonic()
     judges.open()
-    if given.reach:
-        given.reach.write_bytes(pickle.dumps(judges.reach))
     if judges.reach.failed:
         sys.exit(f"these tests fail without a fault: {', '.join(judges.reach.failed)}")
+    if given.reach:
+        given.reach.write_bytes(pickle.dumps(judges.reach))
     tests = judges.reach.seconds
     say(f"{len(tests)} tests, {sum(tests.values()):.0f} s of processor; {len(drawn)} of {of:,} mutants")
     judged = [_told(Judged(mutant, judges.judge(mutant))) for mutant in drawn]
