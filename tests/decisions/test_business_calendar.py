@@ -222,6 +222,11 @@ def test_many_rows_keep_their_order_and_their_own_calendar() -> None:
     assert found["due_at"].to_list() == [tokyo(text) for text in wanted]
 
 
+def test_where_nothing_is_promised_nothing_is_due() -> None:
+    found = due(tokyo("2026-05-01T17:00"), "business_days", 1).drop("due_at", "arithmetic").clear()
+    assert dict(due_column(found, CALENDARS).schema) == {**found.schema, "due_at": INSTANT, "arithmetic": pl.String}
+
+
 @settings(max_examples=20, deadline=None)
 @given(starts=st.lists(INSTANTS, min_size=2, max_size=6), unit=st.sampled_from(["business_hours", "business_days"]))
 def test_a_row_among_others_is_due_as_it_is_alone(starts: list[datetime], unit: str) -> None:
