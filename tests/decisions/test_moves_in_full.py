@@ -134,6 +134,12 @@ def with_field_sales(case: Any) -> Any:
     return person
 
 
+def test_an_opportunity_from_before_our_time_counts_from_when_it_was_made(case: Any) -> None:
+    case.person("p").opportunity("o1", created=hours(-90), modified_at=hours(-2))
+    case.decide()
+    assert told(case)[-1] == ("inquiry", "sql", "opportunity", "o1", "crm-user", hours(-90))
+
+
 @pytest.mark.parametrize(
     ("status", "values", "move"),
     [

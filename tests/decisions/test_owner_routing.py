@@ -111,6 +111,24 @@ def test_a_known_companys_lead_goes_to_the_one_who_knows_it(case: Any) -> None:
     case.check("p1", owner="is2@x.jp", owner_because="account_owner")
 
 
+@pytest.mark.parametrize(
+    ("limit", "fact"),
+    [
+        ({"sizes": ["6-20"]}, {"employees": 20}),
+        ({"industries": ["retail"]}, {"industry": "retail"}),
+        ({"territories": ["kansai"]}, {"territory": "kansai"}),
+        ({"languages": ["en"]}, {"language": "en"}),
+    ],
+)
+def test_who_is_there_for_such_leads_alone_gets_those_and_no_others(case: Any, limit: dict[str, Any], fact: dict[str, Any]) -> None:
+    case.edit_rep("is2@x.jp", cap=0).rep("is0@x.jp", "inside_sales", **limit)
+    case.person("p1", **fact).touched("pricing_page")
+    case.person("p2").touched("pricing_page")
+    case.decide()
+    case.check("p1", owner="is0@x.jp", owner_because="round_robin")
+    case.check("p2", owner="is1@x.jp")
+
+
 def test_an_account_owner_of_another_department_is_no_owner_here(case: Any) -> None:
     handed_over(case, account_owner="fs1@x.jp")
     case.check("p1", owner="is1@x.jp", owner_because="round_robin")

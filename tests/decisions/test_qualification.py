@@ -87,6 +87,11 @@ def test_the_valve_stands_between_warm_included_and_hot_only(position: float, pe
     assert failed(person, position) == expected
 
 
+@pytest.mark.parametrize(("position", "least"), [(0.0, 10.0), (0.333, 16.66), (0.5, 20.0), (2 / 3, 23.33), (1.0, 30.0)])
+def test_the_least_score_moves_evenly_between_the_ends_to_a_hundredth(position: float, least: float) -> None:
+    assert DEFINITION.minimum_score(position) == least
+
+
 def test_the_best_come_first_by_score_then_freshest_touch_then_id() -> None:
     people = [
         {"score": 40.0, "last_touch_at": NOW - timedelta(days=2)},
