@@ -62,6 +62,12 @@ def test_the_one_who_knows_the_company_comes_first_and_others_in_the_order_of_th
     assert found.queue == "q@x.jp"
 
 
+def test_who_knows_the_company_and_sits_elsewhere_cannot_take_it() -> None:
+    people = team({"rep_id": "a", "department": "field_sales"}, {"rep_id": "q", "is_queue": True}, {"rep_id": "b"})
+    found = choice(ask(("a", "account_owner"), ("q", "account_owner")), people, {}, empty(DRAWS), ROUTING)
+    assert [(one.rep_id, one.why_not) for one in found.candidates] == [("a", ("department",)), ("q", ("department",)), ("b", ())]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_the_first_who_can_is_who_is_drawn(data: st.DataObject) -> None:

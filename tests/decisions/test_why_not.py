@@ -131,6 +131,13 @@ def test_the_sentences_name_rules_and_touches_in_both_languages(case: Any) -> No
     assert tell(replace(why, ways=()), case.definitions, "en")[-1] == "No 3 acts would be enough."
 
 
+def test_a_rule_that_takes_points_is_told_as_what_should_not_be(case: Any) -> None:
+    case.person("p", title_rank=4)
+    case.using(scoring=replace(case.definitions.scoring, fit=(replace(case.definitions.scoring.fit[0], title=NAME),)))
+    way = replace(asked(case), ways=((Step("unfit", "manager"),),))
+    assert tell(way, case.definitions, "en")[-1] == "It would be enough if they were not “manager or above”."
+
+
 GROUPED = Scoring(
     1,
     (FitRule("manager", NAME, parse("title_rank >= 4", catalogue.attributes({})), 5),),
