@@ -62,13 +62,54 @@ def test_the_first_cycle_of_an_hour_decides_everyone(house: House, held: Held) -
     assert held.sizes[-1] is None
 
 
-@pytest.mark.parametrize("kind", ["companies", "users"])
-def test_what_bears_on_people_whom_it_does_not_name_concerns_everyone(house: House, held: Held, kind: str) -> None:
+def test_whom_a_user_of_a_crm_stands_for_concerns_everyone_and_what_they_are_called_nobody(house: House, held: Held) -> None:
     house.contact("ma", "a@one.example")
     settle(house)
-    house.sfa.insert(kind, name="new", email="new@home.example", active=True)
+    house.sfa.edit("users", house.users["sfa"]["is1@home.example"], name="Married")
+    house.cycle(later=SOON)
+    assert held.sizes[-1] == 0
+    house.sfa.insert("users", name="new", email="new@home.example", active=True)
     house.cycle(later=SOON)
     assert held.sizes[-1] is None
+
+
+def test_a_company_concerns_those_who_work_there_or_did(house: House, held: Held) -> None:
+    for email in ("a@one.example", "b@one.example", "c@two.example", "d@three.example"):
+        house.contact("ma", email)
+    settle(house)
+    company = house.sfa.insert("companies", made_at=house.clock.now().isoformat(), name="One", domain="one.example")
+    house.cycle(later=SOON)
+    assert held.sizes[-1] == 2
+    house.sfa.edit("companies", company, domain="two.example")
+    house.cycle(later=SOON)
+    assert held.sizes[-1] == 3
+    house.sfa.edit("companies", company, owner=house.users["sfa"]["is1@home.example"])
+    house.cycle(later=SOON)
+    assert held.sizes[-1] == 3
+
+
+def test_a_company_that_turns_out_to_be_two_concerns_the_people_of_both(house: House, held: Held) -> None:
+    made = house.clock.now().isoformat()
+    one, _ = (
+        house.sfa.insert("companies", made_at=made, name="Acme", number="7010705000725", domain=domain)
+        for domain in ("one.example", "two.example")
+    )
+    for email in ("a@one.example", "b@two.example", "c@three.example"):
+        house.contact("ma", email)
+    settle(house)
+    house.sfa.edit("companies", one, name="Another")
+    house.cycle(later=SOON)
+    assert held.sizes[-1] == 2
+
+
+def test_who_is_at_a_company_by_its_record_alone_is_concerned(house: House, held: Held) -> None:
+    company = house.sfa.insert("companies", made_at=house.clock.now().isoformat(), name="One")
+    house.contact("sfa", "a@mail.example", account=company)
+    house.contact("sfa", "b@other.example")
+    settle(house)
+    house.sfa.edit("companies", company, number="7010705000725")
+    house.cycle(later=SOON)
+    assert held.sizes[-1] == 1
 
 
 def test_the_queue_keeps_its_order_though_it_is_not_decided_again(busy: House, held: Held) -> None:
@@ -194,5 +235,56 @@ def test_whatever_happens_a_narrow_cycle_says_what_one_about_everyone_would(step
             assert {run.outcome for run in replay(house.workspace)} == {"identical"}
             assert held.sizes
             assert held.around
+        finally:
+            house.workspace.close()
+
+
+NUMBERS = ("7010705000725", "5010001067883")
+FIRM = st.sampled_from(range(3))
+FIRMS = st.one_of(
+    st.tuples(st.just("domain"), FIRM, st.sampled_from(("firm0.example", "firm1.example", "firm2.example"))),
+    st.tuples(st.just("number"), FIRM, st.sampled_from(NUMBERS)),
+    st.tuples(st.just("name"), FIRM, st.sampled_from(("Acme", "Another"))),
+    st.tuples(st.just("owner"), FIRM, st.sampled_from(("is1@home.example", "is2@home.example"))),
+    st.tuples(st.just("closed"), FIRM, st.just("")),
+    st.tuples(st.just("works at"), WHO, st.sampled_from(range(3))),
+    st.tuples(st.just("says"), WHO, st.sampled_from(NUMBERS)),
+    st.tuples(st.just("visits"), WHO, st.just("")),
+)
+
+
+def befall(house: House, firms: dict[int, str], what: str, which: int, value: Any) -> None:
+    """Something happens to a firm, or to who works there."""
+    sfa, contact = house.sfa, f"c{which + 1:04}"
+    if what == "visits":
+        house.visit("ma", contact, "seminar")
+    elif what == "says":
+        sfa.edit("contacts", contact, number=value)
+    elif what == "works at":
+        sfa.edit("contacts", contact, account=firms.get(value))
+    elif what == "closed":
+        if which in firms:
+            sfa.delete("companies", firms.pop(which))
+    elif which in firms:
+        sfa.edit("companies", firms[which], **{what: house.users["sfa"].get(value, value)})
+    else:
+        said = {"name": f"Firm {which}", what: house.users["sfa"].get(value, value)}
+        firms[which] = sfa.insert("companies", made_at=house.clock.now().isoformat(), **said)
+
+
+@given(steps=st.lists(FIRMS, min_size=8, max_size=16))
+@settings(max_examples=6, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+def test_whatever_befalls_firms_concerns_all_whom_it_concerns(steps: Any) -> None:
+    with TemporaryDirectory() as directory, held_against_everyone() as held:
+        house, firms = House(Path(directory)), dict[int, str]()
+        try:
+            for email in PEOPLE:
+                house.contact("ma", email)
+                house.contact("sfa", email)
+            settle(house)
+            for event in steps:
+                befall(house, firms, *event)
+                house.cycle(later=timedelta(minutes=3))
+            assert held.narrow
         finally:
             house.workspace.close()

@@ -24,7 +24,7 @@ Rule = Literal["new", "vendor_link", "corporate_number", "company_domain", "emai
 class RecordKeys:
     """One record of a person as identity sees it. `key` is "connection/object/id"; `same_as` are the keys of records that the
     CRM itself says are the same person, with "*" for a connection that it cannot know; `companies` is what its company is known
-    by ("number:7010705000725", "domain:acme.example")."""
+    by ("number:7010705000725", "domain:acme.example"), and `company` the ref of that company's record, where this one names it."""
 
     key: str
     created_at: datetime
@@ -35,6 +35,7 @@ class RecordKeys:
     companies: tuple[str, ...] = ()
     phone: str | None = None
     postal_code: str | None = None
+    company: str | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any], companies: Iterable[str] = ()) -> RecordKeys:
@@ -52,6 +53,7 @@ class RecordKeys:
             companies=tuple(companies),
             phone=phone_key(row.get("phone")),
             postal_code=postal_key(row.get("postal_code")),
+            company=row.get("company") or None,
         )
 
     @property

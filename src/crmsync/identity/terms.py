@@ -1,9 +1,13 @@
-"""What leads from one record to others that may be the same person, as texts under which records are filed. What a record once was
-known by stays: it leads to more than is needed, never to less."""
+"""What leads from one record to others, as texts under which records are filed: to those that may be the same person, and to those
+at the same company. What a record once was known by stays: it leads to more than is needed, never to less."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from crmsync.identity.records import Evidence, RecordKeys, suffix
+
+_COMPANY = "company:"
 
 
 def terms_of_record(record: RecordKeys) -> set[str]:
@@ -23,3 +27,25 @@ def terms_of_evidence(evidence: Evidence) -> set[str]:
 def naming(record: str) -> str:
     """Under what those are filed that name this record."""
     return f"names:{suffix(record)}"
+
+
+def at_company(company: str) -> str:
+    """Under what those are filed who work at a company, by the ref of its record or by what it is known by."""
+    return f"staff:{company}"
+
+
+def terms_of_staff(record: RecordKeys) -> set[str]:
+    """The companies at which a record shows somebody. They lead to nobody who may be the same person, only to whom it concerns
+    that a company has changed."""
+    companies = {*record.companies, *([record.company] if record.company else [])}
+    return {at_company(company) for company in companies}
+
+
+def known_by(key: str) -> str:
+    """Under what the records of companies are filed that are known by this."""
+    return f"{_COMPANY}{key}"
+
+
+def company_keys(terms: Iterable[str]) -> set[str]:
+    """What companies are known by that are filed under these."""
+    return {term.removeprefix(_COMPANY) for term in terms if term.startswith(_COMPANY)}

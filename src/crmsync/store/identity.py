@@ -78,6 +78,11 @@ class Identity:
         with self._engine.connect() as db:
             return set(read_among(db, tables.FiledRow, "term", terms, columns=["ref"])["ref"])
 
+    def terms_of(self, refs: Iterable[str]) -> set[str]:
+        """Under what these records are filed."""
+        with self._engine.connect() as db:
+            return set(read_among(db, tables.FiledRow, "ref", refs, columns=["term"])["term"])
+
     def file(self, db: Connection, pairs: Iterable[tuple[str, str]]) -> None:
         """File records: (term, record) each, beside what they are filed under already."""
         upsert(db, tables.FiledRow, [{"term": term, "ref": ref} for term, ref in sorted(set(pairs))])

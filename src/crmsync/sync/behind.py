@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 import orjson
 
+from crmsync.identity.terms import at_company, company_keys, known_by
 from crmsync.mapping.mentions import kinds_of
 from crmsync.model.entities import Approach, FieldChange, OpportunityPerson, OpportunitySeen, PersonSeen, Touch
 from crmsync.model.memberships import MEMBERSHIPS, Membership
@@ -14,23 +16,49 @@ from crmsync.store import Store
 from crmsync.sync.workspace import Workspace
 
 _OF_PERSONS = frozenset({"person", "touch", "approach", "opportunity", "opportunity_person", "field_change", "task"})
+_OF_COMPANIES = frozenset({"company"})
 _OF_NO_DECISION = frozenset({"campaign"})
 
 
-def news(workspace: Workspace, after: Mapping[str, int]) -> list[RecordRef] | None:
-    """Records with a version numbered above that of their connection; None where one of them bears on persons whom it does not name
-    (a company, a user). Of a place on a list it is the record that stands there."""
-    found = []
+@dataclass(frozen=True, slots=True)
+class News:
+    """Records that bear on the persons behind them. `is_of_users`: what a CRM says of its users has changed, who are no persons."""
+
+    refs: tuple[RecordRef, ...]
+    is_of_users: bool
+
+
+def news(workspace: Workspace, after: Mapping[str, int]) -> News | None:
+    """Records with a version numbered above that of their connection, and all of people at the companies among them; None where one
+    bears on persons in no way that is known. Of a place on a list it is the record that stands there."""
+    found, companies, kinds_seen = list[RecordRef](), list[str](), set[str]()
     for connection in workspace.connections:
-        kinds = {object_: kinds_of(mapping) for object_, mapping in connection.mappings.items()}
+        kinds = {object_: kinds_of(mapping) - _OF_NO_DECISION for object_, mapping in connection.mappings.items()}
         for ref in workspace.store.staging.seen_since(connection.name, after.get(connection.name, 0)):
             if ref.object == MEMBERSHIPS:
                 found.append(Membership.parse(ref.id).person_ref(ref.connection))
-            mine = kinds.get(ref.object, frozenset()) - _OF_NO_DECISION
-            if mine - _OF_PERSONS:
-                return None
-            found.extend([ref] if mine else [])
-    return found
+            mine = kinds.get(ref.object, frozenset())
+            kinds_seen |= mine
+            found.extend([ref] if mine & _OF_PERSONS else [])
+            companies.extend([str(ref)] if mine & _OF_COMPANIES else [])
+    if kinds_seen - _OF_PERSONS - _OF_COMPANIES - {"user"}:
+        return None
+    found.extend(map(RecordRef.parse, sorted(staff_of(workspace.store, companies))))
+    return News(tuple(found), "user" in kinds_seen)
+
+
+def staff_of(store: Store, companies: Iterable[str], keys: Iterable[str] = ()) -> set[str]:
+    """The records of people at the companies of these records, or known by these keys, now or once. A company is told from others
+    by all records that share a number or a domain with it, so it is they as well, and whoever shares with those."""
+    refs, known = set(companies), set(keys)
+    waiting, fresh = set(refs), set(known)
+    while waiting or fresh:
+        fresh |= company_keys(store.identity.terms_of(waiting)) - known
+        known |= fresh
+        waiting = store.identity.filed_under(map(known_by, fresh)) - refs
+        refs |= waiting
+        fresh = set()
+    return store.identity.filed_under(map(at_company, refs | known))
 
 
 def persons_behind(workspace: Workspace, refs: Collection[RecordRef]) -> set[str]:

@@ -1,8 +1,8 @@
 """Whom a cycle must decide: everyone in the first cycle of an hour, and where something changed that all decisions rest on; else
 those of whom something was learnt, whose instant has come, and who bear on them. Of all others the decision would say what it said.
 
-    something was learnt      of a person's record, a touch, an approach, an opportunity, a row of history, a place on a list or a
-                              task of ours
+    something was learnt      of a person's record, a touch, an approach, an opportunity, a row of history, a place on a list, a
+                              task of ours, or of the company where they work
     left by the last cycle    decided otherwise by it, linked anew since, waits to be planned or sent
     their instant has come    clocks, also those that stand still, waits, acts that lay ahead (`decisions/waking.py`)
     they bear on the valve    open leads and due work of inside sales, approaches since the morning, the month's opportunities, the
@@ -30,7 +30,7 @@ from crmsync.model.entities import Approach, OpportunitySeen
 from crmsync.model.records import RecordRef
 from crmsync.store.concern import EVERYONE
 from crmsync.sync.behind import news, persons_behind
-from crmsync.sync.facts import active_reps
+from crmsync.sync.facts import active_reps, user_reps
 from crmsync.sync.rest import ground
 from crmsync.sync.scope import is_seen_otherwise
 from crmsync.sync.workspace import Connection, Moment, Workspace
@@ -44,8 +44,8 @@ _FEW = 5_000
 @dataclass(frozen=True, slots=True)
 class Last:
     """What the last decision rested on that is nobody's own. `through` is the number of the newest version it knew, `reps` a digest
-    of the team, `again` the instant at which a version means something else; `said` and `other_runs` count what people said and
-    runs of other kinds."""
+    of the team and of whom the CRMs' users stand for, `again` the instant at which a version means something else; `said` and
+    `other_runs` count what people said and runs of other kinds."""
 
     ground: str
     at: datetime
@@ -62,7 +62,7 @@ def last_decision(workspace: Workspace, moment: Moment, through: int, reps: pl.D
     store = workspace.store
     others = store.runs.count_but("run") + (verb != "run")
     again, said = store.staging.next_again(), store.journal.said()
-    kept = Last(ground(workspace), moment.now, through, _digest(reps), again, said, others, moment.is_rehearsal)
+    kept = Last(ground(workspace), moment.now, through, _digest(workspace, reps), again, said, others, moment.is_rehearsal)
     return orjson.dumps(kept).decode()
 
 
@@ -73,11 +73,11 @@ def concerned(workspace: Workspace, moment: Moment, connections: Iterable[Connec
         return None
     if any(is_seen_otherwise(workspace, one) for one in connections):
         return None
-    refs = news(workspace, _unknown(workspace, last))
+    learnt = news(workspace, _unknown(workspace, last))
     most = max(_FEW, int(_MOST_SHARE * workspace.store.decided.count()))
-    if refs is None or len(refs) > most:
+    if learnt is None or len(learnt.refs) > most:
         return None
-    found = {*_stirred(workspace, moment.now), *persons_behind(workspace, refs), *_bearing(workspace, moment.now)}
+    found = {*_stirred(workspace, moment.now), *persons_behind(workspace, learnt.refs), *_bearing(workspace, moment.now)}
     return None if EVERYONE in found or len(found) > most else frozenset(found)
 
 
@@ -106,7 +106,7 @@ def _stands(workspace: Workspace, moment: Moment, last: Last) -> bool:
         return False
     if (last.said, last.other_runs) != (store.journal.said(), store.runs.count_but("run")):
         return False
-    return last.reps == _digest(_reps(workspace, now))
+    return last.reps == _digest(workspace, _reps(workspace, now))
 
 
 def _days(workspace: Workspace, at: datetime) -> list[str]:
@@ -120,8 +120,9 @@ def _reps(workspace: Workspace, now: datetime) -> pl.DataFrame:
     return workspace.team.frame(active_reps(workspace), now)
 
 
-def _digest(reps: pl.DataFrame) -> str:
-    return hashlib.blake2b(orjson.dumps(reps.to_dicts()), digest_size=12).hexdigest()
+def _digest(workspace: Workspace, reps: pl.DataFrame) -> str:
+    users = user_reps(workspace).sort("ref")
+    return hashlib.blake2b(orjson.dumps([reps.to_dicts(), users.rows()]), digest_size=12).hexdigest()
 
 
 def _unknown(workspace: Workspace, last: Last) -> dict[str, int]:

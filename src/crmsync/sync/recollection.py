@@ -88,10 +88,10 @@ class Recollection:
 
     def _learnt_of(self) -> set[str] | None:
         """Those of whom something was learnt since; None: whoever it may be."""
-        refs, stirred = news(self.workspace, self.through), set(self.workspace.store.concern.stirred())
-        if refs is None or EVERYONE in stirred:
+        learnt, stirred = news(self.workspace, self.through), set(self.workspace.store.concern.stirred())
+        if learnt is None or learnt.is_of_users or EVERYONE in stirred:
             return None
-        return stirred | persons_behind(self.workspace, refs)
+        return stirred | persons_behind(self.workspace, learnt.refs)
 
 
 def _changed(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:

@@ -12,10 +12,11 @@ from crmsync.identity.known import Known
 from crmsync.identity.records import Link, RecordKeys
 from crmsync.identity.resolve import Resolution
 from crmsync.identity.resolve import resolve as resolve_purely
-from crmsync.identity.terms import terms_of_record
+from crmsync.identity.terms import known_by, terms_of_record, terms_of_staff
 from crmsync.mapping.mentions import kinds_of
 from crmsync.model.entities import CompanySeen, PersonSeen
 from crmsync.sync.around import KEY_COLUMNS, known_around
+from crmsync.sync.behind import staff_of
 from crmsync.sync.workspace import Connection, Workspace
 
 # With more changed records than that, to read everybody costs less than to look for each.
@@ -33,16 +34,17 @@ def resolve(workspace: Workspace, now: datetime) -> Resolution:
         return Resolution()
     store = workspace.store
     companies = CompanyKeys.of(store.entities.frame(CompanySeen, columns=_COMPANY_COLUMNS).to_dicts(), workspace.vocabulary)
-    if len(changed) <= _FEW and changed.isdisjoint(companies.of_record):
-        touched = changed
-        known = known_around(workspace, {*changed, *(key for pair in merged for key in pair)}, companies)
+    at = {ref: companies.of_record[ref] for ref in changed if ref in companies.of_record}
+    touched = changed | staff_of(store, at, (key for keys in at.values() for key in keys))
+    if len(touched) <= _FEW:
+        known = known_around(workspace, {*touched, *(key for pair in merged for key in pair)}, companies)
     else:
         rows = store.entities.frame(PersonSeen, columns=KEY_COLUMNS).to_dicts()
         known = _known(workspace, rows, companies)
-        touched = changed | _staff(rows, known, changed, companies)
     batch = [known.records[key] for key in sorted(touched) if key in known.records]
     resolution = resolve_purely(batch, known, merged)
-    _keep(workspace, batch, resolution, through, now)
+    filed = [(known_by(key), ref) for ref, keys in at.items() for key in keys]
+    _keep(workspace, batch, filed, resolution, through, now)
     return resolution
 
 
@@ -51,15 +53,6 @@ def _known(workspace: Workspace, rows: Iterable[Mapping[str, Any]], companies: C
     links = [Link.of(row) for row in workspace.store.identity.links().to_dicts()]
     records = (RecordKeys.of(row, companies.of_person(row)) for row in rows)
     return Known.of(records, links, workspace.store.identity.aliases(), companies.disputed)
-
-
-def _staff(rows: Iterable[Mapping[str, Any]], known: Known, changed: set[str], companies: CompanyKeys) -> set[str]:
-    """Records of people at companies that changed: those that name the company's record, and those known by the same as it."""
-    news = changed & companies.of_record.keys()
-    keys = {key for ref in news for key in companies.of_record[ref]}
-    if not news:
-        return set()
-    return {row["ref"] for row in rows if row["company"] in news or not keys.isdisjoint(known.records[row["ref"]].companies)}
 
 
 def _news(workspace: Workspace) -> tuple[set[str], list[tuple[str, str]], dict[str, int]]:
@@ -85,16 +78,22 @@ def _shows_companies(connection: Connection, object_: str) -> bool:
 
 
 def _keep(
-    workspace: Workspace, batch: Iterable[RecordKeys], resolution: Resolution, through: dict[str, int], now: datetime
+    workspace: Workspace,
+    batch: Iterable[RecordKeys],
+    companies: Iterable[tuple[str, str]],
+    resolution: Resolution,
+    through: dict[str, int],
+    now: datetime,
 ) -> None:
+    """Keep what was found in one transaction; also under what the records of the batch and of `companies` (term, ref) are filed."""
     store = workspace.store
-    filed = [(term, record.key) for record in batch for term in terms_of_record(record)]
+    filed = [(term, record.key) for record in batch for term in terms_of_record(record) | terms_of_staff(record)]
     different = store.answers.different()
     reviews = [row for found in resolution.ambiguous if (row := _unanswered(found.row(), different))]
     with store.transaction() as db:
         were = store.identity.links_of("record", (link.record for link in resolution.links))["person_id"]
         store.concern.stir(db, [*were, *(link.person_id for link in resolution.links)])
-        store.identity.file(db, filed)
+        store.identity.file(db, [*filed, *companies])
         store.identity.save_links(db, [link.row() for link in resolution.links], now)
         store.identity.save_aliases(db, sorted(resolution.aliases.items()), now)
         store.identity.save_reviews(db, reviews, now)
