@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from crmsync.connect.ahead import one_ahead, runs_of
+from crmsync.connect.ahead import one_ahead, runs_of, some_ahead
 from crmsync.connect.contract import Page
 from crmsync.errors import StopConnector
 
@@ -55,6 +55,45 @@ def test_never_more_than_one_page_is_fetched_ahead() -> None:
 
     for each in one_ahead(pages()):
         assert max(begun) <= each.cursor["after"] + 1
+
+
+def test_as_many_as_may_wait_are_fetched_and_no_more() -> None:
+    begun: list[int] = []
+    fetched = threading.Event()
+
+    def pages() -> Iterator[Page]:
+        for number in range(9):
+            begun.append(number)
+            if number == 3:
+                fetched.set()
+            yield page(number)
+
+    walk = some_ahead(pages(), 3)
+    next(walk)
+    assert fetched.wait(PATIENCE_SECONDS)
+    assert max(begun) == 3
+    for each in walk:
+        assert max(begun) <= each.cursor["after"] + 3
+
+
+def test_who_stops_early_asks_for_nothing_that_only_waited() -> None:
+    begun: list[int] = []
+    go_on = threading.Event()
+
+    def pages() -> Iterator[Page]:
+        for number in range(9):
+            begun.append(number)
+            if number == 1:
+                go_on.wait(PATIENCE_SECONDS)
+            yield page(number)
+
+    walk = some_ahead(pages(), 3)
+    next(walk)
+    closing = threading.Timer(0.1, go_on.set)
+    closing.start()
+    walk.close()  # type: ignore[attr-defined]  # it is a generator
+    closing.join()
+    assert max(begun) == 1
 
 
 def test_what_fetching_raises_comes_after_the_page_before_was_dealt_with() -> None:

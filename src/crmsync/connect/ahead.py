@@ -1,9 +1,10 @@
-"""One ahead: the next thing travels while the present one is stored."""
+"""Ahead: the next things travel while the present one is stored."""
 
 from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,14 +18,23 @@ _TURN_SECONDS = 0.0002
 
 
 def one_ahead(things: Iterator[Thing]) -> Iterator[Thing]:
-    """The same things in the same order. One is asked for when the one before it is handed out, by one other thread, and never
-    more than one: memory holds two. What asking raises is raised after the thing before was dealt with, so that nothing is lost
-    that came; who stops early waits for the one that is on its way."""
+    """As `some_ahead`, one at a time: memory holds two."""
+    return some_ahead(things, 1)
+
+
+def some_ahead(things: Iterator[Thing], most: int) -> Iterator[Thing]:
+    """The same things in the same order. Up to `most` are asked for, one after the other by one other thread, while the one before
+    them is in hand; never more. What asking raises is raised after the thing before was dealt with, so that nothing is lost that
+    came; who stops early waits for the one that is on its way."""
     with _short_turns(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="crmsync-ahead") as asker:
-        coming = asker.submit(next, things, None)
-        while (thing := coming.result()) is not None:
-            coming = asker.submit(next, things, None)
-            yield thing
+        coming = deque([asker.submit(next, things, None)])
+        try:
+            while (thing := coming.popleft().result()) is not None:
+                coming.extend(asker.submit(next, things, None) for _ in range(most - len(coming)))
+                yield thing
+        finally:
+            for one in coming:
+                one.cancel()
 
 
 def runs_of(things: Iterable[Thing], size: int) -> Iterator[tuple[Thing, ...]]:

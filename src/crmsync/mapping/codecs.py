@@ -180,7 +180,7 @@ def _name(_value: Any, read: ReadField, reading: Reading) -> str | None:
     if len(words) == 2 and _JAPANESE.search("".join(words)):
         return words[0 if part == "family" else 1]
     own = family if part == "family" else given
-    return word(own) or None
+    return None if is_blank(own) else word(own)
 
 
 def _ref(value: Any, read: ReadField, reading: Reading) -> RecordRef | None:
@@ -242,6 +242,7 @@ WHOLE = frozenset({"name"})
 
 
 Decode = Callable[[Reading], Any]
+OfValue = Callable[[Any, Reading], Any]
 
 # Codecs for which equal values mean the same on one connection. A decoder belongs to one connection.
 _BY_VALUE_ALONE = frozenset(
@@ -257,10 +258,12 @@ _KEPT_MEANINGS = 512
 class Decoder:
     """How one field of an entity is read. `decode` gives the value, None where there is none, and raises Unfit for a value that
     must quarantine the record. `source` is the one vendor field without which there is no value, where there is such a one;
-    `meanings` are what values of it were found to mean, where its value alone decides that."""
+    `of_value` is `decode` for who has looked there and found something; `meanings` are what values of it were found to mean, where
+    its value alone decides that."""
 
     decode: Decode
     source: str | None = None
+    of_value: OfValue | None = None
     meanings: dict[Any, Any] | None = None
 
 
@@ -270,12 +273,15 @@ def decoder(read: ReadField) -> Decoder:
         return Decoder(lambda _reading: read.constant)
     if read.codec == "joined":
         return Decoder(lambda reading: _joined(read, reading))
-    of_value = _leniently(CODECS[read.codec]) if read.unfit == "empty" else CODECS[read.codec]
+    codec = _leniently(CODECS[read.codec]) if read.unfit == "empty" else CODECS[read.codec]
+    if read.codec in WHOLE:
+        return Decoder(lambda reading: codec(None, read, reading))
     if len(read.sources) != 1:
-        return Decoder(_first_of(read, of_value))
+        return Decoder(_first_of(read, codec))
+    (only,) = read.sources
     meanings: dict[Any, Any] | None = {} if read.codec in _BY_VALUE_ALONE else None
-    strictly = _only(read, of_value)
-    return Decoder(strictly if meanings is None else _remembering(read, strictly, meanings), read.sources[0], meanings)
+    of_value = _unless_blank(read, codec) if meanings is None else _remembering(_unless_blank(read, codec), meanings)
+    return Decoder(lambda reading: of_value(reading.find(only), reading), only, of_value, meanings)
 
 
 def decode(read: ReadField, reading: Reading) -> Any:
@@ -288,28 +294,24 @@ def _joined(read: ReadField, reading: Reading) -> str | None:
     return str(read.options.get("separator", " ")).join(w for w in words if w) or None
 
 
-def _only(read: ReadField, codec: Codec) -> Decode:
-    """What the one source holds."""
-    (only,) = read.sources
+def _unless_blank(read: ReadField, codec: Codec) -> OfValue:
+    """What a value means, if it is any."""
 
-    def decode_only(reading: Reading) -> Any:
-        value = reading.find(only)
+    def decode_only(value: Any, reading: Reading) -> Any:
         return None if value is None or is_blank(value) else codec(value, read, reading)
 
     return decode_only
 
 
-def _remembering(read: ReadField, strictly: Decode, meanings: dict[Any, Any]) -> Decode:
+def _remembering(of_value: OfValue, meanings: dict[Any, Any]) -> OfValue:
     """The same, and what it was found to mean is kept: most fields hold few different values."""
-    (only,) = read.sources
 
-    def decode_once(reading: Reading) -> Any:
-        value = reading.find(only)
+    def decode_once(value: Any, reading: Reading) -> Any:
         if value.__class__ not in REMEMBERED:
-            return strictly(reading)
+            return of_value(value, reading)
         if value in meanings:
             return meanings[value]
-        meaning = strictly(reading)
+        meaning = of_value(value, reading)
         if len(meanings) < _KEPT_MEANINGS:
             meanings[value] = meaning
         return meaning

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crmsync.mapping.codecs import REMEMBERED, Decode, Reading, Unfit, decoder
-from crmsync.mapping.conditions import holds, lookup_in, word
+from crmsync.mapping.codecs import REMEMBERED, Decode, OfValue, Reading, Unfit, decoder
+from crmsync.mapping.conditions import Test, all_hold, lookup_in, tests_of, word
 from crmsync.mapping.times import instant
-from crmsync.mapping.values import Condition, EntityMapping, ObjectMapping, ReadField
+from crmsync.mapping.values import EntityMapping, ObjectMapping, ReadField
 from crmsync.model.entities import (
     Approach,
     CampaignSeen,
@@ -91,28 +91,34 @@ def again_at(mapping: ObjectMapping, record: RawRecord, learnt_at: datetime) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One line of a mapping, ready to be used on many records. `is_shared` says that several lines are for this target: the
-    first that gives a value is taken, or, where it `is_merged`, all of them."""
+    """One line of a mapping, ready to be used on many records. `when` are the tests that it is asked under. `is_shared` says that
+    several lines are for this target: the first that gives a value is taken, or, where it `is_merged`, all of them."""
 
     target: str
     decode: Decode
-    when: Condition | None
+    when: tuple[tuple[str, Test], ...]
     is_shared: bool
     is_merged: bool
     sources: str
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the record's own value decides what the target is."""
+        return not (self.when or self.is_shared or self.is_merged)
 
-_Line = tuple[str | None, Mapping[Any, Any], _Read]
-"""A line; the one vendor field without which it gives nothing, where there is such a one; and what values of that field are
-known to mean, where nothing else decides. Most lines of most records end here, without a call."""
+
+_Line = tuple[str | None, Mapping[Any, Any], OfValue | None, bool, _Read]
+"""A line; before it the one vendor field without which it gives nothing, where there is such a one; what values of that field are
+known to mean, and how another is read, where nothing else decides; and whether nothing else does. Most lines of most records end
+here, with one call at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One entity of a mapping, ready to be used on many records. `blank` are its fields without values, and `of_record` those
-    that a record itself fills."""
+    """One entity of a mapping, ready to be used on many records. `when` are the tests that it is shown under, `blank` its fields
+    without values, and `of_record` those that a record itself fills."""
 
-    when: Condition | None
+    when: tuple[tuple[str, Test], ...]
     lines: tuple[_Line, ...]
     kind: type[Any]
     blank: Mapping[str, Any]
@@ -168,7 +174,7 @@ class Reader:
         reading = Reading(find, self._connection, self._crm, self._peers)
         found: list[Seen | Rejected] = []
         for part in self._parts:
-            if part.when is None or holds(part.when, find, learnt_at):
+            if not part.when or all_hold(part.when, find, learnt_at):
                 found.extend(_entity(part, record, reading, learnt_at))
         return found
 
@@ -191,7 +197,7 @@ def _part(entity: EntityMapping) -> _Part:
     made = KINDS[entity.kind]
     targets = Counter(read.target for read in entity.fields)
     return _Part(
-        when=entity.when if entity.when.questions else None,
+        when=tests_of(entity.when),
         lines=tuple(_line(read, is_shared=targets[read.target] > 1) for read in entity.fields),
         kind=made,
         blank={f.name: None if f.default is dataclasses.MISSING else f.default for f in dataclasses.fields(made)},
@@ -205,13 +211,14 @@ def _line(field: ReadField, *, is_shared: bool) -> _Line:
     read = _Read(
         target=field.target,
         decode=found.decode,
-        when=field.when if field.when.questions else None,
+        when=tests_of(field.when),
         is_shared=is_shared,
         is_merged=field.target in MERGED,
         sources=", ".join(field.sources),
     )
-    is_plain = found.meanings is not None and read.when is None and not is_shared and not read.is_merged
-    return found.source, found.meanings if is_plain and found.meanings is not None else {}, read
+    if not read.is_plain:
+        return found.source, {}, None, False, read
+    return found.source, found.meanings or {}, found.of_value, True, read
 
 
 def _entity(part: _Part, record: RawRecord, reading: Reading, learnt_at: datetime) -> list[Seen | Rejected]:
@@ -233,7 +240,8 @@ def _fill(values: dict[str, Any], part: _Part, ref: RecordRef, reading: Reading,
     problems: list[Seen | Rejected] = []
     given: set[str] = set()
     find = reading.find
-    for source, meanings, read in part.lines:
+    for source, meanings, of_value, is_plain, read in part.lines:
+        held = None
         if source is not None:
             held = find(source)
             if held is None:
@@ -243,7 +251,12 @@ def _fill(values: dict[str, Any], part: _Part, ref: RecordRef, reading: Reading,
                     values[read.target] = meaning
                 continue
         try:
-            _put(values, read, given, reading, now)
+            if not is_plain:
+                _put(values, read, given, reading, now)
+                continue
+            value = read.decode(reading) if of_value is None else of_value(held, reading)
+            if value is not None:
+                values[read.target] = value
         except Unfit as unfit:
             problems.append(Rejected(ref, unfit.code, read.sources, word(unfit.value)[:200]))
     return problems
@@ -254,7 +267,7 @@ def _put(values: dict[str, Any], read: _Read, given: set[str], reading: Reading,
     target = read.target
     if target in given and not read.is_merged:
         return
-    if read.when is not None and not holds(read.when, reading.find, now):
+    if read.when and not all_hold(read.when, reading.find, now):
         return
     value = read.decode(reading)
     if value is None:

@@ -195,10 +195,9 @@ def entity_row(entity: Entity) -> Row:
     return row_of(kind, {name: getattr(entity, name) for name in _SHAPES[kind].names})
 
 
-def row_of(kind: type, values: Mapping[str, Any]) -> Row:
-    """The values of an entity's fields as a row, likewise."""
+def row_of(kind: type, row: Row) -> Row:
+    """The values of an entity's fields made a row, likewise: the same dict."""
     shape = _SHAPES[kind]
-    row = dict(values)
     for name in shape.single:
         if row[name] is not None:
             row[name] = str(row[name])

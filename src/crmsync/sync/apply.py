@@ -10,7 +10,7 @@ from itertools import groupby
 import structlog
 from sqlalchemy import Connection as Database
 
-from crmsync.connect.ahead import one_ahead, runs_of
+from crmsync.connect.ahead import runs_of, some_ahead
 from crmsync.connect.contract import PushBatch
 from crmsync.errors import CrmsyncError
 from crmsync.model.changes import Change, Receipt
@@ -27,6 +27,9 @@ _log = structlog.get_logger("crmsync.sync.apply")
 
 # One transaction of receipts: small enough that a crash repeats little, large enough that commits do not rule.
 _RECORD_EVERY = 500
+# So many of them may wait to be recorded: now and then the database takes a while, and the CRM need not stand idle for that. What
+# waits when we are killed is read again, as is all that was on its way.
+_RUNS_AHEAD = 4
 
 Settled = Sequence[tuple[str, Change]]
 """Changes whose values their records hold now, each with the id of its record."""
@@ -89,7 +92,7 @@ class _Sender:
             self.workspace.store.outbox.mark_sending(self.run_id, changes, self.now, creating)
             self.progress.started("apply", self.connection.name, batch.object, len(changes))
             receipts = self.connection.connector.push(batch)
-            for answered in one_ahead(runs_of(receipts, _RECORD_EVERY)):
+            for answered in some_ahead(runs_of(receipts, _RECORD_EVERY), _RUNS_AHEAD):
                 self._record(batch.object, [(changes[receipt.key], receipt) for receipt in answered])
                 sweep()
         self.progress.finished("apply", self.connection.name, batch.object)

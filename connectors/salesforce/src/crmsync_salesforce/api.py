@@ -82,6 +82,11 @@ class Api:
         """Send a write and give its JSON; `repeatable` where it does no harm when it is repeated."""
         return self.client.send_json(Call(method, self.url(path), json=body, headers=headers, repeatable=repeatable))
 
+    def write_text(self, method: str, path: str, text: bytes, headers: Mapping[str, str]) -> Any:
+        """The same with a body that is JSON already; it does no harm when it is repeated."""
+        sent = {"Content-Type": "application/json", **headers}
+        return self.client.send_json(Call(method, self.url(path), content=text, headers=sent, repeatable=True))
+
     def upload(self, path: str, content: bytes) -> None:
         """Send CSV."""
         headers = {"Content-Type": "text/csv"}

@@ -58,13 +58,13 @@ class Composite:
         """An answer for each request, or None where they must be sent one by one. All of them must do no harm when they are
         repeated. Raises what a call raises, but for refusals."""
         requests = [self._request(number, part) for number, part in enumerate(parts)]
-        if not self._is_offered or _REFERENCE in orjson.dumps(requests):
-            return None
         # Unless it is told not to, the org may run unrelated requests in another order: the reading back before the writing.
-        body = {"allOrNone": False, "collateSubrequests": False, "compositeRequest": requests}
+        text = orjson.dumps({"allOrNone": False, "collateSubrequests": False, "compositeRequest": requests})
+        if not self._is_offered or _REFERENCE in text:
+            return None
         headers = {name: value for part in parts for name, value in part.headers.items()}
         try:
-            answer = self._api.write("POST", "composite", body, headers)
+            answer = self._api.write_text("POST", "composite", text, headers)
         except CallRejected as refusal:
             self._is_offered = refusal.status not in _NOT_OFFERED
             return None

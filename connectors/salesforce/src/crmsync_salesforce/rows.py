@@ -26,18 +26,22 @@ def named_in(message: str, fields: Sequence[str]) -> frozenset[str]:
     )
 
 
-def flat(row: Row, paths: Sequence[str] | None = None) -> dict[str, Any]:
-    """A row with parents' fields under their paths (`Owner.Type`), ids in 18 characters, and without the server's addressing.
+def flat(row: dict[str, Any], paths: Sequence[str] | None = None) -> dict[str, Any]:
+    """The same row: parents' fields under their paths (`Owner.Type`), ids in 18 characters, without the server's addressing.
     Each of the `paths`, all that were asked for, is there: null where the parent is. None: it is not known which were."""
-    values: dict[str, Any] = {**dict.fromkeys(paths), **row} if paths else dict(row)
-    values.pop("attributes", None)
-    for name in _nested(values) if paths is None else _parents(tuple(paths)):
-        parent = values.pop(name, None)
-        if isinstance(parent, dict):
-            values.update({f"{name}.{inner}": held for inner, held in flat(parent).items()})
-    if isinstance(values.get("Id"), str):
-        values["Id"] = to_18(values["Id"])
-    return values
+    row.pop("attributes", None)
+    for name in _nested(row) if paths is None else _parents(tuple(paths)):
+        parent = row.pop(name, None)
+        if parent.__class__ is dict:
+            for inner, held in flat(parent).items():
+                row[f"{name}.{inner}"] = held
+    for path in paths or ():
+        if path not in row:
+            row[path] = None
+    id_ = row.get("Id")
+    if id_.__class__ is str and len(id_) != 18:
+        row["Id"] = to_18(id_)
+    return row
 
 
 def _nested(values: Row) -> list[str]:
