@@ -71,6 +71,15 @@ def test_an_approach_before_the_hand_over_meets_nothing(case: Any) -> None:
     case.check("p1", clock="verdict")
 
 
+def test_who_was_met_with_sales_at_work_goes_on_from_the_last_of_several_acts(case: Any) -> None:
+    person = case.person("p1").opportunity("o1", created=case.now - timedelta(days=9))
+    for days in (5, 3):
+        person.approached("meeting", by="fs1@x.jp", at=case.now - timedelta(days=days))
+    case.decide()
+    running = case.running("p1")
+    assert (running["clock_id"], running["started_at"]) == ("p1:next_activity:0:1", case.now - timedelta(days=3))
+
+
 def test_met_late_is_breached_and_met(case: Any) -> None:
     person = handed_over(case)
     person.approached(at=tokyo("2026-06-02T10:30"))
