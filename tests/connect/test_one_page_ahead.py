@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -76,23 +77,25 @@ def test_as_many_as_may_wait_are_fetched_and_no_more() -> None:
         assert max(begun) <= each.cursor["after"] + 3
 
 
-def test_who_stops_early_asks_for_nothing_that_only_waited() -> None:
+def test_who_stops_early_asks_for_nothing_that_only_waited(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[int] = []
-    go_on = threading.Event()
+    on_its_way, is_closing = threading.Event(), threading.Event()
 
     def pages() -> Iterator[Page]:
         for number in range(9):
             begun.append(number)
             if number == 1:
-                go_on.wait(PATIENCE_SECONDS)
+                on_its_way.set()
+                is_closing.wait(PATIENCE_SECONDS)
             yield page(number)
 
+    ended = ThreadPoolExecutor.shutdown
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", lambda *args, **kwargs: (is_closing.set(), ended(*args, **kwargs)))
     walk = some_ahead(pages(), 3)
     next(walk)
-    closing = threading.Timer(0.1, go_on.set)
-    closing.start()
+    assert on_its_way.wait(PATIENCE_SECONDS)
     walk.close()  # type: ignore[attr-defined]  # it is a generator
-    closing.join()
+    assert is_closing.is_set()
     assert max(begun) == 1
 
 
