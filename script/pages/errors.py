@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from crmsync.messages import catalogue
+from crmsync.messages import catalogue, whole
 from pages.markdown import code, table
 
 HEAD = """
@@ -43,11 +43,11 @@ def page() -> str:
 
 def _kind(name: str) -> str:
     title, meaning = KINDS[name]
-    rows = [[code(key), texts["en"], texts["ja"]] for key, texts in _messages(name).items()]
+    rows = [[code(key), whole(texts["en"]), whole(texts["ja"])] for key, texts in _messages(name).items()]
     return f"## {title}\n\n{meaning}\n\n" + table(["code", "en", "ja"], rows)
 
 
 def _messages(name: str) -> dict[str, Mapping[str, str]]:
     """The sentences of a group: what ends like one. Bare words (names of states and reasons) are in the glossary and the tables."""
     group = {key: texts for key, texts in sorted(catalogue().items()) if key.startswith(f"{name}.")}
-    return {key: texts for key, texts in group.items() if texts["en"].rstrip().endswith((".", "}"))}
+    return {key: texts for key, texts in group.items() if whole(texts["en"]).rstrip().endswith((".", "}"))}

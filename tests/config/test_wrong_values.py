@@ -46,3 +46,14 @@ def test_a_wrong_value_is_told_with_what_belongs_there(line: str, english: str, 
     (in_english,), (in_japanese,) = told(text, "en"), told(text, "ja")
     assert in_english.endswith(f": {english}.")
     assert in_japanese.endswith(f": {japanese}。")
+
+
+@pytest.mark.parametrize(
+    ("key", "english"),
+    [
+        ("languge: ja", "Unknown key 'languge'. Nearest known key: 'language'. Correct or remove it."),
+        ("zzz: 1", "Unknown key 'zzz'. Correct or remove it."),
+    ],
+)
+def test_a_key_that_is_like_no_other_is_not_likened_to_one(key: str, english: str) -> None:
+    assert told(f"{CONNECTION}{key}\n", "en") == [english]

@@ -24,7 +24,7 @@ def load_plugin(name: str) -> ConnectorPlugin:
         known = plugin_names()
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         raise StopConnector(
-            "connect.unknown_connector", name=name, nearest=nearest[0] if nearest else "-", known=", ".join(known) or "-"
+            "connect.unknown_connector", name=name, nearest=nearest[0] if nearest else "", known=", ".join(known) or "-"
         )
     return _load(found[0])
 

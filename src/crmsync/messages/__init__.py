@@ -4,11 +4,13 @@
     en = "Unknown key {key}. Did you mean {nearest}?"
     ja = "不明なキー {key} です。{nearest} ではありませんか。"
 
-Pure: texts in, texts out. Parameters are `str.format` names; a missing one is a bug and raises.
+Pure: texts in, texts out. Parameters are `str.format` names; a missing one is a bug and raises. What stands in double brackets
+is said only where each parameter in it has something to say: "There is no column {name}.[[ Nearest: {nearest}.]]".
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ from typing import Any, Literal
 
 Language = Literal["ja", "en"]
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
+_OPTIONAL = re.compile(r"\[\[(.*?)\]\]")
+_NAMES = re.compile(r"\{(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,16 @@ def catalogue() -> dict[str, dict[str, str]]:
 def say(code: str, language: Language = "en", /, **params: Any) -> str:
     """The sentence for `code`. Raises KeyError for a code or a parameter that is not there."""
     said = {name: say(part.code, language, **part.params) if isinstance(part, Phrase) else part for name, part in params.items()}
-    return catalogue()[code][language].format(**said)
+
+    def wanted(part: re.Match[str]) -> str:
+        return part[1] if all(said[name] for name in _NAMES.findall(part[1])) else ""
+
+    return _OPTIONAL.sub(wanted, catalogue()[code][language]).format(**said)
+
+
+def whole(text: str) -> str:
+    """A text of the catalogue with all that it may say, for those who list them."""
+    return _OPTIONAL.sub(r"\1", text)
 
 
 def name_of(group: str, word: str | None, language: Language = "en") -> str:
