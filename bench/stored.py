@@ -75,7 +75,11 @@ def everyone(board: Board, space: Workspace, persons: int) -> None:
 
 def few(board: Board, small: Workspace, large: Workspace, fewer: int, more: int) -> None:
     """A cycle after a thousand persons did something, in a large store and in a small one."""
-    mine, theirs = (_after_changes(space, persons) for space, persons in ((large, more), (small, fewer)))
+    both = ((large, more), (small, fewer))
+    for space, persons in both:  # statements are prepared once in a process: neither is to pay for the other
+        _after_changes(space, persons, 0, NOW + timedelta(minutes=40))
+        _settle(space, 42, 44)
+    mine, theirs = (_after_changes(space, persons, 1, NOW + timedelta(minutes=45)) for space, persons in both)
     detail = f"{mine.decided:,} decided; {_told(mine.took)}, of it {_told(mine.resolving)} to see who is who"
     board.put(f"{FEW:,} of {more:,} persons changed", mine.took.processor, at_most=3.0, unit=" s", detail=detail)
     ratio = mine.took.processor / theirs.took.processor
@@ -99,9 +103,9 @@ class Cycle:
     decided: int
 
 
-def _after_changes(space: Workspace, persons: int) -> Cycle:
-    """Every so many persons visit a page and change their title; then a cycle."""
-    later, changed = NOW + timedelta(minutes=45), range(0, persons, persons // FEW)
+def _after_changes(space: Workspace, persons: int, first: int, later: datetime) -> Cycle:
+    """Every so many persons from the `first` on visit a page and change their title; then a cycle."""
+    changed = range(first, persons, persons // FEW)
     with space.store.transaction() as db:
         space.store.entities.save(db, (_touch(n, later) for n in changed))
     cursor = space.store.staging.cursor("crm", "contacts") or {}
@@ -115,9 +119,9 @@ def _after_changes(space: Workspace, persons: int) -> Cycle:
     return Cycle(whole, resolving, persons if decided.whom is None else len(decided.whom))
 
 
-def _settle(space: Workspace) -> None:
+def _settle(space: Workspace, *minutes_later: int) -> None:
     """Cycles until one leaves nobody to be decided again."""
-    for minutes in (0, 10, 20, 30):
+    for minutes in minutes_later or (0, 10, 20, 30):
         now = NOW + timedelta(minutes=minutes)
         resolve(space, now)
         with collector_at_rest():
