@@ -130,6 +130,13 @@ def test_whoever_s_wishes_changed_is_unplanned_until_planned(store: Store) -> No
     assert store.decided.unplanned() == ["p1"]
 
 
+def test_what_is_in_a_plan_already_is_planned_as_it_is_stored(store: Store) -> None:
+    decisions, desired = _decisions({"p1": 15.0, "p2": 5.0})
+    with store.transaction() as db:
+        store.decided.save(db, "run-1", NOW, store.decided.before(), decisions, desired, planned={"p2", "p3"})
+    assert store.decided.unplanned() == ["p1"]
+
+
 def test_who_would_change_is_told_without_keeping_anything(store: Store) -> None:
     _save(store, "run-1", {"p1": 15.0, "p2": 5.0})
     _, desired = _decisions({"p1": 16.0, "p2": 5.0, "p3": 1.0})

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 import polars as pl
 from sqlalchemy import Connection, Engine, func, select
 from sqlmodel import SQLModel
@@ -15,7 +14,7 @@ from sqlmodel import SQLModel
 from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, ValvePosition, Veto, conform
 from crmsync.decisions.sla import DEPARTMENTS
 from crmsync.store import tables
-from crmsync.store.decision_log import Entries
+from crmsync.store.decision_log import Entries, unpack
 from crmsync.store.journal import keep_frames
 from crmsync.store.sql import among, chunks, insert_frame, read_among, read_frame, table_of, upsert, upsert_frame
 from crmsync.store.vetoes import veto_in
@@ -44,7 +43,7 @@ class Written:
     @property
     def moved(self) -> set[str]:
         """Whose state or clocks are others now."""
-        return {person for name in ("state", "clocks", "moves") for person in self.frames[name]["person_id"].unique().to_list()}
+        return set(pl.concat([self.frames[name]["person_id"] for name in ("state", "clocks", "moves")]).unique())
 
 
 class Decided:
@@ -82,10 +81,11 @@ class Decided:
         decisions: Decisions,
         desired: pl.DataFrame,
         *,
+        planned: Collection[str] = (),
         is_few: bool = False,
     ) -> Written:
-        """Store what differs from before, and give it. `desired` is the decisions' frame with the reasons in words. `is_few`: the
-        decision was about few of many."""
+        """Store what differs from before, and give it. `desired` is the decisions' frame with the reasons in words. What is wanted
+        of those `planned` is in a plan already. `is_few`: the decision was about few of many."""
         left = _written(db, before, decisions, desired, is_few=is_few)
         upsert_frame(db, tables.StateRow, left.frames["state"])
         upsert_frame(db, tables.ClockRow, left.frames["clocks"])
@@ -95,7 +95,8 @@ class Decided:
         if left.valve is not None:
             valve = {name: getattr(left.valve, name) for name in left.valve.__slots__}
             upsert(db, tables.ValveRow, [{"run_id": run_id, "at": now, **valve}])
-        upsert_frame(db, tables.DesiredRow, left.desired, is_planned=False)
+        is_planned = left.desired["person_id"].is_in(pl.Series(list(planned), dtype=pl.String)).alias("is_planned")
+        upsert_frame(db, tables.DesiredRow, left.desired.with_columns(is_planned))
         for entries in left.entries.pieces():
             insert_frame(db, tables.DecisionRow, entries, run_id=run_id, at=now)
         return left
@@ -261,14 +262,14 @@ class Decided:
         query = select(_DECISIONS.c.person_id, _DECISIONS.c.run_id, _DECISIONS.c.body).join(handed, mine).order_by(_DECISIONS.c.id)
         with self._engine.connect().execution_options(yield_per=2_000) as db:
             for row in db.execute(query):
-                yield row.person_id, row.run_id, orjson.loads(row.body)
+                yield row.person_id, row.run_id, unpack(row.body)
 
     def last_decision(self, person_id: str) -> Mapping[str, Any] | None:
         """The newest logged decision of a person, with `at` and `run_id`."""
         query = select(_DECISIONS).where(_DECISIONS.c.person_id == person_id).order_by(_DECISIONS.c.id.desc()).limit(1)
         with self._engine.connect() as db:
             row = db.execute(query).one_or_none()
-        return None if row is None else {"at": row.at, "run_id": row.run_id, **orjson.loads(row.body)}
+        return None if row is None else {"at": row.at, "run_id": row.run_id, **unpack(row.body)}
 
 
 def _changed(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:

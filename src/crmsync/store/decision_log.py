@@ -1,19 +1,26 @@
-"""The entries of the decision log: of each person the decision as JSON, made by columns. The text is what orjson writes of the same
-rows as dicts, to the last byte; made from rows it costs four times as much, and a million of them at once some ten gigabytes.
+"""The entries of the decision log: of each person the decision as JSON, made by columns.
+
+What is null is left out, and of the score what each rule gave: the reasons say it. That nothing is said and given is most of a
+decision, and a cycle writes an entry for whoever's score differs. The reasons stand by columns: their names are told once. `unpack`
+gives all of it back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 import polars as pl
 
-from crmsync.decisions.aligned import in_order
-from crmsync.decisions.frames import Decisions
+from crmsync.decisions.aligned import beside, in_order
+from crmsync.decisions.frames import DESIRED, QUALIFICATION, REASONS, SCORES, Decisions
 
 _AT_ONCE = 20_000
 _MILLISECOND = 1_000  # in microseconds
+_WANTED = (*DESIRED, "reason_ja", "reason_en")
+_OF_A_REASON = tuple(name for name in REASONS if name != "person_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +34,39 @@ class Entries:
     def pieces(self) -> Iterator[pl.DataFrame]:
         """person_id, body (JSON in UTF-8), in order of persons, some thousands at a time."""
         changed = in_order(self.changed)
-        parts = [in_order(frame) for frame in (self.decisions.scores, self.decisions.qualification)]
+        scores, verdicts = (
+            in_order(frame.select(schema.keys()))
+            for frame, schema in ((self.decisions.scores, SCORES), (self.decisions.qualification, QUALIFICATION))
+        )
         reasons = in_order(self.decisions.reasons) if changed.height else pl.DataFrame()
         for piece in changed.iter_slices(_AT_ONCE):
-            scores, verdicts = (_objects(_beside(part, piece)) for part in parts)
-            yield _bodies(_objects(piece), scores, _lists(_beside(reasons, piece)), verdicts)
+            yield _bodies(
+                _objects(piece, "desired"),
+                _objects(_beside(scores, piece), "score"),
+                _lists(_beside(reasons, piece), "reasons"),
+                _objects(_beside(verdicts, piece), "qualification"),
+            )
 
     def by_person(self) -> dict[str, bytes]:
         """All of them at once, for comparing."""
         return dict(row for piece in self.pieces() for row in piece.iter_rows())
+
+
+def unpack(body: bytes) -> dict[str, Any]:
+    """What an entry says: `desired`, `score` and `qualification` with all their columns, or {} where the person had no row;
+    `reasons`, a list of rows. Instants are texts."""
+    told = orjson.loads(body)
+    reasons = told.get("reasons", {})
+    return {
+        "desired": _whole(told["desired"], _WANTED),
+        "score": _whole(told.get("score"), SCORES),
+        "reasons": [dict(zip(reasons, row, strict=True)) for row in zip(*reasons.values(), strict=True)],
+        "qualification": _whole(told.get("qualification"), QUALIFICATION),
+    }
+
+
+def _whole(told: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, Any]:
+    return {} if told is None else {**dict.fromkeys(names), **told}
 
 
 def _beside(frame: pl.DataFrame, piece: pl.DataFrame) -> pl.DataFrame:
@@ -46,27 +77,33 @@ def _beside(frame: pl.DataFrame, piece: pl.DataFrame) -> pl.DataFrame:
     return frame.slice(begin, end - begin)
 
 
-def _bodies(desired: pl.DataFrame, scores: pl.DataFrame, reasons: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    named = {"score": scores, "reasons": reasons, "qualification": verdicts}
-    whole = desired.rename({"text": "desired"})
-    for name, frame in named.items():
-        whole = whole.join(frame.rename({"text": name}), on="person_id", how="left", maintain_order="left")
-    parts: list[pl.Expr] = [pl.lit('{"desired":'), pl.col("desired")]
-    for name, nothing in (("score", "{}"), ("reasons", "[]"), ("qualification", "{}")):
-        parts += [pl.lit(f',"{name}":'), pl.col(name).fill_null(nothing)]
-    return whole.select("person_id", pl.concat_str(*parts, pl.lit("}")).cast(pl.Binary).alias("body"))
+def _bodies(*parts: pl.DataFrame) -> pl.DataFrame:
+    """person_id, body: of each person in the first of the parts what all of them say."""
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = beside(whole, part)
+    names = [name for name in whole.columns if name != "person_id"]
+    told = [pl.lit(f'{mark}"{name}":') + pl.col(name) for mark, name in zip("{,,,", names, strict=True)]
+    return whole.select("person_id", pl.concat_str(*told, pl.lit("}"), ignore_nulls=True).cast(pl.Binary).alias("body"))
 
 
-def _objects(rows: pl.DataFrame) -> pl.DataFrame:
-    """person_id, text: each row as a JSON object."""
-    return _told(rows).select(rows["person_id"], pl.struct(rows.columns).struct.json_encode().alias("text"))
+def _objects(rows: pl.DataFrame, called: str) -> pl.DataFrame:
+    """person_id, `called`: each row as a JSON object without what is null. The person, who comes first, never is; and no text holds
+    such a name: its quotes are escaped there."""
+    nulls = {column.name: column.null_count() for column in rows}
+    filled = [name for name, count in nulls.items() if not count or count < rows.height]
+    gone = [f',"{name}":null' for name in filled if nulls[name]]
+    text = pl.struct(filled).struct.json_encode()
+    told = text.str.replace_many(gone, [""] * len(gone)) if gone else text
+    return _told(rows).select(rows["person_id"], told.alias(called))
 
 
-def _lists(rows: pl.DataFrame) -> pl.DataFrame:
-    """person_id, text: the rows of each person as a JSON array of objects that do not name the person."""
-    others = [name for name in rows.columns if name != "person_id"]
-    texts = _told(rows).select("person_id", pl.struct(others).struct.json_encode().alias("text"))
-    return texts.group_by("person_id", maintain_order=True).agg(pl.format("[{}]", pl.col("text").str.join(",")).alias("text"))
+def _lists(rows: pl.DataFrame, called: str) -> pl.DataFrame:
+    """person_id, `called`: the rows of each person as one JSON object, each column in it an array."""
+    if rows.is_empty():
+        return pl.DataFrame(schema={"person_id": pl.String, called: pl.String})
+    listed = _told(rows).group_by("person_id", maintain_order=True).agg(_OF_A_REASON)
+    return listed.select("person_id", pl.struct(_OF_A_REASON).struct.json_encode().alias(called))
 
 
 def _told(rows: pl.DataFrame) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlmodel import SQLModel
 
 from crmsync.store import tables
+from crmsync.store.decision_log import unpack
 from crmsync.store.journal import keep_frames, unpacked
 from crmsync.store.sql import insert_all, insert_frame, table_of, upsert, upsert_frame
 
@@ -92,7 +93,7 @@ class Past:
             insert_frame(db, tables.MoveRow, kept.frames["moves"], run_id=kept.run["run_id"])
         upsert(db, tables.ValveRow, kept.valve)
         upsert(db, tables.OutboxRow, kept.outbox)
-        bodies = [orjson.loads(row["body"])["desired"] for row in kept.decisions]
+        bodies = [unpack(row["body"])["desired"] for row in kept.decisions]
         insert_all(
             db,
             tables.DecisionRow,

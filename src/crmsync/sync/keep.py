@@ -25,8 +25,10 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
     last = last_decision(workspace, moment, decided.through, decided.facts.reps, verb)
     with store.transaction() as db:
         run_id = store.runs.begin(db, verb, moment.now, is_rehearsal=moment.is_rehearsal, definitions=workspace.definitions_digest)
+        again = {change.person_id for change in prepared.held_back}
+        planned = set(prepared.persons) - prepared.waiting - again
         made = (decided.before, decided.decisions, decided.desired)
-        left = store.decided.save(db, run_id, moment.now, *made, is_few=decided.whom is not None)
+        left = store.decided.save(db, run_id, moment.now, *made, planned=planned, is_few=decided.whom is not None)
         store.concern.settle(db, decided.decisions, decided.whom, left.moved | _written_to(workspace, prepared))
         store.runs.set_meta_in(db, LAST, last)
         keep_frames(db, run_id, {OWNER_EDITS: owner_edits(decided.facts)})
@@ -35,8 +37,7 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
         store.decided.save_gaps(db, moment.now, _gaps(prepared), decided.whom)
         store.overrides.note(db, overrides, moment.now)
         store.settlements.note(db, decided.followed(), moment.now)
-        again = {change.person_id for change in prepared.held_back}
-        store.decided.mark_planned(db, sorted(set(prepared.persons) - prepared.waiting - again))
+        store.decided.mark_planned(db, sorted(planned.difference(left.desired["person_id"])))
         store.decided.replan(db, sorted(again))
         store.outbox.save_bases(db, prepared.accounted, moment.now)
         unsent = {change.key_value for change in prepared.held_back}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-import orjson
 import polars as pl
 
 from crmsync.store.decided import Written
+from crmsync.store.decision_log import unpack
 from crmsync.store.journal import Entry
 from crmsync.store.past import KeptRun
 from crmsync.sync.decide import decide_as_of
@@ -97,11 +97,11 @@ def first_difference(kept: KeptRun, now: Written, redecided: Collection[str] = (
         found = _frame_difference(name, kept.frames.get(name), now.frames[name])
         if found is not None:
             return found
-    bodies = {orjson.loads(row["body"])["desired"]["person_id"]: row["body"] for row in kept.decisions}
+    bodies = {unpack(row["body"])["desired"]["person_id"]: row["body"] for row in kept.decisions}
     entries = now.entries.by_person()
     for person in sorted((bodies.keys() | entries.keys()) - set(redecided)):
         if bodies.get(person) != entries.get(person):
-            before, after = (orjson.loads(log[person]) if person in log else {} for log in (bodies, entries))
+            before, after = (unpack(log[person]) if person in log else {} for log in (bodies, entries))
             return _body_difference(person, before, after)
     if kept.valve and now.valve is not None and kept.valve[0]["position"] != now.valve.position:
         return Difference("valve", None, "position", kept.valve[0]["position"], now.valve.position)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-import orjson
 import polars as pl
 
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import Before
 from crmsync.errors import StopConnector
 from crmsync.figures.whatif import Actual, Case, Play, actual, play
+from crmsync.store.decision_log import unpack
 from crmsync.store.tables import DecisionRow
 from crmsync.sync.apart import has_second_core, plays_apart
 from crmsync.sync.collector import collector_at_rest
@@ -132,6 +132,6 @@ def _cases(workspace: Workspace, first: date, zone: ZoneInfo) -> list[Case]:
     handed = moves.filter((pl.col("target") == "mql") & (pl.col("at") < before)).select("run_id", "person_id")
     logs = workspace.store.decided.frame(DecisionRow).join(handed, on=["run_id", "person_id"], how="semi")
     return [
-        Case(float(orjson.loads(body)["score"].get("score") or 0.0), person in won)
+        Case(float(unpack(body)["score"].get("score") or 0.0), person in won)
         for person, body in logs.select("person_id", "body").iter_rows()
     ]

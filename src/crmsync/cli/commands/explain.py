@@ -47,11 +47,8 @@ def execute(asked: Asked, person: str, as_of: str | None = None) -> int:
 
 
 def story_json(story: Explanation) -> dict[str, Any]:
-    """The whole story; of the score its sums, because what each rule gave is in the reasons."""
+    """The whole story; what each rule gave is in the reasons."""
     told = dataclasses.asdict(story)
-    score = told["decision"].get("score")
-    if score:
-        told["decision"]["score"] = {name: value for name, value in score.items() if not name.startswith("rule:")}
     if told["why_not"]:
         told["why_not"]["shortfall"] = story.why_not.shortfall if story.why_not else 0
     return told
