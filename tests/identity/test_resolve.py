@@ -472,3 +472,20 @@ def test_a_memory_built_from_stored_rows_is_the_same_memory(records: list[Record
         stored = Known.of(living.known.records.values(), links, living.known.former)
         assert resolve(batch, stored) == resolve(batch, living.known)
         living.learn(*batch)
+
+
+@settings(max_examples=300, deadline=None)
+@given(worlds(), st.integers(1, 4), st.booleans())
+def test_who_has_nothing_in_common_with_anybody_gets_what_working_it_all_out_would_give(
+    records: list[RecordKeys], size: int, is_seen: bool
+) -> None:
+    living = Registry()
+    for start in range(0, len(records), size):
+        batch = records[start : start + size]
+        for record in batch if is_seen else ():  # as the store shows it: what changed is known already
+            living.known.see(record)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("crmsync.identity.resolve.lone", lambda batch, known: {})
+            worked_out = resolve(batch, living.known)
+        assert resolve(batch, living.known) == worked_out
+        living.learn(*batch)

@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from crmsync.errors import StopConnector
-from crmsync.identity.records import Evidence
-from crmsync.identity.resolve import person_id_from
+from crmsync.identity.records import Evidence, person_id_from
 from crmsync.sync.explain import explain
 from crmsync.sync.forget import forget
 from crmsync.sync.parting import take_back, unlink

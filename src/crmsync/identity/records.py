@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from crmsync.identity.keys import email_key, phone_key, postal_key
 # The connection part of a ref into another CRM (see `crmsync.mapping.codecs`): any connection but the record's own.
 ANY_CONNECTION = "*"
 _LISTS = ("emails", "same_as", "parted", "named")
+_SAID = ("via", *_LISTS)
+_TEXT = json.JSONEncoder(ensure_ascii=False).encode  # made once: `json.dumps` makes one for each text
 
 Rule = Literal["new", "vendor_link", "corporate_number", "company_domain", "email", "manual"]
 """Why a record is a person's; in words `link.*` of the message catalogue."""
@@ -90,8 +93,7 @@ class Evidence:
 
     def text(self) -> str:
         """As stored; equal evidence is equal text."""
-        said = {name: getattr(self, name) for name in ("via", *_LISTS) if getattr(self, name)}
-        return json.dumps(said, ensure_ascii=False)
+        return _TEXT({name: said for name in _SAID if (said := getattr(self, name))})
 
     @classmethod
     def parse(cls, text: str) -> Evidence:
@@ -138,6 +140,12 @@ def clearly_different(one: tuple[str, str], other: tuple[str, str]) -> bool:
         return False
     (script_one, parts_one, letters_one), (script_other, parts_other, letters_other) = _told_by(one), _told_by(other)
     return script_one == script_other and parts_one.isdisjoint(parts_other) and letters_one != letters_other
+
+
+def person_id_from(record: str, attempt: int = 0) -> str:
+    """The id of a person first known by this record."""
+    text = f"{record}#{attempt}" if attempt else record
+    return "p" + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
 def suffix(key: str) -> str:

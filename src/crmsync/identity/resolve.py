@@ -20,7 +20,6 @@ arrival cannot matter; existing ids are then given to the groups they belong to.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +27,8 @@ from itertools import pairwise
 
 from crmsync.identity.grouping import Groups, overlapping
 from crmsync.identity.known import Known
-from crmsync.identity.records import ANY_CONNECTION, Evidence, Link, RecordKeys, Rule, merged_same_as, suffix
+from crmsync.identity.lone import lone
+from crmsync.identity.records import ANY_CONNECTION, Evidence, Link, RecordKeys, Rule, merged_same_as, person_id_from, suffix
 
 # Why a record's person may not be clear, what weighs most first. Of several questions about one record that one is asked.
 WHYS = (
@@ -66,13 +66,15 @@ class Resolution:
 def resolve(changed: Iterable[RecordKeys], known: Known, merged: Iterable[tuple[str, str]] = ()) -> Resolution:
     """Work out the persons of the changed records. `merged` are (loser, winner) record keys of merges in a CRM. The result does
     not depend on the order of `changed`, nor on how records are spread over calls."""
-    return _Work(_with_merges(changed, known, merged), known).resolution()
-
-
-def person_id_from(record: str, attempt: int = 0) -> str:
-    """The id of a person first known by this record."""
-    text = f"{record}#{attempt}" if attempt else record
-    return "p" + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+    batch = _with_merges(changed, known, merged)
+    alone = lone(batch, known)
+    found = _Work({key: record for key, record in batch.items() if key not in alone}, known).resolution()
+    return replace(
+        found,
+        links=tuple(sorted([*found.links, *alone.values()], key=lambda link: link.record)),
+        new_persons=tuple(sorted([*found.new_persons, *(link.person_id for link in alone.values())])),
+        examined=found.examined | alone.keys(),
+    )
 
 
 def _with_merges(changed: Iterable[RecordKeys], known: Known, merged: Iterable[tuple[str, str]]) -> dict[str, RecordKeys]:

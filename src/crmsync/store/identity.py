@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, select
 from crmsync.identity.records import Evidence
 from crmsync.identity.terms import terms_of_evidence
 from crmsync.store import tables
-from crmsync.store.sql import chunks, read_among, read_frame, table_of, upsert
+from crmsync.store.sql import chunks, read_among, read_frame, table_of, upsert, upsert_columns
 
 _LINKS = table_of(tables.LinkRow)
 _IS_LIVE = _LINKS.c.revoked_at.is_(None)
@@ -85,7 +85,8 @@ class Identity:
 
     def file(self, db: Connection, pairs: Iterable[tuple[str, str]]) -> None:
         """File records: (term, record) each, beside what they are filed under already."""
-        upsert(db, tables.FiledRow, [{"term": term, "ref": ref} for term, ref in sorted(set(pairs))])
+        filed = sorted(set(pairs))
+        upsert_columns(db, tables.FiledRow, {"term": [term for term, _ in filed], "ref": [ref for _, ref in filed]})
 
     def links_of(self, column: Literal["record", "person_id"], values: Iterable[str]) -> pl.DataFrame:
         """The live links of these records or persons, with the columns of `links`."""
@@ -96,14 +97,13 @@ class Identity:
         """(record, person_id, rule, evidence) each; the records are filed under what their links rest on."""
         evidence = ((record, Evidence.parse(text)) for record, _, _, text in rows)
         self.file(db, [(term, record) for record, one in evidence for term in terms_of_evidence(one)])
-        upsert(
-            db,
-            tables.LinkRow,
-            [
-                {"record": record, "person_id": person, "rule": rule, "evidence": evidence, "linked_at": at, "revoked_at": None}
-                for record, person, rule, evidence in rows
-            ],
-        )
+        self.put_links(db, rows, at)
+
+    def put_links(self, db: Connection, rows: Sequence[tuple[str, str, str, str]], at: datetime) -> None:
+        """The same of records that are filed already."""
+        names = ("record", "person_id", "rule", "evidence")
+        columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+        upsert_columns(db, tables.LinkRow, {**columns, "linked_at": [at] * len(rows), "revoked_at": [None] * len(rows)})
 
     def save_aliases(self, db: Connection, aliases: Sequence[tuple[str, str]], at: datetime) -> None:
         """(former id, current id) each; the history of the former one moves to the current one. Links are saved apart."""

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from crmsync.identity.companies import CompanyKeys
 from crmsync.identity.known import Known
-from crmsync.identity.records import Link, RecordKeys, suffix
-from crmsync.identity.resolve import person_id_from
+from crmsync.identity.records import Link, RecordKeys, person_id_from, suffix
 from crmsync.identity.terms import naming, terms_of_evidence, terms_of_record
 from crmsync.model.entities import PersonSeen
 from crmsync.sync.workspace import Workspace

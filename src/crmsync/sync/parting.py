@@ -17,8 +17,7 @@ from itertools import count
 import polars as pl
 
 from crmsync.errors import StopConnector
-from crmsync.identity.records import Link
-from crmsync.identity.resolve import person_id_from
+from crmsync.identity.records import Link, person_id_from
 from crmsync.store.answers import Answer
 from crmsync.store.journal import Entry
 from crmsync.store.parting import Share

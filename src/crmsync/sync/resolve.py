@@ -12,7 +12,7 @@ from crmsync.identity.known import Known
 from crmsync.identity.records import Link, RecordKeys
 from crmsync.identity.resolve import Resolution
 from crmsync.identity.resolve import resolve as resolve_purely
-from crmsync.identity.terms import known_by, terms_of_record, terms_of_staff
+from crmsync.identity.terms import known_by, terms_of_evidence, terms_of_record, terms_of_staff
 from crmsync.mapping.mentions import kinds_of
 from crmsync.model.entities import CompanySeen, PersonSeen
 from crmsync.sync.around import KEY_COLUMNS, known_around
@@ -87,14 +87,15 @@ def _keep(
 ) -> None:
     """Keep what was found in one transaction; also under what the records of the batch and of `companies` (term, ref) are filed."""
     store = workspace.store
-    filed = [(term, record.key) for record in batch for term in terms_of_record(record) | terms_of_staff(record)]
+    shown = [(term, record.key) for record in batch for term in (*terms_of_record(record), *terms_of_staff(record))]
+    rests_on = [(term, link.record) for link in resolution.links for term in terms_of_evidence(link.evidence)]
     different = store.answers.different()
     reviews = [row for found in resolution.ambiguous if (row := _unanswered(found.row(), different))]
     with store.transaction() as db:
         were = store.identity.links_of("record", (link.record for link in resolution.links))["person_id"]
         store.concern.stir(db, [*were, *(link.person_id for link in resolution.links)])
-        store.identity.file(db, [*filed, *companies])
-        store.identity.save_links(db, [link.row() for link in resolution.links], now)
+        store.identity.file(db, [*shown, *rests_on, *companies])
+        store.identity.put_links(db, [link.row() for link in resolution.links], now)
         store.identity.save_aliases(db, sorted(resolution.aliases.items()), now)
         store.identity.save_reviews(db, reviews, now)
         store.identity.settle_reviews(db, resolution.examined - {record for record, _, _ in reviews})
