@@ -94,6 +94,7 @@ class Portal:
     """State and manners. `stock` has no properties of crmsync's; `enterprise` shows event occurrences."""
 
     def __init__(self, now: datetime, *, stock: bool = False, enterprise: bool = False, lag: float = 3) -> None:
+        self.dated_off = timedelta(0)
         self.now, self.enterprise, self.lag = now, enterprise, timedelta(seconds=lag)
         self.token = "pat-eu1-of-the-portal"
         self.refresh_token = "refresh-me"

@@ -75,6 +75,7 @@ class Org:
     def __init__(
         self, now: datetime, *, stock: bool = False, page: int = 4, hidden: tuple[str, ...] = (), calls_per_token: int = 30
     ) -> None:
+        self.dated_off = timedelta(0)
         self.now, self.page, self.calls_per_token = now, page, calls_per_token
         self.tables: dict[str, list[dict[str, Any]]] = {name: [] for name in SCHEMA}
         self.fields = {name: self._fields(name, stock, hidden) for name in SCHEMA}

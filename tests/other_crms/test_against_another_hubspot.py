@@ -184,6 +184,21 @@ def test_what_the_index_shows_late_is_not_lost(play: Play) -> None:
     assert [stage.portal.get("contacts", p).get("crmsync_phase") for p in (slow, quick)] == ["inquiry", "inquiry"]
 
 
+@pytest.mark.parametrize("days", [-200, 200])
+def test_answers_that_are_dated_by_another_clock_than_the_records_lose_nothing(play: Play, days: int) -> None:
+    stage = play(hubspot={"lag": 0})
+    stage.portal.dated_off = timedelta(days=days)
+    people = [contact(stage.portal, "初")]
+    fine(stage)
+    people += [contact(stage.portal, f"多{n}") for n in range(210)]  # more than a search gives at once
+    stage.later(minutes=30)
+    fine(stage)
+    people.append(contact(stage.portal, "後"))
+    stage.later(minutes=30)
+    fine(stage)
+    assert {stage.portal.get("contacts", person).get("crmsync_phase") for person in people} == {"inquiry"}
+
+
 def test_one_bad_row_costs_the_others_nothing(play: Play) -> None:
     stage = play(hubspot={})
     people = [contact(stage.portal, f"人{i}") for i in range(5)]

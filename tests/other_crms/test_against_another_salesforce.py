@@ -295,6 +295,19 @@ def test_rows_of_one_stamp_and_rows_committed_late_all_arrive(play: Play) -> Non
     assert {stage.org.row("Lead", p).get("crmsync_phase__c") for p in late + seen} == {"inquiry"}
 
 
+@pytest.mark.parametrize("days", [-200, 200])
+def test_answers_that_are_dated_by_another_clock_than_the_rows_lose_nothing(play: Play, days: int) -> None:
+    stage = play(salesforce={"page": 3})
+    stage.org.dated_off = timedelta(days=days)
+    people = [lead(stage.org, "初")]
+    fine(stage)
+    for n in range(3):
+        people += [lead(stage.org, f"後{n}{i}") for i in range(4)]
+        stage.later(minutes=30)
+        fine(stage)
+    assert {stage.org.row("Lead", person).get("crmsync_phase__c") for person in people} == {"inquiry"}
+
+
 def lead_late(org: Org, name: str, stamp: Any, seen: Any) -> str:
     values = {"LastName": name, "Company": f"{name}商事", "Email": f"{name.encode().hex()}@late.example"}
     return org.insert("Lead", values, stamp=stamp, seen=seen)

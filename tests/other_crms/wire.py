@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
@@ -50,9 +50,10 @@ class Answer:
 
 
 class Crm(Protocol):
-    """What a fake gives to the server."""
+    """What a fake gives to the server. Its answers are dated `dated_off` from its own clock, as by a proxy before it."""
 
     now: datetime
+    dated_off: timedelta
     calls: list[tuple[str, str]]
 
     def answer(self, request: Request) -> Answer: ...
@@ -87,7 +88,7 @@ class Served:
                     except Cut:
                         self.close_connection = True
                         return
-                    moment = crm.now
+                    moment = crm.now + crm.dated_off
                 self.reply(answer, moment, last)
 
             do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = serve  # noqa: N815 - names of http.server

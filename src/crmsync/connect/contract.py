@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -55,12 +56,14 @@ class PullRequest:
 
     `fields` are vendor field names the mappings want (the connector intersects them with the live schema). `cursor` is what
     this connector put into `Page.cursor` before, opaque to everyone else, JSON values only. `known` gives, where a stream
-    needs them, ids already stored of an object, its own or another (`known("contacts")`), so that a connector keeps no state."""
+    needs them, ids already stored of an object, its own or another (`known("contacts")`), so that a connector keeps no state.
+    `now` is the run's instant by our clock (None: not told)."""
 
     object: str
     fields: tuple[str, ...]
     cursor: Mapping[str, Any] | None
     known: Callable[[str], Iterable[str]] = lambda _object: ()
+    now: datetime | None = None
 
 
 # The code of the notice that an object cannot be read. Where it is one of people, the run is no whole one.

@@ -1,8 +1,9 @@
-"""Walking pages with a guard: a token seen twice would turn for ever."""
+"""Walking pages with a guard: a token seen twice would turn for ever. And the clock by which a window of changes ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import TypeVar
 
 from crmsync.errors import StopConnector
@@ -25,6 +26,13 @@ class LoopGuard:
         if token in self._seen:
             raise StopConnector("connect.paging_loop", connection=self._connection, what=self._what)
         self._seen.add(token)
+
+
+def behind(theirs: datetime, ours: datetime | None) -> datetime:
+    """The clock by which changes may count as read: the one that is behind. Stamps come from the CRM's clock, which the Date of
+    its answers tells; but a proxy in front of it, or a copy of it that lives at another time, dates answers by a clock of its
+    own. A window that ends too early is read again; one that ends too late loses what lies between."""
+    return min(theirs, ours) if ours else theirs
 
 
 def walk(

@@ -164,7 +164,7 @@ def _pull_stream(pulling: _Pulling, connection: Connection, stream: Stream) -> P
     total = PulledStream(name, object_)
     progress.started("pull", name, object_, None)
     try:
-        for request in _requests(store, connection, object_):
+        for request in _requests(store, connection, object_, pulling.now):
             total = _pull_request(pulling, connection, stream, request, total, notices)
         is_whole = True
     finally:
@@ -201,13 +201,13 @@ def _pull_request(
     return total
 
 
-def _requests(store: Store, connection: Connection, object_: str) -> Iterator[PullRequest]:
+def _requests(store: Store, connection: Connection, object_: str, now: datetime) -> Iterator[PullRequest]:
     """What to ask for: what changed since the last time; and everything anew where the mapping wants fields that were not asked
     for before, as the records we have lack them. The increment still comes first: only it tells what was deleted meanwhile."""
     fields = connection.mappings[object_].fields_needed()
     cursor = store.staging.cursor(connection.name, object_)
     asked = (store.runs.meta(_fields_key(connection.name, object_)) or "").split(" ")
-    increment = PullRequest(object_, fields, cursor, lambda other: store.staging.known_ids(connection.name, other))
+    increment = PullRequest(object_, fields, cursor, lambda other: store.staging.known_ids(connection.name, other), now)
     yield increment
     if cursor is not None and not set(fields) <= set(asked):
         yield replace(increment, cursor=None)

@@ -17,7 +17,7 @@ import structlog
 
 from crmsync.connect.calls import CallRejected
 from crmsync.connect.contract import Page, PullRequest
-from crmsync.connect.paging import LoopGuard
+from crmsync.connect.paging import LoopGuard, behind
 from crmsync.model.records import RawRecord
 from crmsync_hubspot.asked import Asked
 from crmsync_hubspot.catalogue import Catalogue
@@ -53,13 +53,14 @@ _log = structlog.get_logger("crmsync.hubspot")
 @dataclass(frozen=True, slots=True)
 class RecordPull:
     """One object's pull. `asked` are the properties that the portal has of the fields asked for, and what we need ourselves;
-    `known` gives the ids of the stored records."""
+    `known` gives the ids of the stored records, `now` is the run's instant by our clock."""
 
     facts: ObjectFacts
     asked: Asked
     portal: Portal
     options: Options
     known: Callable[[], Iterable[str]]
+    now: datetime | None
 
     def pages(self, cursor: Mapping[str, Any] | None) -> Iterator[Page]:
         """Pages until the present is reached. Where a property that was asked for vanished meanwhile, and the call is refused for
@@ -81,7 +82,7 @@ class RecordPull:
         """After a backfill the changes since it began follow at once."""
         state: State | None = load(cursor)
         if state is None:
-            state = Backfill(self.portal.now())
+            state = Backfill(behind(self.portal.now(), self.now))
         if isinstance(state, Backfill):
             yield from self._backfill(state)
             state = after_backfill(state)
@@ -90,7 +91,7 @@ class RecordPull:
         else:
             window, first = state, None
         yield from self._window(window, first)
-        settled, now = window.then, self.portal.client.server_time()
+        settled, now = window.then, self._read_by
         if self.asked.has_returned:
             settled = replace(settled, sweep=Sweep(FLOOR))
         if settled.bin.is_due(now, self.options.bin_every):
@@ -127,10 +128,16 @@ class RecordPull:
     def _opened(self, settled: Settled) -> tuple[Window, Row | None]:
         """The next window, and its first answer: it is asked without an end, and tells by HubSpot's clock where that is. Where a
         wide window turns out to be due, it begins earlier than what was asked, so it is asked again."""
-        since = likely_since(settled, self.portal.client.server_time_or_none(), self.options.lags)
+        hint = self.portal.client.server_time_or_none()
+        since = likely_since(settled, hint and behind(hint, self.now), self.options.lags)
         answer = self._search(since, None, 0)
-        window = next_window(settled, self.portal.client.server_time(), self.options.lags)
+        window = next_window(settled, self._read_by, self.options.lags)
         return window, (answer if window.since == since else None)
+
+    @property
+    def _read_by(self) -> datetime:
+        """HubSpot's clock as of its last answer, or ours where that is behind."""
+        return behind(self.portal.client.server_time(), self.now)
 
     def _search(self, since: datetime, until: datetime | None, after_id: int) -> Row:
         asked = self.asked.names if self.asked.fits_search else (self.facts.modified,)
@@ -138,13 +145,15 @@ class RecordPull:
 
     def _window(self, window: Window, first: Row | None) -> Iterator[Page]:
         """The rows of a frozen window, by id, until an answer is not full; `first` is the first one where it is there already.
-        Fields come along where the search body stays short, else by batch/read."""
+        Fields come along where the search body stays short, else by batch/read. Where the clocks differ the rows asked for reach
+        up to the later one: what its cursor then calls read ends at the other."""
         guard = LoopGuard(self.portal.client.name, self.facts.name)
         expected: int | None = None
         rows: list[Row] = []
+        until = max(window.until, self.now or window.until)
         while True:
             guard.check(window.after_id)
-            answer = first or self._search(window.since, window.until, window.after_id)
+            answer = first or self._search(window.since, until, window.after_id)
             first, found = None, answer.get("results") or ()
             expected = answer.get("total") if expected is None else expected
             rows += found
@@ -223,7 +232,7 @@ def record_pull(portal: Portal, catalogue: Catalogue, options: Options, request:
     """The pull that a request asks for."""
     facts = OBJECTS[request.object]
     asked = Asked(catalogue, facts.name, request.fields, own_properties(facts), request.cursor)
-    return RecordPull(facts, asked, portal, options, lambda: request.known(facts.name))
+    return RecordPull(facts, asked, portal, options, lambda: request.known(facts.name), request.now)
 
 
 def own_properties(facts: ObjectFacts) -> tuple[str, ...]:

@@ -9,13 +9,14 @@ stored whole, and `until` moves only with the last page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from crmsync.connect.calls import CallRejected
-from crmsync.connect.contract import Page
+from crmsync.connect.contract import Page, PullRequest
+from crmsync.connect.paging import behind
 from crmsync.model.records import RawRecord
 from crmsync_hubspot.options import Options
 from crmsync_hubspot.portal import Portal
@@ -55,11 +56,11 @@ def stretch_of(cursor: Mapping[str, Any] | None, now: datetime, options: Options
     return Stretch(max(until - options.lags.overlap, FLOOR) if until else first, end, "", known)
 
 
-def submission_pages(portal: Portal, options: Options, cursor: Mapping[str, Any] | None, forms: Iterable[str]) -> Iterator[Page]:
+def submission_pages(portal: Portal, options: Options, request: PullRequest) -> Iterator[Page]:
     """Submissions of each known form, newest first, down to the first that is older than the stretch."""
     names = {str(row["id"]): row.get("name") for row in portal.forms()}
-    stretch = stretch_of(cursor, portal.client.server_time(), options, FLOOR)
-    ids = sorted(set(forms) | set(names))
+    stretch = stretch_of(request.cursor, behind(portal.client.server_time(), request.now), options, FLOOR)
+    ids = sorted(set(request.known("forms")) | set(names))
     for form_id in (id_ for id_ in ids if id_ > stretch.after):
         since = stretch.since if stretch.known is None or form_id in stretch.known else FLOOR
         held_back: list[RawRecord] = []

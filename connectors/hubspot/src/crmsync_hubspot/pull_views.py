@@ -14,6 +14,7 @@ from typing import Any
 
 from crmsync.connect.calls import CallRejected
 from crmsync.connect.contract import Notice, Page, PullRequest, unread
+from crmsync.connect.paging import behind
 from crmsync.model.records import RawRecord
 from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.options import Options
@@ -54,20 +55,28 @@ def page_view_pages(portal: Portal, catalogue: Catalogue, options: Options, requ
     if moved is None:
         yield Page((), dict(request.cursor or {}), notices=(unread(STREAM, "hs_analytics_last_timestamp"),))
         return
-    yield from ViewPull(portal, properties, moved, options, lambda: request.known(STREAM)).pages(request.cursor)
+    yield from ViewPull(portal, properties, moved, options, lambda: request.known(STREAM), request.now).pages(request.cursor)
 
 
 class ViewPull:
-    """One run. `moved` is the property by which contacts are searched, `known` the ids of the stored page views."""
+    """One run. `moved` is the property by which contacts are searched, `known` the ids of the stored page views, `now` the run's
+    instant by our clock."""
 
     def __init__(
-        self, portal: Portal, properties: Sequence[str], moved: str, options: Options, known: Callable[[], Iterable[str]]
+        self,
+        portal: Portal,
+        properties: Sequence[str],
+        moved: str,
+        options: Options,
+        known: Callable[[], Iterable[str]],
+        now: datetime | None,
     ) -> None:
         self._portal = portal
         self._properties = properties
         self._moved = moved
         self._options = options
         self._known = known
+        self._ours = now
 
     def pages(self, cursor: Mapping[str, Any] | None) -> Iterator[Page]:
         """Pages until all contacts of the window are read."""
@@ -90,16 +99,21 @@ class ViewPull:
     def _opened(self, cursor: Mapping[str, Any] | None) -> tuple[ViewWindow, list[Row]]:
         """The window, and the first visitors in it; their answer tells HubSpot's clock."""
         lags = self._options.lags
-        hint = self._portal.client.server_time_or_none()
-        since, after = asked_since(cursor, hint, lags) or (max(self._portal.now() - self._options.page_views_since, FLOOR), 0)
+        theirs = self._portal.client.server_time_or_none()
+        hint = theirs and behind(theirs, self._ours)
+        since, after = asked_since(cursor, hint, lags) or (self._first_since(), 0)
         rows = self._visitors(since, after)
         window = view_window(cursor, self._now, lags, since)
         return window, (rows if window.since == since else self._visitors(window.since, window.after))
 
+    def _first_since(self) -> datetime:
+        """Where a stream without a cursor begins."""
+        return max(behind(self._portal.now(), self._ours) - self._options.page_views_since, FLOOR)
+
     @property
     def _now(self) -> datetime:
-        """HubSpot's clock as of its last answer."""
-        return self._portal.client.server_time()
+        """HubSpot's clock as of its last answer, or ours where that is behind."""
+        return behind(self._portal.client.server_time(), self._ours)
 
     @cached_property
     def _told(self) -> Mapping[str, Seen]:

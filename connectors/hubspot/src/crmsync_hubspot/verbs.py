@@ -142,7 +142,7 @@ class HubSpotConnector:
         if kind == "reference":
             return reference_pages(request.object, self._portal, self._vendor)
         if kind == "submissions":
-            return submission_pages(self._portal, self._options, request.cursor, request.known("forms"))
+            return submission_pages(self._portal, self._options, request)
         if kind == "events":
             return page_view_pages(self._portal, self._catalogue, self._options, request)
         return record_pull(self._portal, self._catalogue, self._options, request).pages(request.cursor)

@@ -21,6 +21,7 @@ import structlog
 from crmsync.connect.calls import CallRejected
 from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import Notice, Page, PullRequest, unread
+from crmsync.connect.paging import behind
 from crmsync_salesforce.facts import COLLECTION_SIZE, HISTORY, NEVER_DELETED, RECYCLE_BIN
 from crmsync_salesforce.reading import Reader
 from crmsync_salesforce.rows import tombstone
@@ -78,7 +79,7 @@ class Puller:
         if not shape.readable:
             yield self._hidden(shape, request.cursor)
             return
-        walk, kept = self._reader.walk_of(shape, request.fields), kept_of(request.cursor)
+        walk, kept = self._reader.walk_of(shape, request.fields, request.now), kept_of(request.cursor)
         before, told = set(kept.fields or ()) & set(request.fields), set[str]()
         for page, walked in self._window(walk, request):
             if walked is None:
@@ -113,7 +114,7 @@ class Puller:
 
     def _moved(self, kept: Kept, walk: Walk, cursor: Mapping[str, Any] | None) -> Kept:
         """What the cursor keeps after an answer: only an answer tells the time after a long pause."""
-        now = self._client.server_time()
+        now = behind(self._client.server_time(), walk.now)
         due = self._due(walk, kept, cursor, now)
         return Kept(walk.fields, kept.swept_at or now, kept.owes | due)
 
@@ -136,7 +137,7 @@ class Puller:
     def _sweep(self, request: PullRequest, walk: Walk, kept: Kept, window: Mapping[str, Any]) -> Iterator[Page]:
         """Look at every record. Those that are stored and were not met are asked for by id; what the org no longer knows is
         gone. An interrupted sweep begins again with the next pull."""
-        begun, is_whole = self._client.server_time(), bool(kept.owes & _WHOLE)
+        begun, is_whole = behind(self._client.server_time(), walk.now), bool(kept.owes & _WHOLE)
         _log.info("sweep", connection=self._client.name, object=request.object, because=sorted(kept.owes))
         missing = set(request.known(request.object))
         walk = replace(walk, wanted=request.fields if is_whole else (), mendings=0)

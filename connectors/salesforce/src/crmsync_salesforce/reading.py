@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
 
 from crmsync.connect.calls import CallRejected, shown
 from crmsync.connect.contract import Page
-from crmsync.connect.paging import LoopGuard
+from crmsync.connect.paging import LoopGuard, behind
 from crmsync.model.records import RawRecord
 from crmsync_salesforce.answers import TOO_BIG, URI_TOO_LONG
 from crmsync_salesforce.api import Api
@@ -46,9 +47,9 @@ class Reader:
         self._jobs = QueryJobs(api, patience_seconds=self._bulk.patience_seconds)
         self._without_bulk: set[str] = set()
 
-    def walk_of(self, shape: Shape, wanted: tuple[str, ...]) -> Walk:
-        """The way to begin."""
-        return Walk(shape, wanted, is_bulk=self._bulk.from_rows > 0 and shape.object not in self._without_bulk)
+    def walk_of(self, shape: Shape, wanted: tuple[str, ...], now: datetime | None = None) -> Walk:
+        """The way to begin; `now` is the run's instant by our clock."""
+        return Walk(shape, wanted, is_bulk=self._bulk.from_rows > 0 and shape.object not in self._without_bulk, now=now)
 
     def window(self, walk: Walk, cursor: Mapping[str, Any] | None) -> Iterator[tuple[Page, Walk]]:
         """The pages of the window that a cursor stands in, or of the next one, with the walk as it was then."""
@@ -133,7 +134,7 @@ class Reader:
         count = self._jobs.finished(job) if job is not None and job.digest == digest_of(soql) else None
         if job is None or count is None:
             job = self._jobs.start(soql)
-            window = frozen(window, self._api.client.server_time(), self._margins)
+            window = frozen(window, self._read_by(walk), self._margins)
             yield Page((), cursor_of(window) | {"job": asdict(job)})  # after a crash the job is taken up again
             count = self._jobs.finished(job)
         if count is None:
@@ -159,6 +160,10 @@ class Reader:
         if unfit.is_lasting:
             self._without_bulk.add(object)
 
+    def _read_by(self, walk: Walk) -> datetime:
+        """The org's clock as of its last answer, or ours where that is behind."""
+        return behind(self._api.client.server_time(), walk.now)
+
     def _rest_pages(self, walk: Walk, window: Window) -> Iterator[Page]:
         """The pages from the window's position on. The last one's cursor is that of the finished window."""
         first, *others = walk.queries
@@ -166,7 +171,7 @@ class Reader:
             count = 0
             for rows, total, is_last in self._walk(first.within(window), first, spares_the_reserve=True):
                 begin, count = window, count + len(rows)
-                window = frozen(window, self._api.client.server_time(), self._margins)
+                window = frozen(window, self._read_by(walk), self._margins)
                 if rows:
                     last = position_of(rows[-1], first.stamp)
                     window = window.moved_to(last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from crmsync_salesforce.cells import UNFIT_TYPES
 from crmsync_salesforce.facts import BULK_PATIENCE_SECONDS, BULK_QUERY_FROM, BULK_WRITE_FROM, FILTERS, QUERY_BYTES
@@ -15,7 +16,8 @@ _CLAUSES_BYTES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How one object is being read: its fields in chunks that fit a URL, and what was learnt on the way."""
+    """How one object is being read: its fields in chunks that fit a URL, and what was learnt on the way. `now` is the run's
+    instant by our clock."""
 
     shape: Shape
     wanted: tuple[str, ...]
@@ -24,6 +26,7 @@ class Walk:
     limit: int | None = None
     mendings: int = 0
     is_bulk: bool = True
+    now: datetime | None = None
 
     @property
     def whole(self) -> Query:
