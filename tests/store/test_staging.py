@@ -69,6 +69,14 @@ def test_the_order_of_fields_is_no_content(store: Store) -> None:
     assert _stage(store, RawRecord("Lead", "1", {"b": 2, "a": 1}, NOW)) == Staged(0, 0, 1)
 
 
+def test_a_field_without_a_value_is_no_content(store: Store) -> None:
+    """One that is asked for from now on, and that is empty nearly everywhere, makes nobody new."""
+    _stage(store, _record("1", a=1))
+    assert _stage(store, _record("1", LATER, a=1, b=None)) == Staged(0, 0, 1)
+    assert _stage(store, _record("1", LATER, a=None, b=None)) == Staged(0, 1, 0)
+    assert _versions(store) == [("1", {"a": 1}), ("1", {})]
+
+
 def test_pages_that_repeat_store_nothing_new(store: Store) -> None:
     page = [_record(str(n), a=n) for n in range(20)]
     _stage(store, *page)
@@ -168,6 +176,13 @@ def test_what_we_wrote_is_no_news_when_it_comes_back_and_anything_else_is(store:
     other = _record("1", LATER + timedelta(hours=1), phase="mql", name="田中")
     assert _stage(store, other) == Staged(0, 1, 0)
     assert store.staging.latest("sfa", "Lead", ["1"])["1"] == other
+
+
+def test_a_field_that_we_cleared_is_no_news_when_it_comes_back_empty(store: Store) -> None:
+    _stage(store, _record("1", a=1, b=2))
+    _write(store, {"b": None})
+    assert store.staging.latest("sfa", "Lead", ["1"])["1"].fields.get("b") is None
+    assert _stage(store, _record("1", LATER, a=1, b=None)) == Staged(0, 0, 1)
 
 
 def test_the_same_written_again_is_no_other_version(store: Store) -> None:

@@ -24,7 +24,7 @@ from crmsync.store.journal import forget_answers, without_persons
 from crmsync.store.shadows import leave_shadows
 from crmsync.store.sql import among, table_of, upsert
 from crmsync.store.tombstones import KEY, key_in, tombstones_in
-from crmsync.store.versions import NOT_HASHED, content_hash
+from crmsync.store.versions import NOT_HASHED, content_hash, packed_fields, payload_of
 
 Treatment = Literal["deleted", "anonymous", "mentions taken out", "nothing personal"]
 TREATMENT: Mapping[str, Treatment] = {
@@ -176,11 +176,8 @@ class Erasing:
             mine = (raw.c.connection == connection, raw.c.object == object_, among(db, raw.c.record_id, ids))
             wanted = (raw.c.seq, raw.c.payload, raw.c.is_deleted, raw.c.replaced_by, raw.c.differs_from)
             for row in db.execute(select(*wanted).where(*mine)).all():
-                fields = orjson.loads(row.payload)
-                payload, admitted = (
-                    orjson.dumps(clean(connection, object_, fields), option=orjson.OPT_SORT_KEYS)
-                    for clean in (erasure.scrub, erasure.admitted)
-                )
+                fields, pack = orjson.loads(row.payload), payload_of if row.differs_from is None else packed_fields
+                payload, admitted = (pack(clean(connection, object_, fields)) for clean in (erasure.scrub, erasure.admitted))
                 db.execute(raw.update().where(raw.c.seq == row.seq).values(payload=payload))
                 same = content_hash(admitted, row.is_deleted, row.replaced_by) if row.differs_from is None else NOT_HASHED
                 db.execute(latest.update().where(latest.c.seq == row.seq).values(content_hash=same))

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, case, select
 
 from crmsync.store.columns import packed
 from crmsync.store.sql import among, insert_columns, table_of, upsert_columns
 from crmsync.store.tables import RawLatest, RawVersion
-from crmsync.store.versions import NOT_HASHED, is_late, next_seq, restamp
+from crmsync.store.versions import NOT_HASHED, is_late, next_seq, packed_fields, restamp
 
 _VERSIONS = table_of(RawVersion)
 _LATEST = table_of(RawLatest)
@@ -56,7 +55,7 @@ def store_own_writes(db: Connection, connection: str, object_: str, written: Map
         if says == before:
             again.append({"of_object": object_, "of_record": id_, "stamp": at, "content": content})
         else:
-            rows.append((id_, at, is_deleted, replaced_by, whole, orjson.dumps(says, option=orjson.OPT_SORT_KEYS)))
+            rows.append((id_, at, is_deleted, replaced_by, whole, packed_fields(says)))
     restamp(db, connection, again)
     if rows:
         _insert(db, connection, object_, rows, learnt_at)

@@ -130,7 +130,7 @@ def store_versions(
         before = known.get(identity)
         if before is not None and is_late(record.modified_at, before.modified_at):
             continue
-        payload = _payload_of(record)
+        payload = payload_of(record.fields)
         content = content_hash(payload, record.is_deleted, record.replaced_by)
         if before is not None and before.content == content:
             if before.is_to_be_renewed(record.modified_at):
@@ -219,14 +219,21 @@ def _known_versions(db: Connection, connection: str, records: Mapping[Identity, 
         found = {id_: Known(content, stamp) for id_, content, stamp in db.execute(query)}
         unhashed = [id_ for id_, one in found.items() if one.content == NOT_HASHED]
         for id_, record in (newest_of(db, connection, object_, unhashed) if unhashed else {}).items():
-            content = content_hash(_payload_of(record), record.is_deleted, record.replaced_by)
+            content = content_hash(payload_of(record.fields), record.is_deleted, record.replaced_by)
             found[id_] = Known(content, found[id_].modified_at, is_hashed=False)
         known.update({(object_, id_): one for id_, one in found.items()})
     return known
 
 
-def _payload_of(record: RawRecord) -> bytes:
-    return orjson.dumps(record.fields, option=orjson.OPT_SORT_KEYS)
+def payload_of(fields: Mapping[str, Any]) -> bytes:
+    """What is stored of a whole version, the same bytes for the same content. Fields without a value are left out: most of those
+    that are asked for are empty, and one that is asked for from now on makes no record new that has nothing there."""
+    return packed_fields({name: value for name, value in fields.items() if value is not None})
+
+
+def packed_fields(fields: Mapping[str, Any]) -> bytes:
+    """Fields as JSON, in the order of their names."""
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
 
 def content_hash(payload: bytes, is_deleted: bool, replaced_by: str | None) -> str:

@@ -19,8 +19,9 @@ class CursorRow(SQLModel, table=True):
 
 
 class RawVersion(SQLModel, table=True):
-    """One version of one remote record as pulled. Never changed: a normalising bug is cured by replay. One that our own write made
-    (`is_ours`) says only what we wrote since the whole version that it `differs_from`."""
+    """One version of one remote record as pulled. Never changed: a normalising bug is cured by replay. Fields without a
+    value are left out. One that our own write made (`is_ours`) says only what we wrote since the whole version that it
+    `differs_from`: there, what we cleared is null."""
 
     __tablename__ = "raw_version"
     __table_args__ = (Index("raw_version_order", "connection", "seq"),)
