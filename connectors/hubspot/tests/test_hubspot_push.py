@@ -380,6 +380,17 @@ def test_without_a_unique_property_tasks_are_made_one_by_one_with_their_link(rig
     assert len(list(rig.portal.rows("tasks"))) == 3
 
 
+def test_where_nothing_is_upserted_tasks_are_made_one_by_one(rig_of: Make) -> None:
+    rig = rig_of(config=FREE)
+    contacts = people(rig, 3)
+    missing = {"status": 404, "body": b'{"status":"error","message":"resource not found"}'}
+    rig.fault(FaultKind.ANSWER, "/tasks/batch/upsert$", **missing)
+    for expected in ("written", "unchanged"):
+        assert outcomes(rig.push(*(rig.task(f"sla-{id_}", id_) for id_ in contacts))) == [expected] * 3
+        rig.advance(minutes=2)
+    assert len(list(rig.portal.rows("tasks"))) == 3
+
+
 def test_without_a_unique_property_a_lost_create_is_unknown_and_never_sent_again_blindly(rig_of: Make) -> None:
     rig = rig_of(config=PLAIN_KEY)
     (contact,) = people(rig, 1)

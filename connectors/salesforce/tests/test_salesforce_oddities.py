@@ -199,6 +199,13 @@ def test_a_version_that_is_not_offered_names_what_is(org: Org, listed: Any) -> N
     assert str(stopped.value.params["offered"]) == ("65.0 – 67.0" if isinstance(listed, list) and listed else "-")
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_an_org_that_lists_no_versions_to_us_is_read_all_the_same(org: Org, status: int) -> None:
+    org.router.get(f"{API}/services/data").mock(return_value=httpx.Response(status, headers=DATE))
+    org.queries(rows(1))
+    assert ids(pull(made())) == [1]
+
+
 def test_a_version_between_others_is_taken(org: Org) -> None:
     org.router.get(f"{API}/services/data").respond(json=[{"version": "65.0"}, *VERSIONS, {"version": "67.0"}], headers=DATE)
     org.queries(rows(1))

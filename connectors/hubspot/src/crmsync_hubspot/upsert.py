@@ -2,7 +2,8 @@
 
     key property       way
     unique             read by key; then batch/upsert by it: HubSpot itself makes repetition harmless
-    not unique         search by key; then one create each, never repeated: a lost answer is "unknown", and waits for the index
+    not unique (or no  search by key; then one create each, never repeated: a lost answer is "unknown", and waits for the index
+    upsert there)
     not there          refused: nothing would tell the second create from the first
 
 A record that stands under the key already is never written over here (a rep may have closed the task since): it is the
@@ -33,6 +34,8 @@ from crmsync_hubspot.windows import SEARCH_LIMIT
 INDEX_WAIT = timedelta(seconds=60)
 # Keys of up to 255 characters, ten of them stay below the 3,000 characters of a search.
 KEYS_PER_SEARCH = 10
+# Nothing was done: HubSpot has no upsert for this object.
+_NO_SUCH_CALL = frozenset({404, 405})
 
 
 class Upserter:
@@ -116,7 +119,7 @@ class Upserter:
             result = results[one.trace]
             if not isinstance(result, Fault):
                 done.append((one.change, own(one.change, "written", "", result, new=result.get("new"))))
-            elif result.is_non_unique_key:
+            elif result.is_non_unique_key or result.status in _NO_SUCH_CALL:
                 self._non_unique.add((object, str(one.change.key_field)))
                 again.append(one.change)
             elif result.status == 409:

@@ -138,9 +138,13 @@ class Api:
         """Where the streaming API is."""
         return f"{self._hosts.data}/cometd/{self.version}"
 
-    def offered(self) -> tuple[str, ...]:
-        """The versions that the org offers, as it lists them. Needs no token, and is not counted."""
-        listed = self.client.send_json(self._versions())
+    def offered(self) -> tuple[str, ...] | None:
+        """The versions that the org offers, as it lists them; None where it (or what stands before it) lists none to us. Needs
+        no token, and is not counted."""
+        try:
+            listed = self.client.send_json(self._versions())
+        except CallRejected:
+            return None
         return tuple(str(item.get("version")) for item in listed if isinstance(item, dict)) if isinstance(listed, list) else ()
 
     def url(self, path: str) -> str:
@@ -151,8 +155,9 @@ class Api:
         return Call("GET", self._hosts.known + "/services/data", lane="free", is_anonymous=True)
 
     def _check_version(self) -> None:
+        """A version that nobody offers stops us here. Where none is listed, the first call tells."""
         offered = self.offered()
-        if self.version not in offered:
+        if offered is not None and self.version not in offered:
             span = f"{offered[0]} – {offered[-1]}" if offered else "-"
             raise StopConnector("connect.version_missing", connection=self.client.name, version=self.version, offered=span)
 

@@ -70,7 +70,8 @@ class Diagnosis:
             yield refusal(error)
             return
         yield Finding("credentials", "ok", "doctor.salesforce.signed_in", who)
-        yield self._version(offered)
+        if offered is not None:
+            yield self._version(offered)
         yield from self._limits()
         for use in uses:
             if use.writes and use.object in CAPABILITIES.writable:
