@@ -6,8 +6,10 @@ read by rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -30,6 +32,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from crmsync.ahead import one_behind
 from crmsync.store.tables import Instant, from_micros
 
 INSTANT = pl.Datetime("us", "UTC")
@@ -95,27 +98,44 @@ def _read(column: Any, values: list[Any]) -> list[Any]:
 
 
 def _parts(connection: Connection, table: Table, columns: Columns, where: Sequence[ColumnElement[bool]]) -> Iterator[pl.DataFrame]:
-    """The table piece by piece, in the order in which its rows were first stored. Where a piece ends is asked for apart: packing
-    the rows of a limited query costs SQLite twice as much as those between two numbers."""
+    """The table piece by piece, in the order in which its rows were first stored; another thread makes a frame of one while
+    SQLite packs the next. Where a piece ends is asked for apart: packing the rows of a limited query costs SQLite twice as much as
+    those between two numbers."""
+    ends = list(_ends_of_pieces(connection, table))
+    pieces = (_piece(connection, table, columns, (*where, after < _ROWID, last >= _ROWID)) for after, last in pairwise([-1, *ends]))
+    yield from map(_Piece.frame, pieces) if len(ends) < 2 else one_behind(_Piece.frame, pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A piece of a table as SQLite gave it: JSON arrays of whole columns, and those that JSON cannot carry."""
+
+    columns: Columns
+    texts: Mapping[str, str]
+    loose: Mapping[str, list[Any]]
+
+    def frame(self) -> pl.DataFrame:
+        return _typed({**self.loose, **{name: orjson.loads(text) for name, text in self.texts.items()}}, self.columns)
+
+
+def _piece(connection: Connection, table: Table, columns: Columns, where: Columns) -> _Piece:
+    """The values of these columns, in the order of the rows' numbers: SQLite walks a range of them in their order."""
     packed = [column for column in columns if not isinstance(column.type, _BY_ROWS)]
     loose = [column for column in columns if isinstance(column.type, _BY_ROWS)]
+    texts: Sequence[str] = ()
+    if packed:
+        arrays = select(*(func.json_group_array(_plain(column)) for column in packed)).select_from(table).where(*where)
+        texts = tuple(connection.execute(arrays).one())
+    values = _columns_of(connection, select(*loose).where(*where).order_by(_ROWID), loose) if loose else {}
+    return _Piece(columns, {column.name: text for column, text in zip(packed, texts, strict=True)}, values)
+
+
+def _ends_of_pieces(connection: Connection, table: Table) -> Iterator[int]:
+    """The numbers of the last rows of all pieces."""
     after = -1
     while (last := _end_of_piece(connection, table, after)) is not None:
-        mine = (*where, after < _ROWID, last >= _ROWID)
-        values = _packed_piece(connection, table, packed, mine)
-        if loose:
-            values |= _columns_of(connection, select(*loose).where(*mine).order_by(_ROWID), loose)
-        yield _typed(values, columns)
+        yield last
         after = last
-
-
-def _packed_piece(connection: Connection, table: Table, columns: Columns, where: Columns) -> dict[str, list[Any]]:
-    """The values of these columns, in the order of the rows' numbers: SQLite walks a range of them in their order."""
-    if not columns:
-        return {}
-    arrays = select(*(func.json_group_array(_plain(column)) for column in columns)).select_from(table).where(*where)
-    texts = connection.execute(arrays).one()
-    return {column.name: orjson.loads(text) for column, text in zip(columns, texts, strict=True)}
 
 
 def _end_of_piece(connection: Connection, table: Table, after: int) -> int | None:

@@ -16,7 +16,7 @@ from crmsync.decisions.sla import DEPARTMENTS
 from crmsync.store import tables
 from crmsync.store.decision_log import Entries, unpack
 from crmsync.store.journal import keep_frames
-from crmsync.store.sql import among, chunks, insert_frame, read_among, read_frame, table_of, upsert, upsert_frame
+from crmsync.store.sql import among, chunks, insert_frame, insert_frames, read_among, read_frame, table_of, upsert, upsert_frame
 from crmsync.store.vetoes import veto_in
 
 _DECISIONS = table_of(tables.DecisionRow)
@@ -43,7 +43,7 @@ class Written:
     @property
     def moved(self) -> set[str]:
         """Whose state or clocks are others now."""
-        return set(pl.concat([self.frames[name]["person_id"] for name in ("state", "clocks", "moves")]).unique())
+        return set(pl.concat([self.frames[name]["person_id"] for name in ("state", "clocks", "moves")]).unique().to_list())
 
 
 class Decided:
@@ -97,8 +97,7 @@ class Decided:
             upsert(db, tables.ValveRow, [{"run_id": run_id, "at": now, **valve}])
         is_planned = left.desired["person_id"].is_in(pl.Series(list(planned), dtype=pl.String)).alias("is_planned")
         upsert_frame(db, tables.DesiredRow, left.desired.with_columns(is_planned))
-        for entries in left.entries.pieces():
-            insert_frame(db, tables.DecisionRow, entries, run_id=run_id, at=now)
+        insert_frames(db, tables.DecisionRow, left.entries.pieces(), run_id=run_id, at=now)
         return left
 
     def written(self, before: Before, decisions: Decisions, desired: pl.DataFrame) -> Written:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain, compress, islice
 from typing import Any
 
@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import SQLModel
 
+from crmsync.ahead import one_ahead
 from crmsync.store.columns import frame_of
 from crmsync.store.tables import Instant, to_micros
 
@@ -75,20 +76,38 @@ def insert_columns(connection: Connection, model: type[SQLModel], columns: Colum
 
 def upsert_frame(connection: Connection, model: type[SQLModel], frame: pl.DataFrame, **constant: Any) -> None:
     """The same as `upsert` with the rows of a frame, each with the same extra columns."""
-    for columns in _pieces(frame, constant):
-        upsert_columns(connection, model, columns)
+    _write_pieces(connection, partial(_upsertion, model), frame.iter_slices(_PIECE), constant, is_one=frame.height <= _PIECE)
 
 
 def insert_frame(connection: Connection, model: type[SQLModel], frame: pl.DataFrame, **constant: Any) -> None:
     """The same as `insert_all` with the rows of a frame, each with the same extra columns."""
-    for columns in _pieces(frame, constant):
-        insert_columns(connection, model, columns)
+    _write_pieces(connection, partial(_insertion, model), frame.iter_slices(_PIECE), constant, is_one=frame.height <= _PIECE)
 
 
-def _pieces(frame: pl.DataFrame, constant: Mapping[str, Any]) -> Iterator[Columns]:
-    """Only so many rows of a frame are values of Python's at once."""
-    for piece in frame.iter_slices(_PIECE):
-        yield {**piece.to_dict(), **{name: [value] * piece.height for name, value in constant.items()}}
+def insert_frames(connection: Connection, model: type[SQLModel], frames: Iterator[pl.DataFrame], **constant: Any) -> None:
+    """The same with frames of some thousands of rows that are made while those before them are stored."""
+    _write_pieces(connection, partial(_insertion, model), frames, constant)
+
+
+def _write_pieces(
+    connection: Connection,
+    writing_of: _WritingOf,
+    pieces: Iterator[pl.DataFrame],
+    constant: Mapping[str, Any],
+    *,
+    is_one: bool = False,
+) -> None:
+    """Only so many rows are values of Python's at once. Another thread makes the next of them while SQLite, which runs without the
+    interpreter's lock, stores these."""
+    dialect = connection.dialect
+    ready = (_ready(writing_of(tuple(columns), dialect), columns) for columns in (_with(piece, constant) for piece in pieces))
+    for statements in ready if is_one else one_ahead(ready):
+        for one in statements:
+            one.run(connection)
+
+
+def _with(piece: pl.DataFrame, constant: Mapping[str, Any]) -> Columns:
+    return {**piece.to_dict(), **{name: [value] * piece.height for name, value in constant.items()}}
 
 
 def run_for_all(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -119,6 +138,10 @@ class _Writing:
     text: str = ""
     places: tuple[_Place, ...] = ()
     row: str = ""
+
+
+_WritingOf = Callable[[tuple[str, ...], Dialect], _Writing]
+"""The statement for rows of these columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,22 +182,39 @@ def _micros(values: Sequence[datetime | None]) -> list[int | None]:
     return [known[value] for value in values]
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A statement with all its rows, as the driver takes them where the statement is a text."""
+
+    statement: Executable | str
+    rows: list[Any]
+
+    def run(self, connection: Connection) -> None:
+        if isinstance(self.statement, str):
+            connection.exec_driver_sql(self.statement, self.rows)
+        else:
+            connection.execute(self.statement, self.rows)
+
+
 def _write(connection: Connection, writing: _Writing, columns: Columns) -> None:
+    for one in _ready(writing, columns):
+        one.run(connection)
+
+
+def _ready(writing: _Writing, columns: Columns) -> list[_Ready]:
     count = len(next(iter(columns.values())))
     if not count:
-        return
+        return []
     if not writing.text:
         values = [column.to_list() if isinstance(column, pl.Series) else column for column in columns.values()]
-        connection.execute(writing.statement, [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)])
-        return
+        return [_Ready(writing.statement, [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)])]
     placed = [place.of(columns, count) for place in writing.places]
     if writing.row:
-        _insert(connection, writing, placed)
-    else:
-        connection.exec_driver_sql(writing.text, list(zip(*placed, strict=True)))
+        return list(_insertions(writing, placed))
+    return [_Ready(writing.text, list(zip(*placed, strict=True)))]
 
 
-def _insert(connection: Connection, writing: _Writing, columns: Sequence[Sequence[Any]]) -> None:
+def _insertions(writing: _Writing, columns: Sequence[Sequence[Any]]) -> Iterator[_Ready]:
     """Many rows in each statement. A column without any value is said so once: the driver looks for an adapter for each None."""
     filled = [column.count(None) < len(column) for column in columns]
     row = f"({', '.join('?' if is_filled else 'NULL' for is_filled in filled)})"
@@ -183,9 +223,9 @@ def _insert(connection: Connection, writing: _Writing, columns: Sequence[Sequenc
     if whole:
         text = writing.text.replace(writing.row, ", ".join([row] * _TOGETHER), 1)
         starts = range(0, whole, _TOGETHER)
-        connection.exec_driver_sql(text, [tuple(chain.from_iterable(bound[start : start + _TOGETHER])) for start in starts])
+        yield _Ready(text, [tuple(chain.from_iterable(bound[start : start + _TOGETHER])) for start in starts])
     if whole < len(bound):
-        connection.exec_driver_sql(writing.text.replace(writing.row, row, 1), bound[whole:])
+        yield _Ready(writing.text.replace(writing.row, row, 1), bound[whole:])
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from itertools import groupby
 import structlog
 from sqlalchemy import Connection as Database
 
-from crmsync.connect.ahead import runs_of, some_ahead
+from crmsync.ahead import runs_of, some_ahead
 from crmsync.connect.contract import PushBatch
 from crmsync.errors import CrmsyncError
 from crmsync.model.changes import Change, Receipt

@@ -37,7 +37,7 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
         store.decided.save_gaps(db, moment.now, _gaps(prepared), decided.whom)
         store.overrides.note(db, overrides, moment.now)
         store.settlements.note(db, decided.followed(), moment.now)
-        store.decided.mark_planned(db, sorted(planned.difference(left.desired["person_id"])))
+        store.decided.mark_planned(db, sorted(planned.difference(left.desired["person_id"].to_list())))
         store.decided.replan(db, sorted(again))
         store.outbox.save_bases(db, prepared.accounted, moment.now)
         unsent = {change.key_value for change in prepared.held_back}

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from crmsync.connect.ahead import one_ahead
+from crmsync.ahead import one_ahead
 from crmsync.connect.contract import Notice, PullRequest, Stream
 from crmsync.connect.reserve import ReserveReached
 from crmsync.errors import CrmsyncError

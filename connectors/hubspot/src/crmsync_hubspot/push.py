@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
-from crmsync.connect.ahead import one_ahead
+from crmsync.ahead import one_ahead
 from crmsync.connect.contract import PushBatch
 from crmsync.errors import RetryLater
 from crmsync.model.changes import Change, Operation, Receipt

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crmsync.connect.ahead import one_ahead
+from crmsync.ahead import one_ahead
 from crmsync.connect.calls import AnswerLost, CallRejected
 from crmsync.connect.contract import PushBatch
 from crmsync.errors import CrmsyncError, RetryLater, StopConnector

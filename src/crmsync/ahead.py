@@ -1,16 +1,17 @@
-"""Ahead: the next things travel while the present one is stored."""
+"""Ahead: the next things travel, or are made, while the present one is stored; the last is read while the next one comes."""
 
 from __future__ import annotations
 
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 Thing = TypeVar("Thing")
+Made = TypeVar("Made")
 
 # One thread at a time runs Python, 5 ms long if another waits for its turn. An answer is read in a dozen turns: at 5 ms each the
 # CRM would stand idle while we store.
@@ -35,6 +36,20 @@ def some_ahead(things: Iterator[Thing], most: int) -> Iterator[Thing]:
         finally:
             for one in coming:
                 one.cancel()
+
+
+def one_behind(work: Callable[[Thing], Made], things: Iterable[Thing]) -> Iterator[Made]:
+    """As `map`: another thread works on one thing while the next one is asked for in this one, which alone may ask for
+    it; memory holds two."""
+    with _short_turns(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="crmsync-behind") as worker:
+        last: Future[Made] | None = None
+        for thing in things:
+            made = worker.submit(work, thing)
+            if last is not None:
+                yield last.result()
+            last = made
+        if last is not None:
+            yield last.result()
 
 
 def runs_of(things: Iterable[Thing], size: int) -> Iterator[tuple[Thing, ...]]:

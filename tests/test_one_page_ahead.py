@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from crmsync.connect.ahead import one_ahead, runs_of, some_ahead
+from crmsync.ahead import one_ahead, one_behind, runs_of, some_ahead
 from crmsync.connect.contract import Page
 from crmsync.errors import StopConnector
 
@@ -144,3 +144,47 @@ def test_runs_hold_everything_in_order_and_what_came_before_an_error_comes_first
     assert runs == [(0, 1), (2, 3), (4,)]
     assert list(runs_of(range(4), 2)) == [(0, 1), (2, 3)]
     assert list(runs_of((), 2)) == []
+
+
+def test_what_another_thread_makes_of_things_comes_in_their_order() -> None:
+    assert list(one_behind(str, range(50))) == [str(n) for n in range(50)]
+    assert list(one_behind(str, ())) == []
+
+
+def test_one_is_worked_on_while_the_next_is_asked_for_by_the_thread_that_wants_them() -> None:
+    asked = threading.Event()
+    askers: set[int] = set()
+
+    def things() -> Iterator[int]:
+        for number in range(4):
+            askers.add(threading.get_ident())
+            if number == 1:
+                asked.set()
+            yield number
+
+    def work(number: int) -> int:
+        assert asked.wait(PATIENCE_SECONDS)
+        assert threading.get_ident() not in askers
+        return number
+
+    assert list(one_behind(work, things())) == list(range(4))
+    assert askers == {threading.get_ident()}
+
+
+def test_no_more_than_the_next_is_asked_for_before_the_last_is_handed_on() -> None:
+    begun: list[int] = []
+
+    def things() -> Iterator[int]:
+        for number in range(6):
+            begun.append(number)
+            yield number
+
+    for made in one_behind(lambda number: number, things()):
+        assert max(begun) <= made + 1
+
+
+def test_what_work_raises_is_raised_where_its_result_is_wanted() -> None:
+    seen: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        seen.extend(one_behind(lambda number: 6 // number, [2, 1, 0, 3]))
+    assert seen == [3, 6]
