@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmsync.mapping.codecs import ANY_CONNECTION, CODECS, Reading, Unfit, decode, salesforce_id
-from crmsync.mapping.conditions import glob, lookup_in
+from crmsync.mapping.conditions import glob
 from crmsync.mapping.phones import e164
 from crmsync.mapping.values import ReadField, RefTarget
 from crmsync.model.records import RecordRef
@@ -21,7 +21,7 @@ NOON = datetime(2026, 5, 7, 3, 0, tzinfo=UTC)
 def read(codec: str, value: Any, *, crm: str = "hubspot", peers: dict[str, str] | None = None, **spec: Any) -> Any:
     fields = value if isinstance(value, dict) else {"x": value}
     sources = spec.pop("sources", ("x",))
-    return decode(ReadField("t", codec, sources, **spec), Reading(lookup_in(fields), "here", crm, peers or {}))
+    return decode(ReadField("t", codec, sources, **spec), fields, Reading("here", crm, peers or {}))
 
 
 def unfit(codec: str, value: Any, **spec: Any) -> str:

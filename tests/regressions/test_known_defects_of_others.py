@@ -26,7 +26,6 @@ from crmsync.identity.records import RecordKeys
 from crmsync.identity.resolve import resolve
 from crmsync.mapping import ReadField, same
 from crmsync.mapping.codecs import Reading, decode
-from crmsync.mapping.conditions import lookup_in
 from crmsync.model.records import RecordRef
 from crmsync.planning.diff import FieldRule, Target, diff_record
 from crmsync.store import tables
@@ -345,7 +344,7 @@ def test_nothing_is_overdue_at_birth_nor_due_at_lunch_at_night_or_on_a_sunday(
 
 
 def read(codec: str, written: str, **options: str) -> Any:
-    return decode(ReadField("t", codec, ("x",), options=options), Reading(lookup_in({"x": written}), "here", "hubspot", {}))
+    return decode(ReadField("t", codec, ("x",), options=options), {"x": written}, Reading("here", "hubspot", {}))
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Phoenix"])

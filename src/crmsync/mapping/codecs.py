@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from crmsync.mapping import times
-from crmsync.mapping.conditions import Lookup, is_blank, word
+from crmsync.mapping.columns import Column, Columns, each, each_together, is_empty
+from crmsync.mapping.conditions import is_blank, word
 from crmsync.mapping.phones import e164
 from crmsync.mapping.values import ReadField, RefTarget
 from crmsync.model.records import RecordRef
@@ -41,10 +42,9 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What codecs may know beside the value: the record's other fields, its connection, its CRM, and the other CRMs'
-    connection names where the caller knows them."""
+    """What codecs may know beside the value: the connection of the records, its CRM, and the other CRMs' connection names where
+    the caller knows them."""
 
-    find: Lookup
     connection: str
     crm: str
     peers: Mapping[str, str]
@@ -136,10 +136,14 @@ def _zone(read: ReadField) -> ZoneInfo:
     return ZoneInfo(read.options.get("zone", "Asia/Tokyo"))
 
 
-def _day_instant(value: Any, read: ReadField, reading: Reading) -> datetime:
+def _day_instant(values: Sequence[Any], read: ReadField, reading: Reading) -> datetime | None:
     """Something known by its day: at the first of the fields `near` that falls on that day in `zone`, else when it begins."""
-    near = tuple(m for name in read.options.get("near", ()) if (m := times.instant(reading.find(name))) is not None)
-    return times.instant_on(_date(value, read, reading), _zone(read), near)
+    held, near = values[: len(read.sources)], values[len(read.sources) :]
+    value = next((each for each in held if not is_blank(each)), None)
+    if value is None:
+        return None
+    moments = tuple(moment for each in near if (moment := times.instant(each)) is not None)
+    return times.instant_on(_date(value, read, reading), _zone(read), moments)
 
 
 def _choice(value: Any, read: ReadField, _reading: Reading) -> Any:
@@ -169,10 +173,10 @@ def _mark(value: Any, _read: ReadField, _reading: Reading) -> str:
     return found.group(1)
 
 
-def _name(_value: Any, read: ReadField, reading: Reading) -> str | None:
+def _name(values: Sequence[Any], read: ReadField, _reading: Reading) -> str | None:
     """One part of a person's name. `from` names the family field, then the given one. Where only one of the two is filled with
     a Japanese name in two words, it is the whole name, family first."""
-    family, given = map(reading.find, read.sources)
+    family, given = values
     part = read.options["part"]
     if not is_blank(family) and not is_blank(given):
         return word(family if part == "family" else given)
@@ -181,6 +185,11 @@ def _name(_value: Any, read: ReadField, reading: Reading) -> str | None:
         return words[0 if part == "family" else 1]
     own = family if part == "family" else given
     return None if is_blank(own) else word(own)
+
+
+def _joined(values: Sequence[Any], read: ReadField, _reading: Reading) -> str | None:
+    """All that the sources hold, as one text."""
+    return str(read.options.get("separator", " ")).join(filter(None, map(word, values))) or None
 
 
 def _ref(value: Any, read: ReadField, reading: Reading) -> RecordRef | None:
@@ -239,95 +248,47 @@ CODECS: Mapping[str, Codec] = {
 LENIENT = frozenset({"phone"})
 # Codecs that look at all their sources together instead of the first that holds something.
 WHOLE = frozenset({"name"})
+# Codecs that are given what all their fields hold, those of `near` included.
+_TOGETHER: Mapping[str, Codec] = {"name": _name, "joined": _joined, "day_instant": _day_instant}
+
+Decode = Callable[[Columns, Reading], Column]
+"""How a field of an entity is read in all records of a page: its values, None where there is none. Raises Unfit where one of them
+must quarantine its record: who wants to know which reads them one by one."""
 
 
-Decode = Callable[[Reading], Any]
-OfValue = Callable[[Any, Reading], Any]
-
-# Codecs for which equal values mean the same on one connection. A decoder belongs to one connection.
-_BY_VALUE_ALONE = frozenset(
-    {"text", "number", "integer", "boolean", "present", "instant", "date", "day", "choice", "pattern", "ref"}
-)
-# Values whose meaning a decoder remembers are texts and truths: a number 1 would be found where True is kept.
-REMEMBERED = frozenset({str, bool})
-# So many of them. Beyond that it is a field of which every record has its own.
-_KEPT_MEANINGS = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Decoder:
-    """How one field of an entity is read. `decode` gives the value, None where there is none, and raises Unfit for a value that
-    must quarantine the record. `source` is the one vendor field without which there is no value, where there is such a one;
-    `of_value` is `decode` for who has looked there and found something; `meanings` are what values of it were found to mean, where
-    its value alone decides that."""
-
-    decode: Decode
-    source: str | None = None
-    of_value: OfValue | None = None
-    meanings: dict[Any, Any] | None = None
-
-
-def decoder(read: ReadField) -> Decoder:
-    """A field's decoder, looked up once for the many records of one connection that follow."""
+def decoder(read: ReadField) -> Decode:
+    """A field's decoder, looked up once for the many pages that follow."""
     if read.codec == "constant":
-        return Decoder(lambda _reading: read.constant)
-    if read.codec == "joined":
-        return Decoder(lambda reading: _joined(read, reading))
-    codec = _leniently(CODECS[read.codec]) if read.unfit == "empty" else CODECS[read.codec]
-    if read.codec in WHOLE:
-        return Decoder(lambda reading: codec(None, read, reading))
-    if len(read.sources) != 1:
-        return Decoder(_first_of(read, codec))
-    (only,) = read.sources
-    meanings: dict[Any, Any] | None = {} if read.codec in _BY_VALUE_ALONE else None
-    of_value = _unless_blank(read, codec) if meanings is None else _remembering(_unless_blank(read, codec), meanings)
-    return Decoder(lambda reading: of_value(reading.find(only), reading), only, of_value, meanings)
+        return lambda columns, _reading: [read.constant] * len(columns)
+    codec = _TOGETHER.get(read.codec) or CODECS[read.codec]
+    codec = _leniently(codec) if read.unfit == "empty" else codec
+    return _of_all(read, codec) if read.codec in _TOGETHER else _of_first(read, codec)
 
 
-def decode(read: ReadField, reading: Reading) -> Any:
-    """The value of one field of an entity: see `decoder`."""
-    return decoder(read).decode(reading)
+def decode(read: ReadField, fields: Mapping[str, Any], reading: Reading) -> Any:
+    """The value of one field of an entity in one record: see `decoder`."""
+    return decoder(read)(Columns([fields]), reading)[0]
 
 
-def _joined(read: ReadField, reading: Reading) -> str | None:
-    words = (word(reading.find(name)) for name in read.sources)
-    return str(read.options.get("separator", " ")).join(w for w in words if w) or None
+def _of_all(read: ReadField, codec: Codec) -> Decode:
+    """What the fields mean together."""
+    names = (*read.sources, *read.options.get("near", ()))
+    return lambda columns, reading: each_together(
+        [columns.held(name) for name in names], lambda values: codec(values, read, reading)
+    )
 
 
-def _unless_blank(read: ReadField, codec: Codec) -> OfValue:
-    """What a value means, if it is any."""
+def _of_first(read: ReadField, codec: Codec) -> Decode:
+    """What the first source that holds something means."""
 
-    def decode_only(value: Any, reading: Reading) -> Any:
-        return None if value is None or is_blank(value) else codec(value, read, reading)
-
-    return decode_only
-
-
-def _remembering(of_value: OfValue, meanings: dict[Any, Any]) -> OfValue:
-    """The same, and what it was found to mean is kept: most fields hold few different values."""
-
-    def decode_once(value: Any, reading: Reading) -> Any:
-        if value.__class__ not in REMEMBERED:
-            return of_value(value, reading)
-        if value in meanings:
-            return meanings[value]
-        meaning = of_value(value, reading)
-        if len(meanings) < _KEPT_MEANINGS:
-            meanings[value] = meaning
-        return meaning
-
-    return decode_once
-
-
-def _first_of(read: ReadField, codec: Codec) -> Decode:
-    """What the first source holds that holds something."""
-
-    def decode_first(reading: Reading) -> Any:
-        for name in read.sources:
-            value = reading.find(name)
-            if value is not None and not is_blank(value):
-                return codec(value, read, reading)
-        return None
+    def decode_first(columns: Columns, reading: Reading) -> Column:
+        held, *others = map(columns.held, read.sources)
+        for other in others:
+            if not is_empty(other):
+                held = [second if is_blank(first) else first for first, second in zip(held, other, strict=True)]
+        if is_empty(held):
+            return held
+        return each(held, lambda value: None if is_blank(value) else codec(value, read, reading))
 
     return decode_first
 

@@ -1,17 +1,19 @@
-"""A vendor's record → the entities it shows. Data never raises: what does not fit is `Rejected`, with code, field and value."""
+"""Vendors' records → the entities they show, by columns. Data never raises: what does not fit is `Rejected`, with code, field and
+value."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from crmsync.mapping.codecs import REMEMBERED, Decode, OfValue, Reading, Unfit, decoder
-from crmsync.mapping.conditions import Test, all_hold, lookup_in, tests_of, word
+from crmsync.mapping.codecs import Decode, Reading, Unfit, decoder
+from crmsync.mapping.columns import Column, Columns, each, is_empty
+from crmsync.mapping.conditions import Test, lookup_in, tests_of, word
 from crmsync.mapping.times import instant
 from crmsync.mapping.values import EntityMapping, ObjectMapping, ReadField
 from crmsync.model.entities import (
@@ -45,8 +47,10 @@ KINDS: Mapping[str, type[Any]] = {
     "campaign": CampaignSeen,
     "pipeline_stage": PipelineStageSeen,
 }
+# What a version of a record is known by: its own affair, and no column of what it shows.
+_KNOWN_BY = frozenset({"ref", "learnt_at"})
 # Filled from the record itself, whatever the mapping says.
-_GIVEN = frozenset({"ref", "learnt_at", "is_deleted"})
+_GIVEN = _KNOWN_BY | {"is_deleted"}
 MERGED: frozenset[str] = frozenset({"links", "people"})
 # Filled from the record where the entity has them.
 _OF_RECORD = frozenset({"is_deleted", "is_active", "modified_at", "links"})
@@ -90,7 +94,7 @@ def again_at(mapping: ObjectMapping, record: RawRecord, learnt_at: datetime) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _Line:
     """One line of a mapping, ready to be used on many records. `when` are the tests that it is asked under. `is_shared` says that
     several lines are for this target: the first that gives a value is taken, or, where it `is_merged`, all of them."""
 
@@ -101,22 +105,11 @@ class _Read:
     is_merged: bool
     sources: str
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing but the record's own value decides what the target is."""
-        return not (self.when or self.is_shared or self.is_merged)
-
-
-_Line = tuple[str | None, Mapping[Any, Any], OfValue | None, bool, _Read]
-"""A line; before it the one vendor field without which it gives nothing, where there is such a one; what values of that field are
-known to mean, and how another is read, where nothing else decides; and whether nothing else does. Most lines of most records end
-here, with one call at most."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One entity of a mapping, ready to be used on many records. `when` are the tests that it is shown under, `blank` its fields
-    without values, and `of_record` those that a record itself fills."""
+    with what they are without a value, and `of_record` those that a record itself fills."""
 
     when: tuple[tuple[str, Test], ...]
     lines: tuple[_Line, ...]
@@ -128,28 +121,24 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An entity before it is made one: its kind and the values of all its fields. Who keeps many as rows needs no more."""
+    """What the records of a page show of one kind of entity: `places` are those of the records that show one, and `columns` its
+    fields, but for `ref` and `learnt_at`, in the order of the places. Whose values do not fit stand in `rejected`, by place."""
 
     kind: type[Any]
-    values: dict[str, Any]
-
-    def entity(self) -> Entity:
-        made: Entity = self.kind(**self.values)
-        return made
+    places: Sequence[int]
+    columns: dict[str, Column]
+    rejected: Mapping[int, Sequence[Rejected]] = field(default_factory=dict)
 
 
 class Reader:
-    """One object's mapping on one connection, made ready once for the many records of a page.
+    """One object's mapping on one connection, made ready once for many pages.
 
     `peers` names the connection of each other CRM ("salesforce" → "sf"); without it, refs into other CRMs carry ANY_CONNECTION.
     """
 
     def __init__(self, mapping: ObjectMapping, connection: str, peers: Mapping[str, str] | None = None) -> None:
-        self._crm = mapping.crm
-        self._connection = connection
-        self._peers = peers or {}
+        self._reading = Reading(connection, mapping.crm, peers or {})
         self._parts = tuple(_part(entity) for entity in mapping.entities)
-        self._is_flat = not any(_is_path(name) for name in mapping.fields_needed())
         self._times = tuple(
             question.field
             for entity in mapping.entities
@@ -159,24 +148,28 @@ class Reader:
         )
 
     def read(self, record: RawRecord, learnt_at: datetime) -> tuple[Entity | Rejected, ...]:
-        """As `seen`, made entities."""
-        return tuple(one.entity() if isinstance(one, Seen) else one for one in self.seen(record, learnt_at))
+        """As `seen` for one record, made entities."""
+        known_by = {"ref": RecordRef(self._reading.connection, record.object, record.id), "learnt_at": learnt_at}
+        found: list[Entity | Rejected] = []
+        for seen in self.seen([record], [learnt_at]):
+            found.extend(rejected for each_of in seen.rejected.values() for rejected in each_of)
+            if seen.places:
+                found.append(seen.kind(**known_by, **{name: column[0] for name, column in seen.columns.items()}))
+        return tuple(found)
 
-    def seen(self, record: RawRecord, learnt_at: datetime) -> list[Seen | Rejected]:
-        """Everything this version of the record shows, in the order of the file; nothing where no `when` holds.
+    def seen(self, records: Sequence[RawRecord], learnt_at: Sequence[datetime]) -> Iterator[Seen]:
+        """Everything these versions of records show, in the order of the file; of a record nothing where no `when` holds.
 
-        `learnt_at` is the instant that `past` compares with. A deleted record that came without its fields shows nothing: what
+        `learnt_at` are the instants that `past` compares with. A deleted record that came without its fields shows nothing: what
         was known of it is marked by whoever keeps it. Entities that an earlier version showed and this one does not are no more.
         """
-        if record.is_deleted and not record.fields:
-            return []
-        find = record.fields.get if self._is_flat else lookup_in(record.fields)
-        reading = Reading(find, self._connection, self._crm, self._peers)
-        found: list[Seen | Rejected] = []
+        told = [place for place, record in enumerate(records) if record.fields or not record.is_deleted]
+        page = Columns([record.fields for record in records], learnt_at).only(told)
         for part in self._parts:
-            if not part.when or all_hold(part.when, find, learnt_at):
-                found.extend(_entity(part, record, reading, learnt_at))
-        return found
+            shown = _where(part.when, page)
+            if shown:
+                places = [told[place] for place in shown]
+                yield _Filling(part, self._reading, page.only(shown), [records[place] for place in places]).seen(places)
 
     def again_at(self, record: RawRecord, learnt_at: datetime) -> datetime | None:
         """When the same version of this record will first show something else because time has passed: a meeting that was
@@ -188,106 +181,136 @@ class Reader:
         return min((moment for moment in moments if moment is not None and moment > learnt_at), default=None)
 
 
-def _is_path(name: str) -> bool:
-    """Whether a name may lead through a nested record. Associations stand flat under their whole name."""
-    return "." in name and not name.startswith("associations.")
-
-
 def _part(entity: EntityMapping) -> _Part:
     made = KINDS[entity.kind]
     targets = Counter(read.target for read in entity.fields)
+    blank = {f.name: None if f.default is dataclasses.MISSING else f.default for f in dataclasses.fields(made)}
     return _Part(
         when=tests_of(entity.when),
         lines=tuple(_line(read, is_shared=targets[read.target] > 1) for read in entity.fields),
         kind=made,
-        blank={f.name: None if f.default is dataclasses.MISSING else f.default for f in dataclasses.fields(made)},
+        blank={name: value for name, value in blank.items() if name not in _KNOWN_BY},
         of_record=_FIELDS[entity.kind] & _OF_RECORD,
         required=tuple(sorted(_REQUIRED[entity.kind])),
     )
 
 
-def _line(field: ReadField, *, is_shared: bool) -> _Line:
-    found = decoder(field)
-    read = _Read(
-        target=field.target,
-        decode=found.decode,
-        when=tests_of(field.when),
-        is_shared=is_shared,
-        is_merged=field.target in MERGED,
-        sources=", ".join(field.sources),
-    )
-    if not read.is_plain:
-        return found.source, {}, None, False, read
-    return found.source, found.meanings or {}, found.of_value, True, read
+def _line(read: ReadField, *, is_shared: bool) -> _Line:
+    is_merged = read.target in MERGED
+    return _Line(read.target, decoder(read), tests_of(read.when), is_shared, is_merged, ", ".join(read.sources))
 
 
-def _entity(part: _Part, record: RawRecord, reading: Reading, learnt_at: datetime) -> list[Seen | Rejected]:
-    ref = RecordRef(reading.connection, record.object, record.id)
-    values = {**part.blank, "ref": ref, "learnt_at": learnt_at}
-    problems = _fill(values, part, ref, reading, learnt_at)
-    if problems:
-        return problems
-    _complete(values, part.of_record, record, ref)
-    for name in part.required:
-        if values[name] is None:
-            missing = [Rejected(ref, "mapping.required_missing", each) for each in part.required if values[each] is None]
-            return [] if record.is_deleted else [*missing]
-    return [Seen(part.kind, values)]
+def _where(tests: Iterable[tuple[str, Test]], page: Columns) -> Sequence[int]:
+    """The places of the records for which all tests hold."""
+    places: Sequence[int] = range(len(page))
+    for name, test in tests:
+        answers = _answers(test, page.held(name), page.learnt_at)
+        places = [place for place in places if answers[place]]
+    return places
 
 
-def _fill(values: dict[str, Any], part: _Part, ref: RecordRef, reading: Reading, now: datetime) -> list[Seen | Rejected]:
-    """Put in what the lines of the mapping give; gives what does not fit."""
-    problems: list[Seen | Rejected] = []
-    given: set[str] = set()
-    find = reading.find
-    for source, meanings, of_value, is_plain, read in part.lines:
-        held = None
-        if source is not None:
-            held = find(source)
-            if held is None:
-                continue
-            if held.__class__ in REMEMBERED and held in meanings:
-                if (meaning := meanings[held]) is not None:
-                    values[read.target] = meaning
-                continue
-        try:
-            if not is_plain:
-                _put(values, read, given, reading, now)
-                continue
-            value = read.decode(reading) if of_value is None else of_value(held, reading)
+def _answers(test: Test, held: Column, learnt_at: Sequence[datetime]) -> list[bool]:
+    """The test's answer for each record. What was learnt at one instant is asked once for each value."""
+    instants = set(learnt_at)
+    if len(instants) > 1:
+        return [test(value, now) for value, now in zip(held, learnt_at, strict=True)]
+    now = next(iter(instants), None)
+    return each(held, lambda value: test(value, now))
+
+
+class _Filling:
+    """One entity of a mapping being read from those records of a page that show it: `columns` by target, None where there is no
+    value yet, and what does not fit by place."""
+
+    def __init__(self, part: _Part, reading: Reading, page: Columns, records: Sequence[RawRecord]) -> None:
+        self._part = part
+        self._reading = reading
+        self._page = page
+        self._records = records
+        self._given: dict[str, list[Any]] = {}
+        self._rejected: dict[int, list[Rejected]] = {}
+
+    def seen(self, places: Sequence[int]) -> Seen:
+        """What they show; `places` are theirs on the whole page."""
+        for line in self._part.lines:
+            self._read(line)
+        columns = self._completed({name: self._or_blank(name, blank) for name, blank in self._part.blank.items()})
+        left = self._fitting(columns)
+        if len(left) < len(places):
+            columns = {name: [column[place] for place in left] for name, column in columns.items()}
+        rejected = {places[place]: found for place, found in self._rejected.items()}
+        return Seen(self._part.kind, [places[place] for place in left], columns, rejected)
+
+    def _read(self, line: _Line) -> None:
+        """Put in what one line gives, where it is asked at all."""
+        places, held = _where(line.when, self._page), self._given.get(line.target)
+        if held is not None and not line.is_merged:
+            places = [place for place in places if held[place] is None]
+        found = self._found(line, places) if places else []
+        if is_empty(found):
+            return
+        if held is None and len(places) == len(self._records) and not line.is_merged:
+            self._given[line.target] = list(found)
+            return
+        column = self._given.setdefault(line.target, [None] * len(self._records))
+        for place, value in zip(places, found, strict=True):
             if value is not None:
-                values[read.target] = value
+                column[place] = _merged(column[place], value) if line.is_merged else value
+
+    def _found(self, line: _Line, places: Sequence[int]) -> Column:
+        """What a line gives for the records at these places. Where one does not fit, each is read by itself: that is rare."""
+        page = self._page.only(places)
+        try:
+            return line.decode(page, self._reading)
+        except Unfit:
+            return [self._found_alone(line, page.only([index]), place) for index, place in enumerate(places)]
+
+    def _found_alone(self, line: _Line, page: Columns, place: int) -> Any:
+        try:
+            return line.decode(page, self._reading)[0]
         except Unfit as unfit:
-            problems.append(Rejected(ref, unfit.code, read.sources, word(unfit.value)[:200]))
-    return problems
+            told = Rejected(self._ref(place), unfit.code, line.sources, word(unfit.value)[:200])
+            self._rejected.setdefault(place, []).append(told)
+            return None
 
+    def _ref(self, place: int) -> RecordRef:
+        record = self._records[place]
+        return RecordRef(self._reading.connection, record.object, record.id)
 
-def _put(values: dict[str, Any], read: _Read, given: set[str], reading: Reading, now: datetime) -> None:
-    """Put in what one line gives, where it is asked at all; `given` are the shared targets that have a value."""
-    target = read.target
-    if target in given and not read.is_merged:
-        return
-    if read.when and not all_hold(read.when, reading.find, now):
-        return
-    value = read.decode(reading)
-    if value is None:
-        return
-    values[target] = _merged(values[target], value) if read.is_merged else value
-    if read.is_shared:
-        given.add(target)
+    def _or_blank(self, name: str, blank: Any) -> Column:
+        column = self._given.get(name)
+        if column is None:
+            return [blank] * len(self._records)
+        return column if blank is None else [blank if value is None else value for value in column]
+
+    def _completed(self, columns: dict[str, Column]) -> dict[str, Column]:
+        """With what the records themselves say: when they changed, whether they are gone, and who took their place."""
+        records, own = self._records, self._part.of_record
+        for name, if_gone in (("is_deleted", True), ("is_active", False)):
+            if name in own and any(record.is_deleted for record in records):
+                columns[name] = [if_gone if r.is_deleted else held for r, held in zip(records, columns[name], strict=True)]
+        if "modified_at" in own:
+            stamps = zip(records, columns["modified_at"], strict=True)
+            columns["modified_at"] = [record.modified_at if stamp is None else stamp for record, stamp in stamps]
+        if "links" in own and ("links" in self._given or any(record.replaced_by for record in records)):
+            columns["links"] = [self._links(place, links) for place, links in enumerate(columns["links"])]
+        return columns
+
+    def _links(self, place: int, links: tuple[RecordRef, ...]) -> tuple[RecordRef, ...]:
+        ref, winner = self._ref(place), self._records[place].replaced_by
+        others = _merged(links, RecordRef(ref.connection, ref.object, winner)) if winner else links
+        return tuple(link for link in others if link != ref)
+
+    def _fitting(self, columns: Mapping[str, Column]) -> list[int]:
+        """The places of the records that show a whole entity. Of one that is gone nothing more is asked."""
+        missing = {place for name in self._part.required for place, value in enumerate(columns[name]) if value is None}
+        for place in sorted(missing - set(self._rejected)):
+            if not self._records[place].is_deleted:
+                names = [name for name in self._part.required if columns[name][place] is None]
+                self._rejected[place] = [Rejected(self._ref(place), "mapping.required_missing", name) for name in names]
+        return [place for place in range(len(self._records)) if place not in missing and place not in self._rejected]
 
 
 def _merged(before: tuple[RecordRef, ...] | None, value: Any) -> tuple[RecordRef, ...]:
-    return tuple(dict.fromkeys((before or ()) + (value if isinstance(value, tuple) else (value,))))
-
-
-def _complete(values: dict[str, Any], fields: frozenset[str], record: RawRecord, ref: RecordRef) -> None:
-    """Put in what the record itself says: when it changed, whether it is gone, and who took its place."""
-    if record.is_deleted:
-        gone = {"is_deleted": True, "is_active": False}
-        values.update({name: value for name, value in gone.items() if name in fields})
-    if "modified_at" in fields and values["modified_at"] is None:
-        values["modified_at"] = record.modified_at
-    if "links" in fields and (values["links"] or record.replaced_by):
-        winner = (RecordRef(ref.connection, ref.object, record.replaced_by),) if record.replaced_by else ()
-        values["links"] = tuple(link for link in _merged(values["links"], winner) if link != ref)
+    more = value if isinstance(value, tuple) else (value,)
+    return tuple(dict.fromkeys(before + more)) if before else more

@@ -6,6 +6,7 @@ import dataclasses
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -30,7 +31,7 @@ from crmsync.model.entities import (
 )
 from crmsync.model.records import RecordRef
 from crmsync.store import tables
-from crmsync.store.sql import among, chunks, read_among, read_frame, table_of, upsert
+from crmsync.store.sql import among, chunks, read_among, read_frame, table_of, upsert, upsert_columns
 
 TABLES: Mapping[type, type[SQLModel]] = {
     PersonSeen: tables.PersonRow,
@@ -51,25 +52,32 @@ _USERS = table_of(tables.UserRow)
 _QUARANTINE = table_of(tables.Quarantine)
 
 Row = dict[str, Any]
-Shown = tuple[type, Row]
-"""An entity as its kind and its `entity_row`."""
 
 
 class Entities:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def save(self, db: Connection, shown: Iterable[Entity | Shown]) -> None:
+    def save(self, db: Connection, shown: Iterable[Entity]) -> None:
         """Insert or replace; of several versions of one record the last given stays."""
-        by_kind: dict[type, dict[Any, Row]] = {}
+        by_kind: dict[type, dict[Any, Entity]] = {}
         for one in shown:
-            kind, row = one if isinstance(one, tuple) else (type(one), entity_row(one))
-            identity = (row["ref"], row["kind"]) if kind is Touch else row["ref"]
-            by_kind.setdefault(kind, {})[identity] = row
-        for kind, rows in by_kind.items():
-            upsert(db, TABLES[kind], list(rows.values()))
-            if kind in (Approach, OpportunitySeen):
-                _mention(db, ((named, row["ref"]) for row in rows.values() for named in _named(row)))
+            identity = (one.ref, one.kind) if isinstance(one, Touch) else one.ref
+            by_kind.setdefault(type(one), {})[identity] = one
+        for kind, entities in by_kind.items():
+            columns = {name: [getattr(one, name) for one in entities.values()] for name in _SHAPES[kind].names}
+            self.save_columns(db, kind, columns)
+
+    def save_columns(self, db: Connection, kind: type, columns: Mapping[str, Sequence[Any]]) -> None:
+        """The same with entities of one kind that are at hand as columns, refs as refs or as texts. Each stands there once."""
+        shape = _SHAPES[kind]
+        single = {name: texts_of(columns[name]) for name in shape.single}
+        several = {name: [[*map(str, refs)] for refs in columns[name]] for name in shape.several}
+        upsert_columns(db, TABLES[kind], {**columns, **single, **{name: _packed(refs) for name, refs in several.items()}})
+        if kind in (Approach, OpportunitySeen):
+            cases = single.get("opportunity", repeat(None))
+            named = (people or filter(None, [case]) for people, case in zip(several["people"], cases))  # noqa: B905 - or without end
+            _mention(db, ((one, str(ref)) for ref, those in zip(columns["ref"], named, strict=True) for one in those))
 
     def mark_deleted(self, db: Connection, refs: Iterable[RecordRef | str], learnt_at: datetime) -> None:
         """The records are gone from their CRM: what they said stays, marked."""
@@ -106,15 +114,15 @@ class Entities:
 
     def people(self, refs: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Stored person rows by ref."""
-        table = table_of(tables.PersonRow)
-        found: dict[str, dict[str, Any]] = {}
-        wanted = list(refs)
-        if not wanted:
-            return found
         with self._engine.connect() as db:
-            for row in db.execute(select(table).where(among(db, table.c.ref, wanted))).mappings():
-                found[row["ref"]] = dict(row)
-        return found
+            return self.people_in(db, refs)
+
+    def people_in(self, db: Connection, refs: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The same, as they stand in this transaction."""
+        table, wanted = table_of(tables.PersonRow), list(refs)
+        if not wanted:
+            return {}
+        return {row["ref"]: dict(row) for row in db.execute(select(table).where(among(db, table.c.ref, wanted))).mappings()}
 
     def keys_of_tasks(self, refs: Iterable[str]) -> list[str]:
         """The keys of those of these records that are tasks of ours."""
@@ -167,12 +175,6 @@ class Entities:
             return read_frame(db, tables.Quarantine)
 
 
-def _named(row: Row) -> Sequence[str]:
-    """The people of an approach or an opportunity, or the opportunity of an approach without."""
-    people: list[str] = orjson.loads(row["people"])
-    return people or [named for named in (row.get("opportunity"),) if named]
-
-
 def _once_named(db: Connection, refs: Iterable[str]) -> list[tuple[str, str]]:
     """(what it names, ref) of those of these records that are touches, or roles in opportunities."""
     touches, roles = table_of(tables.TouchRow), table_of(tables.OpportunityPersonRow)
@@ -186,24 +188,17 @@ def _once_named(db: Connection, refs: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _mention(db: Connection, pairs: Iterable[tuple[str, str]]) -> None:
-    upsert(db, tables.MentionRow, [{"named": named, "ref": ref} for named, ref in dict.fromkeys(pairs)])
+    once = dict.fromkeys(pairs)
+    upsert_columns(db, tables.MentionRow, {"named": [named for named, _ in once], "ref": [ref for _, ref in once]})
 
 
-def entity_row(entity: Entity) -> Row:
-    """An entity as a row: refs as text, tuples of refs as JSON."""
-    kind = type(entity)
-    return row_of(kind, {name: getattr(entity, name) for name in _SHAPES[kind].names})
+def texts_of(refs: Sequence[RecordRef | str | None]) -> list[str | None]:
+    """Refs as the store holds them."""
+    return [None if ref is None else str(ref) for ref in refs]
 
 
-def row_of(kind: type, row: Row) -> Row:
-    """The values of an entity's fields made a row, likewise: the same dict."""
-    shape = _SHAPES[kind]
-    for name in shape.single:
-        if row[name] is not None:
-            row[name] = str(row[name])
-    for name in shape.several:
-        row[name] = orjson.dumps([str(ref) for ref in row[name]]).decode() if row[name] else "[]"
-    return row
+def _packed(refs: Sequence[Sequence[str]]) -> list[str]:
+    return [orjson.dumps(some).decode() if some else "[]" for some in refs]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -3,16 +3,19 @@ because the raw version stays and a changed mapping replays them all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+
+from sqlalchemy import Connection as Database
 
 from crmsync.identity.persons import says_the_same
-from crmsync.mapping import Reader, Seen
+from crmsync.mapping import Reader
+from crmsync.mapping.columns import Column
 from crmsync.model.entities import PersonSeen, Rejected
 from crmsync.model.records import RecordRef
-from crmsync.store.entities import Row, Shown, row_of
+from crmsync.store import Store
+from crmsync.store.entities import Row
 from crmsync.store.versions import StagedRecord
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.workspace import Connection, Workspace
@@ -83,24 +86,80 @@ def _page(
     workspace: Workspace, connection: Connection, readers: Mapping[str, Reader], versions: Sequence[StagedRecord], through: int
 ) -> int:
     """Read these versions and keep what they mean, together with how far the reading has come."""
-    store = workspace.store
-    people = connection.connector.capabilities.person_objects
-    # of what is new nothing has been read before: there is nothing to look for, nor to take back
-    known = store.entities.people([v.key for v in versions if v.record.object in people and not v.is_first])
-    read = _Reading(known)
-    for version in versions:
-        reader = readers.get(version.record.object)
-        if reader is not None:
-            read.add(version, reader)
-    learnt_at = versions[-1].learnt_at
+    store, unfit = workspace.store, set[str]()
     with store.transaction() as db:
-        store.entities.forget_events(db, read.fitted & read.again)
-        store.entities.save(db, read.shown())
-        store.entities.mark_deleted(db, read.deleted, learnt_at)
-        store.entities.quarantine(db, read.again, (r for found in read.rejected.values() for r in found), learnt_at)
-        store.staging.remember_again(db, read.later)
+        for object_, run in _runs(versions):
+            if object_ in readers:
+                unfit.difference_update(run)
+                unfit.update(_read(store, db, readers[object_], run, versions[-1].learnt_at))
         store.staging.move_watermark(db, connection.name, through, connection.mapping_digest)
-    return len(read.rejected)
+    return len(unfit)
+
+
+Run = Mapping[str, StagedRecord]
+"""Versions of records of one object by the texts of their refs: one of each."""
+
+
+def _runs(versions: Iterable[StagedRecord]) -> Iterator[tuple[str, Run]]:
+    """The versions by object, in runs in which each record stands once; those of one record in the order in which they were
+    learnt: later ones replace earlier ones."""
+    runs: dict[str, list[dict[str, StagedRecord]]] = {}
+    for version in versions:
+        key, of_object = version.key, runs.setdefault(version.record.object, [])
+        run = next((run for run in of_object if key not in run), None)
+        if run is None:
+            of_object.append(run := {})
+        run[key] = version
+    return ((object_, run) for object_, of_object in runs.items() for run in of_object)
+
+
+def _read(store: Store, db: Database, reader: Reader, run: Run, learnt_at: datetime) -> Set[str]:
+    """Keep what these versions show: it stands for their records from now on. Where part of one does not fit, what an earlier
+    version showed in that place stays. Gives the records that do not fit."""
+    again = {key for key, version in run.items() if not version.is_first}  # of what is new nothing has been read before
+    there = {key: version for key, version in run.items() if not version.record.is_deleted}
+    keys = list(there)
+    rejected: dict[str, list[Rejected]] = {}
+    shown = list(reader.seen([v.record for v in there.values()], [v.learnt_at for v in there.values()]))
+    for seen in shown:
+        for place, found in seen.rejected.items():
+            rejected.setdefault(keys[place], []).extend(found)
+    store.entities.forget_events(db, again & there.keys() - rejected.keys())
+    for seen in shown:
+        refs = [keys[place] for place in seen.places]
+        _save(store, db, seen.kind, {**seen.columns, "ref": refs, "learnt_at": [there[ref].learnt_at for ref in refs]}, again)
+    store.entities.mark_deleted(db, run.keys() - there.keys(), learnt_at)
+    store.entities.quarantine(db, again, (one for found in rejected.values() for one in found), learnt_at)
+    store.staging.remember_again(db, _later(reader, run))
+    return rejected.keys()
+
+
+def _later(reader: Reader, run: Run) -> dict[RecordRef, tuple[int, datetime | None]]:
+    """When each version will mean something else; None where time changes nothing of one that may have been due before."""
+    moments = ((version, reader.again_at(version.record, version.learnt_at)) for version in run.values())
+    return {version.ref: (version.seq, at) for version, at in moments if at is not None or not version.is_first}
+
+
+def _save(store: Store, db: Database, kind: type, columns: Mapping[str, Column], again: set[str]) -> None:
+    if kind is PersonSeen:
+        before = store.entities.people_in(db, again.intersection(columns["ref"]))
+        columns = {**columns, **_since(columns, before)}
+    store.entities.save_columns(db, kind, columns)
+
+
+def _since(columns: Mapping[str, Column], before: Mapping[str, Row]) -> Mapping[str, Column]:
+    """Since when each person's record says what it says, and since when it shows this sales status. A version that says the same
+    as the one before (our own write made it, or something that means nothing here) is no fresher."""
+    statuses, stamps = columns["sales_status"], columns["modified_at"]
+    status_at = [stamp if status else None for status, stamp in zip(statuses, stamps, strict=True)]
+    fresh_at = list(stamps)
+    for place, ref in enumerate(columns["ref"]) if before else ():
+        known = before.get(ref, {})
+        if statuses[place] and known.get("sales_status") == statuses[place]:
+            status_at[place] = known["sales_status_at"] or status_at[place]
+        if known and says_the_same(known, {name: column[place] for name, column in columns.items()}):
+            fresh_at[place] = known["fresh_at"] or fresh_at[place]
+    return {"sales_status_at": status_at, "fresh_at": fresh_at}
 
 
 def _peers(workspace: Workspace, connection: Connection) -> dict[str, str]:
@@ -110,60 +169,3 @@ def _peers(workspace: Workspace, connection: Connection) -> dict[str, str]:
         if other.name != connection.name:
             others.setdefault(other.crm, []).append(other.name)
     return {crm: names[0] for crm, names in others.items() if len(names) == 1}
-
-
-class _Reading:
-    """One page being read, versions in the order in which they were learnt; later ones replace earlier ones. Everything is kept
-    by the text of a record's ref; `again` are those that were read before."""
-
-    def __init__(self, known: Mapping[str, Mapping[str, Any]]) -> None:
-        self.before: dict[str, Mapping[str, Any]] = dict(known)
-        self.again: set[str] = set()
-        self.rows: dict[str, dict[tuple[type, str], Row]] = {}
-        self.rejected: dict[str, list[Rejected]] = {}
-        self.deleted: set[str] = set()
-        self.fitted: set[str] = set()
-        self.later: dict[RecordRef, tuple[int, datetime | None]] = {}
-
-    def add(self, version: StagedRecord, reader: Reader) -> None:
-        """What this version shows stands for the record from now on. Where part of it does not fit, what an earlier version
-        showed in that place stays."""
-        key = version.key
-        later = reader.again_at(version.record, version.learnt_at)
-        if later is not None or not version.is_first:
-            self.later[version.ref] = (version.seq, later)
-        if not version.is_first:
-            self.again.add(key)
-        self.rejected.pop(key, None)
-        if version.record.is_deleted:
-            self.deleted.add(key)
-            return
-        self.deleted.discard(key)
-        results = reader.seen(version.record, version.learnt_at)
-        bad = [r for r in results if isinstance(r, Rejected)]
-        if bad:
-            self.rejected[key] = bad
-            self.fitted.discard(key)
-        else:
-            self.fitted.add(key)
-            self.rows[key] = {}
-        shown = self.rows.setdefault(key, {})
-        for seen in results:
-            if isinstance(seen, Seen):
-                row = row_of(seen.kind, seen.values)
-                shown[(seen.kind, str(row.get("kind", "")))] = self._dated(row) if seen.kind is PersonSeen else row
-
-    def shown(self) -> Iterator[Shown]:
-        """Every row with the kind of its entity, in the order in which they were learnt."""
-        return ((kind, row) for rows in self.rows.values() for (kind, _), row in rows.items())
-
-    def _dated(self, row: Row) -> Row:
-        """Since when the record says what it says, and since when it shows this sales status. A version that says the same as
-        the one before (our own write made it, or something that means nothing here) is no fresher."""
-        before, modified_at, status = self.before.get(row["ref"], {}), row["modified_at"], row["sales_status"]
-        status_at = before.get("sales_status_at") if before.get("sales_status") == status else None
-        fresh_at = before.get("fresh_at") if before and says_the_same(before, row) else None
-        row["sales_status_at"] = (status_at or modified_at) if status else None
-        row["fresh_at"] = fresh_at or modified_at
-        self.before[row["ref"]] = row
-        return row
