@@ -298,8 +298,7 @@ def _collected(tests: Sequence[str], plugin: object) -> int:
         phases=(Phase.explicit, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )
-    settings.load_profile("judges")
-    return int(pytest.main([*QUIETLY, *tests], plugins=[plugin]))
+    return int(pytest.main([*QUIETLY, "--hypothesis-profile=judges", *tests], plugins=[plugin]))
 
 
 def _in_a_fork(work: Callable[[], object], limit: float) -> Verdict:

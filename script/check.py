@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from environment import ensure, python, run, say
 
-SOURCES = ("src", "connectors", "tests", "bench", "script")
+SOURCES = ("conftest.py", "src", "connectors", "tests", "bench", "script")
 
 if __name__ == "__main__":
     interpreter = ensure("dev")
