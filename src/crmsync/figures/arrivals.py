@@ -83,7 +83,7 @@ def arrivals(
     rows = pl.concat(told, how="diagonal").join(known, on="person_id", how="left")
     owned = rows.with_columns(pl.coalesce("opportunity_owner", "owner").alias("owner"))
     return owned.select(pl.col(name).cast(dtype) for name, dtype in ARRIVALS.items()).sort(
-        "at", "step", "person_id", "opportunity_id"
+        "at", "step", "person_id", "opportunity_id", "came_back"
     )
 
 
