@@ -38,9 +38,15 @@ def _settle(store: Store, *persons: str, connections: tuple[str, ...] = ("sfa",)
         store.outbox.settle(db, persons, connections, held, LATER)
 
 
+def _send(store: Store, keys: list[str]) -> None:
+    numbers = store.outbox.numbers("run")
+    store.outbox.mark_sending([numbers[key] for key in keys], NOW)
+
+
 def _confirm(store: Store, run_id: str, key: str, outcome: Outcome, **more) -> None:
+    numbers = store.outbox.numbers(run_id)
     with store.transaction() as db:
-        store.outbox.confirm(db, run_id, [Receipt(key, outcome, **more)], LATER)
+        store.outbox.confirm(db, numbers, [(_change(key), Receipt(key, outcome, **more))], LATER)
 
 
 def _states(store: Store, person: str = "p1") -> list[str]:
@@ -50,13 +56,13 @@ def _states(store: Store, person: str = "p1") -> list[str]:
 def test_a_change_comes_out_as_it_went_in_and_in_the_order_of_the_plan(store: Store) -> None:
     changes = [_change("b"), _change("a", record=None, task="clock")]
     _plan(store, "run", *changes)
-    store.outbox.mark_sending("run", ["b", "a"], NOW)
+    _send(store, ["b", "a"])
     assert [one.change for one in store.outbox.sent("run")] == changes
 
 
 def test_what_is_on_its_way_is_told_from_what_is_only_planned(store: Store) -> None:
     _plan(store, "run", _change("a"), _change("b"))
-    store.outbox.mark_sending("run", ["a"], NOW)
+    _send(store, ["a"])
     assert [one.change.key for one in store.outbox.sent("run")] == ["a"]
     assert store.outbox.outcomes("run") == {"planned": 1, "sending": 1}
 
@@ -74,7 +80,7 @@ def test_a_change_that_did_not_arrive_for_sure_has_its_person_planned_again(stor
         _plan(store, "run", _change(outcome, person=f"p{number}"))
         _confirm(store, "run", outcome, outcome)
     _plan(store, "run", _change("planned", person="p5"), _change("sending", person="p6"))
-    store.outbox.mark_sending("run", ["sending"], NOW)
+    _send(store, ["sending"])
     assert store.outbox.unfinished_persons(["sfa"]) == ["p0", "p1", "p2", "p5", "p6"]
     assert store.outbox.unfinished_persons(["ma"]) == []
 
@@ -106,7 +112,7 @@ def test_records_of_uncertain_content_are_named_by_object(store: Store) -> None:
         _plan(store, "run", _change(outcome, record=record))
         _confirm(store, "run", outcome, outcome, record_id=record)
     _plan(store, "run", _change("s", record="5"), _change("p", record="6"), _change("t", record=None, task="clock"))
-    store.outbox.mark_sending("run", ["s", "t"], NOW)
+    _send(store, ["s", "t"])
     assert store.outbox.uncertain_records("sfa") == {"Lead": ["1", "2", "5"]}
     assert store.outbox.uncertain_records("ma") == {}
 
@@ -157,10 +163,29 @@ def test_a_stamp_in_the_refusal_itself_counts_as_seen(store: Store) -> None:
     assert not store.outbox.refusals()["a"].has_moved
 
 
-def test_a_receipt_of_another_run_changes_nothing(store: Store) -> None:
-    _plan(store, "run", _change("a"))
+def test_a_receipt_is_that_of_its_run_alone_even_where_another_planned_the_same(store: Store) -> None:
+    for run_id in ("run", "other"):
+        _plan(store, run_id, _change("a"))
     _confirm(store, "other", "a", "written")
-    assert _states(store) == ["planned"]
+    assert _states(store) == ["planned", "written"]
+
+
+def test_a_receipt_that_says_more_than_that_its_change_arrived_is_kept_with_all_it_says(store: Store) -> None:
+    _plan(store, "run", _change("plain"), _change("moved"), _change("told", record=None, task="clock"))
+    numbers = store.outbox.numbers("run")
+    receipts = (
+        Receipt("plain", "written", "1", LATER),
+        Receipt("moved", "conflict", "1", LATER, "moved"),
+        Receipt("told", "written", "t1", LATER, "", "the org's flow ran"),
+    )
+    with store.transaction() as db:
+        answered = [(_change(receipt.key), receipt) for receipt in receipts]
+        store.outbox.confirm(db, numbers, answered, LATER)
+    assert [(told["state"], told["code"], told["message"]) for _, told in store.outbox.history("p1")] == [
+        ("written", "", ""),
+        ("conflict", "moved", ""),
+        ("written", "", "the org's flow ran"),
+    ]
 
 
 def test_bases_are_kept_by_record_and_field_with_their_types(store: Store) -> None:

@@ -68,6 +68,7 @@ TREATMENT: Mapping[str, Treatment] = {
     "gap": "anonymous",
     "base": "deleted",
     "outbox": "anonymous",
+    "outbox_body": "anonymous",
     "placed_task": "deleted",
     "membership": "deleted",
     "hold": "deleted",
@@ -280,22 +281,16 @@ class Erasing:
             db.execute(clocks.update().where(clocks.c.clock_id == clock).values(clock_id=ids, person_id=anonymous, met_by=None))
 
     def _written(self, db: Connection, erasure: Erasure, anonymous: str) -> None:
-        placed, outbox = _table(tables.PlacedTask), _table(tables.OutboxRow)
+        placed, outbox, bodies = (_table(model) for model in (tables.PlacedTask, tables.OutboxRow, tables.OutboxBody))
         db.execute(placed.delete().where(among(db, placed.c.clock_id, erasure.clocks)))
         mine = or_(among(db, outbox.c.person_id, erasure.persons), among(db, outbox.c.target, erasure.clocks))
         for row in db.execute(select(outbox).where(mine)).all():
             key = f"{anonymous}-{row.id}"
             blank = Change(key, row.connection, row.object, "update", (), anonymous)
-            body = {
-                "key": key,
-                "target": "",
-                "record_id": None,
-                "person_id": anonymous,
-                "message": None,
-                "body": orjson.dumps(blank),
-            }
+            nobody = {"key": key, "target": "", "record_id": None, "person_id": anonymous, "message": None}
             state = "superseded" if row.state in ("planned", "sending", "retry", "unknown") else row.state
-            db.execute(outbox.update().where(outbox.c.id == row.id).values(**body, state=state, is_settled=True))
+            db.execute(outbox.update().where(outbox.c.id == row.id).values(**nobody, state=state, is_settled=True))
+            db.execute(bodies.update().where(bodies.c.id == row.id).values(body=orjson.dumps(blank)))
 
 
 def _unfile(db: Connection, erasure: Erasure) -> None:

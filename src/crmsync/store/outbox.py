@@ -15,16 +15,19 @@ from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import RecordRef
 from crmsync.planning.document import change_of
 from crmsync.store import tables
+from crmsync.store.columns import packed
 from crmsync.store.sql import among, chunks, insert_columns, read_among, read_frame, run_for_columns, table_of, upsert
 
 _OUTBOX = table_of(tables.OutboxRow)
+_BODIES = table_of(tables.OutboxBody)
 _BASES = table_of(tables.BaseRow)
 _PLACED = table_of(tables.PlacedTask)
 _LATEST = table_of(tables.RawLatest)
 _RUNS = table_of(tables.RunRow)
+_WITH_BODY = select(_OUTBOX, _BODIES.c.body).join(_BODIES, _BODIES.c.id == _OUTBOX.c.id)
 _CONFIRM = (
     _OUTBOX.update()
-    .where(_OUTBOX.c.run_id == bindparam("of_run"), _OUTBOX.c.key == bindparam("of_key"))
+    .where(_OUTBOX.c.id == bindparam("of_id"))
     .values(
         state=bindparam("outcome"),
         is_settled=bindparam("has_arrived"),
@@ -35,6 +38,7 @@ _CONFIRM = (
         message=bindparam("said"),
     )
 )
+_LAST_NUMBER = select(func.coalesce(func.max(_OUTBOX.c.id), 0))
 _SETTLE = _OUTBOX.update().where(_OUTBOX.c.id == bindparam("of_id")).values(is_settled=bindparam("settled"))
 _SUPERSEDE = _SETTLE.values(state=bindparam("new_state"), finished_at=bindparam("at"))
 _ARRIVED = frozenset({"written", "unchanged"})
@@ -92,21 +96,30 @@ class Outbox:
 
     def plan(self, db: Connection, run_id: str, changes: Sequence[Change], now: datetime) -> None:
         """Record what is about to be sent."""
+        first = int(db.execute(_LAST_NUMBER).scalar_one()) + 1
+        numbers = range(first, first + len(changes))
         shared = {"run_id": run_id, "state": "planned", "planned_at": now}
         insert_columns(
             db,
             tables.OutboxRow,
             {
+                "id": numbers,
                 "key": [c.key for c in changes],
                 "connection": [c.connection for c in changes],
                 "object": [c.object for c in changes],
                 "target": [c.key_value or c.record_id for c in changes],
                 "record_id": [c.record_id for c in changes],
                 "person_id": [c.person_id for c in changes],
-                "body": [_dump(c) for c in changes],
                 **{name: [value] * len(changes) for name, value in shared.items()},
             },
         )
+        insert_columns(db, tables.OutboxBody, {"id": numbers, "body": [_dump(c) for c in changes]})
+
+    def numbers(self, run_id: str) -> dict[str, int]:
+        """Key of each change of a run → its number in the outbox, by which it is marked and confirmed."""
+        with self._engine.connect() as db:
+            keys, ids = packed(db, select(_OUTBOX.c.key, _OUTBOX.c.id).where(_OUTBOX.c.run_id == run_id))
+        return dict(zip(keys, ids, strict=True))
 
     def settle(
         self, db: Connection, persons: Iterable[str], connections: Sequence[str], held: Iterable[str], now: datetime
@@ -125,33 +138,30 @@ class Outbox:
         run_for_columns(db, _SUPERSEDE, columns)
         run_for_columns(db, _SETTLE, {"of_id": closed, "settled": [True] * len(closed)})
 
-    def mark_sending(self, run_id: str, keys: Iterable[str], now: datetime, creating: Iterable[str] = ()) -> None:
-        """These changes are on their way. `creating` are the clocks whose task is sent by a plain create: from here on it may
-        stand in the CRM, whatever becomes of this process."""
+    def mark_sending(self, numbers: Iterable[int], now: datetime, creating: Iterable[str] = ()) -> None:
+        """The changes of these numbers are on their way. `creating` are the clocks whose task is sent by a plain create: from here
+        on it may stand in the CRM, whatever becomes of this process."""
         with self._engine.begin() as db:
             for chunk in chunks(creating):
                 db.execute(_PLACED.update().where(_PLACED.c.clock_id.in_(chunk)).values(unanswered_since=now))
-            mine = (_OUTBOX.c.run_id == run_id, among(db, _OUTBOX.c.key, keys))
-            db.execute(_OUTBOX.update().where(*mine).values(state="sending", sent_at=now))
+            db.execute(_OUTBOX.update().where(among(db, _OUTBOX.c.id, numbers)).values(state="sending", sent_at=now))
 
-    def confirm(self, db: Connection, run_id: str, receipts: Sequence[Receipt], now: datetime) -> None:
-        """Keep what became of each change."""
-        outcomes = [r.outcome for r in receipts]
-        run_for_columns(
-            db,
-            _CONFIRM,
-            {
-                "of_run": [run_id] * len(receipts),
-                "of_key": [r.key for r in receipts],
-                "outcome": outcomes,
-                "has_arrived": [outcome in _ARRIVED for outcome in outcomes],
-                "stamp": [r.modified_at for r in receipts],
-                "of_record": [r.record_id for r in receipts],
-                "at": [now] * len(receipts),
-                "said_code": [r.code for r in receipts],
-                "said": [r.message for r in receipts],
-            },
-        )
+    def confirm(
+        self, db: Connection, numbers: Mapping[str, int], answered: Sequence[tuple[Change, Receipt]], now: datetime
+    ) -> None:
+        """Keep what became of each change; `numbers` as `numbers` gives them. Nearly all that is answered has arrived, and of that
+        there is nothing else to be said: one statement for all of it."""
+        arrived, others = dict[str, list[int]](), list[tuple[int, Receipt]]()
+        for change, receipt in answered:
+            number = numbers[change.key]
+            if _is_plain(change, receipt):
+                arrived.setdefault(receipt.outcome, []).append(number)
+            else:
+                others.append((number, receipt))
+        for outcome, mine in arrived.items():
+            done = {"state": outcome, "is_settled": True, "finished_at": now}
+            db.execute(_OUTBOX.update().where(among(db, _OUTBOX.c.id, mine)).values(done))
+        _confirm_each(db, others, now)
 
     def unfinished_persons(self, connections: Sequence[str]) -> list[str]:
         """Persons with a change at these connections that did not arrive for sure: they are planned again."""
@@ -181,8 +191,8 @@ class Outbox:
             _LATEST.c.record_id == _OUTBOX.c.record_id,
         )
         query = (
-            select(_OUTBOX, _LATEST.c.modified_at, _RUNS.c.definitions)
-            .join_from(_OUTBOX, _LATEST, is_same, isouter=True)
+            _WITH_BODY.add_columns(_LATEST.c.modified_at, _RUNS.c.definitions)
+            .join(_LATEST, is_same, isouter=True)
             .join(_RUNS, _RUNS.c.run_id == _OUTBOX.c.run_id, isouter=True)
             .where(_unsettled("rejected"))
         )
@@ -209,7 +219,7 @@ class Outbox:
     def letters(self) -> list[tuple[Change, Mapping[str, Any]]]:
         """Each dead letter's change under the id that its person goes by now, with its target, code, message and when it was
         answered; oldest first."""
-        query = select(_OUTBOX).where(_unsettled("rejected")).order_by(_OUTBOX.c.id)
+        query = _WITH_BODY.where(_unsettled("rejected")).order_by(_OUTBOX.c.id)
         with self._engine.connect() as db:
             rows = db.execute(query).mappings()
             return [(replace(_load(row["body"]), person_id=row["person_id"]), dict(row)) for row in rows]
@@ -221,7 +231,7 @@ class Outbox:
 
     def history(self, person_id: str) -> list[tuple[Change, Mapping[str, Any]]]:
         """Every change ever intended for a person with its state, oldest first."""
-        query = select(_OUTBOX).where(_OUTBOX.c.person_id == person_id).order_by(_OUTBOX.c.id)
+        query = _WITH_BODY.where(_OUTBOX.c.person_id == person_id).order_by(_OUTBOX.c.id)
         with self._engine.connect() as db:
             return [
                 (
@@ -248,7 +258,7 @@ class Outbox:
 
     def _sent(self, *where: ColumnElement[bool]) -> list[Sent]:
         may_have_arrived = (_OUTBOX.c.sent_at.is_not(None), _OUTBOX.c.state.in_(ARRIVED_STATES))
-        query = select(_OUTBOX).where(*where, *may_have_arrived).order_by(_OUTBOX.c.id)
+        query = _WITH_BODY.where(*where, *may_have_arrived).order_by(_OUTBOX.c.id)
         with self._engine.connect() as db:
             return [Sent(replace(_load(row.body), person_id=row.person_id), row.record_id) for row in db.execute(query)]
 
@@ -355,6 +365,31 @@ def _refusal(row: Row[Any]) -> Refusal:
         row.finished_at,
         row.definitions or "",
         tuple(value for value in change.values().values() if isinstance(value, str)),
+    )
+
+
+def _is_plain(change: Change, receipt: Receipt) -> bool:
+    """Whether a receipt says that its change has arrived, and nothing beside."""
+    is_as_planned = receipt.record_id is None or receipt.record_id == change.record_id
+    return receipt.outcome in _ARRIVED and is_as_planned and not receipt.code and not receipt.message
+
+
+def _confirm_each(db: Connection, answered: Sequence[tuple[int, Receipt]], now: datetime) -> None:
+    receipts = [receipt for _, receipt in answered]
+    has_arrived = [receipt.outcome in _ARRIVED for receipt in receipts]
+    run_for_columns(
+        db,
+        _CONFIRM,
+        {
+            "of_id": [number for number, _ in answered],
+            "outcome": [r.outcome for r in receipts],
+            "has_arrived": has_arrived,
+            "stamp": [None if arrived else r.modified_at for r, arrived in zip(receipts, has_arrived, strict=True)],
+            "of_record": [r.record_id for r in receipts],
+            "at": [now] * len(receipts),
+            "said_code": [r.code for r in receipts],
+            "said": [r.message for r in receipts],
+        },
     )
 
 

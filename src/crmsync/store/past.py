@@ -22,6 +22,8 @@ _DECISIONS = table_of(tables.DecisionRow)
 _DESIRED = table_of(tables.DesiredRow)
 _GAPS = table_of(tables.GapRow)
 _OUTBOX = table_of(tables.OutboxRow)
+_BODIES = table_of(tables.OutboxBody)
+_WITH_BODY = select(_OUTBOX, _BODIES.c.body).join(_BODIES, _BODIES.c.id == _OUTBOX.c.id).order_by(_OUTBOX.c.id)
 _RUNS = table_of(tables.RunRow)
 _VALVES = table_of(tables.ValveRow)
 _PAGE = 2_000
@@ -73,7 +75,7 @@ class Past:
         with self._engine.connect() as db:
             decisions = db.execute(select(_DECISIONS).where(_DECISIONS.c.run_id == run_id).order_by(_DECISIONS.c.id)).mappings()
             valve = db.execute(select(_VALVES).where(_VALVES.c.run_id == run_id)).mappings()
-            outbox = db.execute(select(_OUTBOX).where(_OUTBOX.c.run_id == run_id).order_by(_OUTBOX.c.id)).mappings()
+            outbox = db.execute(_WITH_BODY.where(_OUTBOX.c.run_id == run_id)).mappings()
             return KeptRun(
                 run=_run(db, run_id),
                 frames=_frames(db, run_id),
@@ -92,7 +94,7 @@ class Past:
         if "moves" in kept.frames:
             insert_frame(db, tables.MoveRow, kept.frames["moves"], run_id=kept.run["run_id"])
         upsert(db, tables.ValveRow, kept.valve)
-        upsert(db, tables.OutboxRow, kept.outbox)
+        _put_outbox(db, kept.outbox)
         bodies = [unpack(row["body"])["desired"] for row in kept.decisions]
         insert_all(
             db,
@@ -119,12 +121,18 @@ class Past:
     def outbox_at(self, at: datetime) -> Rows:
         """What was planned by then, with what was known of it then, under the ids that people went by then."""
         with self._engine.connect() as db:
-            rows = db.execute(select(_OUTBOX).where(_OUTBOX.c.planned_at <= at).order_by(_OUTBOX.c.id)).mappings().all()
+            rows = db.execute(_WITH_BODY.where(_OUTBOX.c.planned_at <= at)).mappings().all()
         return [_as_of(dict(row), at) for row in rows]
 
     def put_outbox(self, rows: Rows) -> None:
         with self._engine.begin() as db:
-            upsert(db, tables.OutboxRow, rows)
+            _put_outbox(db, rows)
+
+
+def _put_outbox(db: Connection, rows: Rows) -> None:
+    """Rows of the outbox that have their bodies with them."""
+    upsert(db, tables.OutboxRow, [{name: value for name, value in row.items() if name != "body"} for row in rows])
+    upsert(db, tables.OutboxBody, [{"id": row["id"], "body": row["body"]} for row in rows])
 
 
 def _run(db: Connection, run_id: str) -> dict[str, Any]:

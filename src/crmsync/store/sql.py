@@ -12,12 +12,14 @@ from typing import Any
 import orjson
 import polars as pl
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     ColumnDefault,
     ColumnElement,
     Connection,
     Dialect,
     Executable,
+    Integer,
     LargeBinary,
     Table,
     Text,
@@ -289,13 +291,15 @@ def _marker(kind: Any, dialect: Dialect) -> Mark | None:
     return found
 
 
-def among(connection: Connection, column: Any, values: Iterable[str]) -> ColumnElement[bool]:
-    """Whether a text column holds one of many values, as one parameter: one statement for thousands of them, prepared once."""
+def among(connection: Connection, column: Any, values: Iterable[str] | Iterable[int]) -> ColumnElement[bool]:
+    """Whether a column of texts or numbers holds one of many values, as one parameter: one statement for thousands of them,
+    prepared once."""
     if connection.dialect.name == "sqlite":
         given = func.json_each(orjson.dumps(list(values)).decode()).table_valued("value")
         found: ColumnElement[bool] = column.in_(select(given.c.value))
         return found
-    same: ColumnElement[bool] = column == any_(type_coerce(list(values), ARRAY(Text)))
+    kind = BigInteger if isinstance(column.type, Integer) else Text
+    same: ColumnElement[bool] = column == any_(type_coerce(list(values), ARRAY(kind)))
     return same
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -53,10 +53,11 @@ def apply(
     """Send these changes, which the outbox holds for this run, in their order and connection by connection; `skip` names those
     that already stopped."""
     failures: list[Failure] = []
+    numbers = workspace.store.outbox.numbers(run_id)
     for name, mine in groupby(changes, key=lambda c: c.connection):
         if name in skip:
             continue
-        sender = _Sender(workspace, workspace.connection(name), run_id, now, progress)
+        sender = _Sender(workspace, workspace.connection(name), numbers, now, progress)
         try:
             for batch in _batches(mine):
                 sender.connection.client.check_reserve("promised" if is_promised(batch.changes[0]) else "writing")
@@ -75,11 +76,11 @@ def _batches(changes: Iterable[Change]) -> Iterator[PushBatch]:
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """One connection's changes of one run, on their way."""
+    """One connection's changes of one run, on their way; `numbers` are those of the outbox, by the changes' keys."""
 
     workspace: Workspace
     connection: Connection
-    run_id: str
+    numbers: Mapping[str, int]
     now: datetime
     progress: Progress
 
@@ -89,7 +90,7 @@ class _Sender:
         changes = {change.key: change for change in batch.changes}
         creating = [str(change.key_value) for change in batch.changes if change.operation == "create"]
         with collector_at_rest() as sweep:
-            self.workspace.store.outbox.mark_sending(self.run_id, changes, self.now, creating)
+            self.workspace.store.outbox.mark_sending([self.numbers[key] for key in changes], self.now, creating)
             self.progress.started("apply", self.connection.name, batch.object, len(changes))
             receipts = self.connection.connector.push(batch)
             for answered in some_ahead(runs_of(receipts, _RECORD_EVERY), _RUNS_AHEAD):
@@ -107,7 +108,7 @@ class _Sender:
         written = {id_: Written(change.values(), receipt.modified_at) for id_, change, receipt in held}
         settled = [(id_, change) for id_, change, _ in held]
         with store.transaction() as db:
-            store.outbox.confirm(db, self.run_id, [receipt for _, receipt in answered], now)
+            store.outbox.confirm(db, self.numbers, answered, now)
             store.guards.note_written(db, name, object_, written)
             store.outbox.save_bases(db, self._shared_values(object_, settled), now)
             self._remember_tasks(db, object_, settled)
@@ -122,7 +123,7 @@ class _Sender:
         told = [(self._ref(MEMBERSHIPS, _record_id(*one)), after(*one)) for one in answered]
         known = [(_record_id(*one), one[0]) for one in answered if one[1].outcome in ("written", "unchanged")]
         with store.transaction() as db:
-            store.outbox.confirm(db, self.run_id, [receipt for _, receipt in answered], now)
+            store.outbox.confirm(db, self.numbers, answered, now)
             store.memberships.note(db, {ref: standing[0] for ref, standing in told if standing is not None}, now)
             shown = (Membership.parse(id_).shown(is_member=bool(change.values()[MEMBER])) for id_, change in known)
             store.staging.stage_own(db, self.connection.name, shown, now)

@@ -25,20 +25,21 @@ class BaseRow(SQLModel, table=True):
 
 class OutboxRow(SQLModel, table=True):
     """One intended change: recorded before it is sent, confirmed by its receipt. planned → sending → written | unchanged |
-    conflict | rejected | retry | unknown; superseded when a later plan looked at its person while it was open.
+    conflict | rejected | retry | unknown; superseded when a later plan looked at its person while it was open. What the change
+    says stands apart (`OutboxBody`): this row is written three times, and is kept small.
 
     `target` is what the change is for: our key where it has one, else the record's id. `is_settled`: nothing is left to do about
-    it, because it arrived, or because a later plan looked at its person again. `seen_at` is the CRM's stamp in the answer."""
+    it, because it arrived, or because a later plan looked at its person again. `seen_at` is the CRM's stamp in an answer that did
+    not take the change."""
 
     __tablename__ = "outbox"
     __table_args__ = (
         # Of all that was ever written little is unsettled: nothing else is in this index.
         Index("outbox_unsettled", "id", sqlite_where=sql_text("is_settled IS 0"), postgresql_where=sql_text("is_settled IS false")),
-        Index("outbox_run_key", "run_id", "key"),
     )
     id: int | None = Field(default=None, primary_key=True)
     key: str
-    run_id: str
+    run_id: str = Field(index=True)
     connection: str
     object: str
     target: str
@@ -46,13 +47,20 @@ class OutboxRow(SQLModel, table=True):
     person_id: str = Field(index=True)
     state: str
     is_settled: bool = False
-    body: bytes = Field(sa_type=LargeBinary)
     planned_at: datetime = required_instant()
     sent_at: datetime | None = instant()
     finished_at: datetime | None = instant()
     seen_at: datetime | None = instant()
     code: str = ""
     message: str | None = text()
+
+
+class OutboxBody(SQLModel, table=True):
+    """What the change of an outbox row says (JSON), under the number of that row. Written once."""
+
+    __tablename__ = "outbox_body"
+    id: int = Field(primary_key=True)
+    body: bytes = Field(sa_type=LargeBinary)
 
 
 class WrittenRecord(SQLModel, table=True):
