@@ -1,4 +1,5 @@
-"""Ahead: the next things travel, or are made, while the present one is stored; the last is read while the next one comes."""
+"""Ahead: the next things travel, or are made, while the present one is stored; the last is read while the next one comes. Beside:
+several travel at once."""
 
 from __future__ import annotations
 
@@ -50,6 +51,39 @@ def one_behind(work: Callable[[Thing], Made], things: Iterable[Thing]) -> Iterat
             last = made
         if last is not None:
             yield last.result()
+
+
+def side_by_side(do: Callable[[Thing], Made], things: Iterable[Thing], most: int) -> Iterator[Made]:
+    """What `do` makes of each thing, in the order of the things: up to `most` at once, in threads of their own, while what came of
+    those before is in hand. What one of them raises is raised after all that was done beside it has been given: nothing that was
+    done is lost, and nothing more is begun. What asking for a thing raises comes after all before it. Who stops early waits for
+    those under way."""
+    with _short_turns(), ThreadPoolExecutor(max_workers=most, thread_name_prefix="crmsync-beside") as doers:
+        begun = deque[Future[Made]]()
+        try:
+            for one in _begun(doers, do, things):
+                begun.append(one)
+                if len(begun) > most:  # one more than there are threads: none of them waits for us
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        except Exception:
+            yield from [one.result() for one in begun if not one.cancel() and one.exception() is None]
+            raise
+        finally:
+            for one in begun:
+                one.cancel()
+
+
+def _begun(doers: ThreadPoolExecutor, do: Callable[[Thing], Made], things: Iterable[Thing]) -> Iterator[Future[Made]]:
+    """What is under way, thing by thing; where asking raises, that is what comes of the last."""
+    try:
+        for thing in things:
+            yield doers.submit(do, thing)
+    except Exception as error:  # noqa: BLE001 - raised in its turn
+        failed = Future[Made]()
+        failed.set_exception(error)
+        yield failed
 
 
 def runs_of(things: Iterable[Thing], size: int) -> Iterator[tuple[Thing, ...]]:

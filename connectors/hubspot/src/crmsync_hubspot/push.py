@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
-from crmsync.ahead import one_ahead
+from crmsync.ahead import one_ahead, runs_of, side_by_side
 from crmsync.connect.contract import PushBatch
 from crmsync.errors import RetryLater
 from crmsync.model.changes import Change, Operation, Receipt
@@ -23,6 +23,10 @@ from crmsync_hubspot.sending import send
 from crmsync_hubspot.upsert import Upserter
 from crmsync_hubspot.values import same, texts_of, type_of, wire_text
 
+# Batches under way at once. With the reading of the next hundred that makes three calls: where each takes a third of a second or
+# more, the smallest plan lets no more through (80 in 10 s).
+_WRITES_AT_ONCE = 2
+
 # How many changes are compared and written before the next begin. 10,000 updates take half a minute; 2,000 creates share one
 # call for their associations.
 LONGEST_RUN: Mapping[Operation, int] = {"update": 10_000, "upsert": 2_000, "create": 2_000}
@@ -36,14 +40,30 @@ class Due:
     before: Row
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What is settled without a write, and a batch to be written; `is_back`: its stages go back, which takes two requests."""
+
+    settled: Sequence[Receipt] = ()
+    due: Sequence[Due] = ()
+    is_back: bool = False
+
+
 @dataclass(slots=True)
 class _Lanes:
-    """What waits for a full batch: rows to be written, stages to be moved back, written stages to be read back."""
+    """What waits for a full batch: rows to be written, and stages to be moved back."""
 
-    object: str
     forward: list[Due] = field(default_factory=list)
     back: list[Due] = field(default_factory=list)
-    written: list[tuple[Due, Row]] = field(default_factory=list)
+
+    def batches(self, least: int) -> Iterator[_Step]:
+        """Takes out 100 at a time, as long as there are at least so many."""
+        while len(self.forward) >= least:
+            part, self.forward = self.forward[:BATCH], self.forward[BATCH:]
+            yield _Step(due=part)
+        while len(self.back) >= least:
+            part, self.back = self.back[:BATCH], self.back[BATCH:]
+            yield _Step(due=part, is_back=True)
 
 
 class Pusher:
@@ -79,13 +99,34 @@ class Pusher:
                 refusals.append(refused(change, fault))
 
     def _update(self, object: str, changes: Iterator[Change]) -> Iterator[Receipt]:
-        """Compare 100 at a time; what is due waits in its lane until 100 are there, so that every batch but the last is full. The
-        next 100 are read while these are written: no record is among both."""
-        lanes = _Lanes(object)
+        """Compare 100 at a time, write what is due, two batches at once, and look whether it came true. No record is in both, and
+        all are answered when this ends."""
+        staged: list[tuple[Due, Row]] = []  # written stages: to be read back, 100 at a time
+
+        def written(step: _Step) -> tuple[_Step, Mapping[str, Row | Fault]]:
+            return step, self._written(object, step)
+
+        for step, results in side_by_side(written, self._steps(object, changes), _WRITES_AT_ONCE):
+            yield from step.settled
+            yield from self._answered(object, staged, step.due, results)
+            if len(staged) >= BATCH:
+                yield from self._looked_at(object, staged[:BATCH])
+                del staged[:BATCH]
+        yield from self._looked_at(object, staged)
+
+    def _steps(self, object: str, changes: Iterator[Change]) -> Iterator[_Step]:
+        """What is due waits in its lane until 100 are there, so that every batch but the last is full. The next 100 are read while
+        these are compared and written: no record is among both."""
+        lanes = _Lanes()
         for part, found in one_ahead(self._present(object, changes)):
-            yield from self._compare(lanes, part, found)
-            yield from self._flush(lanes, BATCH)
-        yield from self._flush(lanes, 1)
+            yield from (_Step(settled) for settled in runs_of(self._compare(object, lanes, part, found), BATCH))
+            yield from lanes.batches(BATCH)
+        yield from lanes.batches(1)
+
+    def _written(self, object: str, step: _Step) -> Mapping[str, Row | Fault]:
+        """HubSpot's row for each of a batch, by trace id, or why there is none."""
+        inputs = [due.input for due in step.due]
+        return self._write_back(object, inputs) if step.is_back else send(self._portal, object, "update", inputs)
 
     def _present(self, object: str, changes: Iterator[Change]) -> Iterator[tuple[Sequence[Change], Mapping[str, Row] | RetryLater]]:
         """The changes in hundreds, each with the records as they are now, or with why they could not be read."""
@@ -96,16 +137,19 @@ class Pusher:
             except RetryLater as error:
                 yield part, error
 
-    def _compare(self, lanes: _Lanes, changes: Sequence[Change], found: Mapping[str, Row] | RetryLater) -> Iterator[Receipt]:
+    def _compare(
+        self, object: str, lanes: _Lanes, changes: Sequence[Change], found: Mapping[str, Row] | RetryLater
+    ) -> Iterator[Receipt]:
+        """Receipts of what need not, or must not, be sent; all else is placed in its lane."""
         if isinstance(found, RetryLater):
             yield from (failed(change, found, "retry") for change in changes)
             return
-        fields = self._catalogue.schema(lanes.object).fields
+        fields = self._catalogue.schema(object).fields
         for change in changes:
             row, texts = found.get(str(change.record_id)), texts_of(change, fields)
-            settled = self._absent(lanes.object, change) if row is None else _settled(change, texts, row, fields)
+            settled = self._absent(object, change) if row is None else _settled(change, texts, row, fields)
             if settled is not None:
-                yield self._linked(lanes.object, change, settled)
+                yield self._linked(object, change, settled)
             elif row is not None:
                 self._place(lanes, Due(Input(change, str(change.record_id), texts), row), fields)
 
@@ -119,28 +163,21 @@ class Pusher:
         is_back = must_clear_first(stages, live(due.before, STAGE), wanted)
         (lanes.back if is_back else lanes.forward).append(due)
 
-    def _flush(self, lanes: _Lanes, least: int) -> Iterator[Receipt]:
-        """Send the lanes that hold at least so many, 100 at a time, and look whether it came true."""
-        while len(lanes.forward) >= least:
-            part, lanes.forward = lanes.forward[:BATCH], lanes.forward[BATCH:]
-            results = send(self._portal, lanes.object, "update", [due.input for due in part])
-            yield from self._answered(lanes, part, results)
-        while len(lanes.back) >= least:
-            part, lanes.back = lanes.back[:BATCH], lanes.back[BATCH:]
-            yield from self._answered(lanes, part, self._write_back(lanes.object, [due.input for due in part]))
-        while len(lanes.written) >= least:
-            done, lanes.written = lanes.written[:BATCH], lanes.written[BATCH:]
-            read = self._read_back(lanes.object, [due.input for due, _ in done])
-            yield from (self._receipt(lanes.object, due, result, read) for due, result in done)
-
-    def _answered(self, lanes: _Lanes, part: Sequence[Due], results: Mapping[str, Row | Fault]) -> Iterator[Receipt]:
-        """Receipts of what need not be read back; a stage must, so it waits in its lane."""
+    def _answered(
+        self, object: str, staged: list[tuple[Due, Row]], part: Sequence[Due], results: Mapping[str, Row | Fault]
+    ) -> Iterator[Receipt]:
+        """Receipts of what need not be read back; a written stage must, and is added to the others."""
         for due in part:
             result = results[due.input.trace]
             if STAGE in due.input.properties and not isinstance(result, Fault):
-                lanes.written.append((due, result))
+                staged.append((due, result))
             else:
-                yield self._receipt(lanes.object, due, result, {})
+                yield self._receipt(object, due, result, {})
+
+    def _looked_at(self, object: str, staged: Sequence[tuple[Due, Row]]) -> Iterator[Receipt]:
+        """Receipts of written stages, read back first."""
+        read = self._read_back(object, [due.input for due, _ in staged])
+        return (self._receipt(object, due, result, read) for due, result in staged)
 
     def _absent(self, object: str, change: Change) -> Receipt:
         """A record that batch/read does not know: merged into another, or gone. A single read follows merges."""
