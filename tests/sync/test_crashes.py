@@ -36,7 +36,7 @@ BOUNDARIES = [
     (Staging, "stage_own_writes"),
     (Entities, "save"),
     (Entities, "quarantine"),
-    (Identity, "save_links"),
+    (Identity, "put_links"),
     (Identity, "file"),
     (Identity, "settle_reviews"),
     (Decided, "save"),
