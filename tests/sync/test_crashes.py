@@ -135,6 +135,7 @@ def test_every_boundary_of_the_store_that_writes_is_in_the_list() -> None:
         ("Entities", "forget_events"),
         ("Identity", "save_aliases"),
         ("Identity", "save_reviews"),
+        ("Identity", "save_links"),  # only where a person puts a link right: it puts links as every cycle does
         ("Outbox", "settle"),
         ("Outbox", "let_go"),  # only where a person asks for it, outside of cycles: test_dead_letters
         ("Staging", "stage_own"),  # only for memberships: test_memberships
