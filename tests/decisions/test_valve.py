@@ -12,7 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmsync.decisions.frames import APPROACHES, CLOCKS, OPPORTUNITIES, REPS, STATE, Schema, ValvePosition, conform
+from crmsync.decisions.frames import (
+    APPROACHES,
+    CLOCKS,
+    OPPORTUNITIES,
+    REPS,
+    STATE,
+    WAITING,
+    Schema,
+    ValvePosition,
+    conform,
+    empty,
+)
 from crmsync.decisions.qualification import Definition, End
 from crmsync.decisions.scoring import Title
 from crmsync.decisions.valve import (
@@ -332,7 +343,7 @@ def waiting(found: list[tuple[int, int | None]]) -> pl.DataFrame:
 
 
 def test_the_best_are_handed_over_and_the_others_wait_in_order() -> None:
-    found = release(waiting([(3, 1), (5, None), (3, 0), (3, 0)]), 2)
+    found = release(waiting([(3, 1), (5, None), (3, 0), (3, 0)]), 2, empty(WAITING))
     assert found.rows() == [
         ("p00", 4, False, "capacity"),
         ("p01", 1, True, None),
@@ -347,11 +358,22 @@ def test_release_never_exceeds_capacity_drops_nobody_and_skips_no_better_one(
     found: list[tuple[int, int | None]], free: int, chance: Any
 ) -> None:
     frame = waiting(found)
-    decided = release(frame, free)
+    decided = release(frame, free, empty(WAITING))
     assert decided["released"].sum() == min(free, frame.height)
     assert sorted(decided["rank"].to_list()) == list(range(1, frame.height + 1))
     scores = decided.join(frame, on="person_id")
     let_in, left_out = scores.filter("released")["score"], scores.filter(~pl.col("released"))["score"]
     if len(let_in) and len(left_out):
         assert min(let_in.to_list()) >= max(left_out.to_list())
-    assert release(frame[chance.sample(range(frame.height), frame.height)], free).equals(decided)
+    assert release(frame[chance.sample(range(frame.height), frame.height)], free, empty(WAITING)).equals(decided)
+
+
+@settings(deadline=None)
+@given(candidates, st.integers(0, 15), st.randoms(use_true_random=False))
+def test_whoever_is_decided_among_many_has_the_place_that_they_have_among_all(
+    found: list[tuple[int, int | None]], free: int, chance: Any
+) -> None:
+    everyone = waiting(found)
+    is_mine = pl.Series([chance.random() < 0.4 for _ in found], dtype=pl.Boolean)
+    mine, others = everyone.filter(is_mine), everyone.filter(~is_mine)
+    assert release(mine, free, others).equals(release(everyone, free, empty(WAITING)).filter(is_mine))

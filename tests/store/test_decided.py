@@ -30,7 +30,7 @@ from crmsync.decisions.frames import (
 )
 from crmsync.decisions.qualification import BEST_FIRST
 from crmsync.store import Store, tables
-from crmsync.store.sql import insert_frame
+from crmsync.store.sql import insert_all, insert_frame
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -236,3 +236,18 @@ def test_the_head_of_the_queue_is_who_is_handed_over_next(store: Store) -> None:
         insert_frame(db, tables.WaitingRow, waiting)
     for places in (0, 5, 20):
         assert store.concern.first_waiting(places) == waiting.sort(**BEST_FIRST).head(places)["person_id"].to_list()
+
+
+def test_a_score_comes_back_to_the_last_bit_however_it_is_read(store: Store) -> None:
+    scores = [number / 100 for number in (0, 1, -35, 1234, 807, 99_999, 123_456_789)]
+    people = [f"p{number}" for number in range(len(scores))]
+    queue = pl.DataFrame({"person_id": people, "score": scores, "last_touch_at": NOW}, schema=WAITING)
+    wanted = {"p1": 12.34, "p2": 8.07}
+    with store.transaction() as db:
+        insert_frame(db, tables.WaitingRow, queue)
+        insert_all(db, tables.DesiredRow, [{"person_id": p, "score": score, "fit": None} for p, score in wanted.items()])
+    assert store.concern.waiting().sort("person_id").equals(queue)
+    rows = store.decided.frame(tables.DesiredRow)
+    assert dict(rows.select("person_id", "score").iter_rows()) == wanted
+    assert rows["fit"].null_count() == len(wanted)
+    assert store.decided.frame(tables.DesiredRow, "p2")["score"].to_list() == [8.07]

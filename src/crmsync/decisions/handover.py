@@ -80,7 +80,7 @@ def release(
         & ~pl.col("opted_out").fill_null(False)
     )
     candidates = judged.filter(may).join(prepared.select("person_id", "score", "last_touch_at"), on="person_id")
-    released = valve.release(pl.concat([candidates.select(waiting.columns), waiting]), load.free)
+    released = valve.release(candidates, load.free, waiting)
     told = judged.join(released, on="person_id", how="left", maintain_order="left").with_columns(
         pl.col("released").fill_null(False),
         pl.coalesce(pl.when(pl.col("qualifies")).then("held"), "waiting_because").alias("waiting_because"),

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from crmsync.decisions.frames import ValvePosition, Veto
+from crmsync.decisions.frames import WAITING, ValvePosition, Veto
 from crmsync.decisions.qualification import BEST_FIRST, Definition
 
 Pressure = Literal["busy", "normal", "idle"]
@@ -253,13 +253,23 @@ def attainment(opportunities: pl.DataFrame, targets: Targets, now: datetime, bus
     return round(counted["opportunity_id"].n_unique() / (wanted * over / len(business_days)), 4)
 
 
-def release(candidates: pl.DataFrame, free_capacity: int) -> pl.DataFrame:
+def release(candidates: pl.DataFrame, free_capacity: int, waiting: pl.DataFrame) -> pl.DataFrame:
     """person_id, rank, released, waiting_because: the best first, as many as fit; the others wait for "capacity", in order.
 
     `candidates` (person_id, score, last_touch_at) are those who qualify and may be handed over now. Best = greatest score, then
-    freshest touch, then person_id."""
-    ranked = candidates.select("person_id", "score", "last_touch_at").sort(**BEST_FIRST)
-    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
-    released = ranked.select("person_id", rank.alias("rank"), (rank <= free_capacity).alias("released"))
-    waiting = pl.when(~pl.col("released")).then(pl.lit("capacity"))
-    return released.with_columns(waiting.cast(pl.String).alias("waiting_because")).sort("person_id")
+    freshest touch, then person_id. `waiting` (WAITING) are others in the same queue, of whom nothing is said."""
+    ranked = _in_line(candidates.select(WAITING.keys()), waiting)
+    released = ranked.select("person_id", "rank", (pl.col("rank") <= free_capacity).alias("released"))
+    waits = pl.when(~pl.col("released")).then(pl.lit("capacity"))
+    return released.with_columns(waits.cast(pl.String).alias("waiting_because")).sort("person_id")
+
+
+def _in_line(mine: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """WAITING of `mine` with their `rank` among them and the others, who are as many as wait. Of these only those are put in order
+    who have the score of one of mine; the rest are counted."""
+    same = others.join(mine, on="score", how="semi")
+    apart = others.join(mine, on="score", how="anti")["score"].sort()
+    line = pl.concat([mine.with_columns(is_mine=True), same.with_columns(is_mine=False)]).sort(**BEST_FIRST)
+    better = apart.len() - apart.search_sorted(line["score"], side="right").cast(pl.Int64)
+    place = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
+    return line.with_columns((place + better).alias("rank")).filter("is_mine")

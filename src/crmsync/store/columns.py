@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 
 from crmsync.ahead import one_behind
-from crmsync.store.tables import Instant, from_micros
+from crmsync.store.tables import IN_ONE, Hundredths, Instant, from_micros
 
 INSTANT = pl.Datetime("us", "UTC")
 ROWS_AT_ONCE = 50_000
@@ -90,6 +90,8 @@ def _read(column: Any, values: list[Any]) -> list[Any]:
     if isinstance(column.type, Instant):
         instants = {value: from_micros(value) for value in set(values) if value is not None}  # many rows share theirs
         return [instants.get(value) for value in values]
+    if isinstance(column.type, Hundredths):
+        return [None if value is None else value / IN_ONE for value in values]
     if isinstance(column.type, Boolean):
         return [bool(value) for value in values]
     if isinstance(column.type, LargeBinary):
@@ -149,8 +151,8 @@ def _end_of_piece(connection: Connection, table: Table, after: int) -> int | Non
 
 
 def _plain(column: Any) -> Any:
-    """A column as the database holds it: instants are numbers there."""
-    return type_coerce(column, BigInteger).label(column.name) if isinstance(column.type, Instant) else column
+    """A column as the database holds it: instants and scores are whole numbers there."""
+    return type_coerce(column, BigInteger).label(column.name) if isinstance(column.type, Instant | Hundredths) else column
 
 
 def _by_rows(connection: Connection, columns: Columns, where: Sequence[ColumnElement[bool]]) -> pl.DataFrame:
@@ -178,6 +180,8 @@ def _series(column: Any, values: list[Any]) -> pl.Series:
     kind = column.type
     if isinstance(kind, Instant):
         return pl.Series(column.name, values, dtype=pl.Int64).cast(INSTANT)
+    if isinstance(kind, Hundredths):
+        return (pl.Series(column.name, values, dtype=pl.Int64) / IN_ONE).round(2)  # Polars multiplies by 0.01, which is none
     if isinstance(kind, Boolean):
         return pl.Series(column.name, [None if value is None else bool(value) for value in values], dtype=pl.Boolean)
     if isinstance(kind, Date):

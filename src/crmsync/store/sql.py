@@ -35,7 +35,7 @@ from sqlmodel import SQLModel
 
 from crmsync.ahead import one_ahead
 from crmsync.store.columns import frame_of
-from crmsync.store.tables import Instant, to_micros
+from crmsync.store.tables import IN_ONE, Hundredths, Instant, to_hundredths, to_micros
 
 # Rows in one statement. SQLite's driver lets other threads in after each statement: by single rows the store would wait for the
 # thread that parses the next page again and again. Fifty are far under SQLite's 32,766 parameters, and no statement is so long
@@ -170,6 +170,8 @@ def _handed(values: pl.Series, mark: Mark | None) -> tuple[list[Any], Mark | Non
     """A frame's column as a list, and what is still to be done to make its values what the driver takes."""
     if mark is to_micros and isinstance(values.dtype, pl.Datetime):
         return values.dt.timestamp("us").to_list(), None
+    if mark is to_hundredths:
+        return (values * IN_ONE).round().cast(pl.Int64).to_list(), None
     if mark is int:
         return values.cast(pl.Int64).to_list(), None
     return values.to_list(), mark
@@ -283,6 +285,8 @@ def _marker(kind: Any, dialect: Dialect) -> Mark | None:
     """How a value of this type is handed to the driver; None where it goes as it is."""
     if isinstance(kind, Instant):
         return to_micros
+    if isinstance(kind, Hundredths):
+        return to_hundredths
     if isinstance(kind, Boolean):
         return int  # as it is stored: for a bool the driver looks for an adapter first
     if isinstance(kind, LargeBinary):

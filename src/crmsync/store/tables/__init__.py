@@ -16,7 +16,7 @@ from crmsync.store.tables.decided import (
     WaitingRow,
     WakingRow,
 )
-from crmsync.store.tables.kinds import Instant, from_micros, to_micros
+from crmsync.store.tables.kinds import IN_ONE, Hundredths, Instant, from_micros, to_hundredths, to_micros
 from crmsync.store.tables.pulled import (
     Again,
     CursorRow,
@@ -65,6 +65,7 @@ from crmsync.store.tables.written import (
 )
 
 __all__ = [
+    "IN_ONE",
     "Again",
     "AliasRow",
     "AnswerRow",
@@ -87,6 +88,7 @@ __all__ = [
     "HeardRow",
     "HintRow",
     "HoldRow",
+    "Hundredths",
     "Instant",
     "JournalRow",
     "LeaseRow",
@@ -125,5 +127,6 @@ __all__ = [
     "Watermark",
     "WrittenRecord",
     "from_micros",
+    "to_hundredths",
     "to_micros",
 ]

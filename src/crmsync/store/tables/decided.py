@@ -8,7 +8,7 @@ from sqlalchemy import Index, LargeBinary, Text
 from sqlalchemy import text as sql_text
 from sqlmodel import Field, SQLModel
 
-from crmsync.store.tables.kinds import instant, required_instant, text
+from crmsync.store.tables.kinds import hundredths, instant, required_hundredths, required_instant, text
 
 
 class StateRow(SQLModel, table=True):
@@ -88,7 +88,7 @@ class WaitingRow(SQLModel, table=True):
 
     __tablename__ = "waiting"
     person_id: str = Field(primary_key=True)
-    score: float
+    score: float = required_hundredths()
     last_touch_at: datetime | None = instant()
 
 
@@ -162,9 +162,9 @@ class DesiredRow(SQLModel, table=True):
     person_id: str = Field(primary_key=True)
     phase: str | None = None
     temperature: str | None = None
-    score: float | None = None
-    fit: float | None = None
-    interest: float | None = None
+    score: float | None = hundredths()
+    fit: float | None = hundredths()
+    interest: float | None = hundredths()
     owner: str | None = None
     sales_status: str | None = None
     sla_due_at: datetime | None = instant()
