@@ -104,22 +104,39 @@ def test_leads_of_companies_known_before_are_told() -> None:
 # ---------------------------------------------------------------------------------------------------- where spend is found
 
 
+def campaign(name: str, cost: float | None, days: tuple[date | None, date | None] = (None, None), **more: Any) -> dict[str, Any]:
+    """A campaign as a CRM shows it, learnt on 9 May."""
+    base = {"ref": f"sf/Campaign/{name}", "name": name, "cost": cost, "is_deleted": False}
+    return base | {"starts_on": days[0], "ends_on": days[1], "learnt_at": on(5, 9)} | more
+
+
+def told_of(*campaigns: dict[str, Any]) -> list[tuple[Any, ...]]:
+    schema = {"starts_on": pl.Date, "ends_on": pl.Date, "learnt_at": pl.Datetime("us", "UTC"), "cost": pl.Float64}
+    frame = pl.DataFrame(list(campaigns), schema_overrides=schema)
+    return cost_of_campaigns(frame, TOKYO).select("campaign", "first", "last", "value").rows()
+
+
 def test_what_the_crm_says_of_a_campaign_is_spread_over_its_days() -> None:
-    campaigns = pl.DataFrame(
-        [
-            {"name": "Fair", "cost": 300.0, "starts_on": date(2026, 4, 1), "ends_on": date(2026, 4, 30), "is_deleted": False},
-            {"name": "Running", "cost": 90.0, "starts_on": date(2026, 4, 1), "ends_on": None, "is_deleted": False},
-            {"name": "Undated", "cost": 5.0, "starts_on": None, "ends_on": None, "is_deleted": False},
-            {"name": "Gone", "cost": 7.0, "starts_on": None, "ends_on": None, "is_deleted": True},
-            {"name": "A form", "cost": None, "starts_on": None, "ends_on": None, "is_deleted": False},
-        ]
-    ).with_columns(pl.lit(on(5, 9)).alias("learnt_at").cast(pl.Datetime("us", "UTC")))
-    told = cost_of_campaigns(campaigns, TOKYO).select("campaign", "first", "last", "value").rows()
+    told = told_of(
+        campaign("Fair", 300.0, (date(2026, 4, 1), date(2026, 4, 30))),
+        campaign("Running", 90.0, (date(2026, 4, 1), None)),
+        campaign("Undated", 5.0),
+        campaign("Gone", 7.0, is_deleted=True),
+        campaign("A form", None),
+    )
     assert told == [
         ("Fair", date(2026, 4, 1), date(2026, 4, 30), 300.0),
         ("Running", date(2026, 4, 1), date(2026, 5, 9), 90.0),
         ("Undated", date(2026, 5, 9), date(2026, 5, 9), 5.0),
     ]
+
+
+def test_one_campaign_in_two_crms_is_paid_for_once_by_what_the_crm_says_that_knows_of_most() -> None:
+    days = (date(2026, 4, 1), date(2026, 4, 30))
+    in_salesforce = campaign("Fair", 300.0, days)
+    in_hubspot = [campaign("Fair", cost, days, ref=f"hub/campaigns/{cost}") for cost in (250.0, 100.0)]
+    assert [(name, value) for name, _, _, value in told_of(in_salesforce, *in_hubspot)] == [("Fair", 100.0), ("Fair", 250.0)]
+    assert [(name, value) for name, _, _, value in told_of(in_salesforce, in_hubspot[0])] == [("Fair", 300.0)]
 
 
 def test_what_people_say_of_a_campaign_stands_over_what_the_crm_says() -> None:

@@ -114,6 +114,18 @@ def test_a_tombstone_shows_nothing() -> None:
     assert shown("hubspot", "contacts", {"email": None}, is_deleted=True) == ()
 
 
+def test_a_hubspot_campaign_costs_what_its_spend_items_add_up_to_between_its_days() -> None:
+    fields = {"hs_name": "Spring fair", "hs_spend_items_sum_amount": "280000.5", "hs_start_date": "2026-04-01", "hs_end_date": None}
+    found = the_one("hubspot", "campaigns", fields | {"hs_currency_code": "JPY"})
+    assert (found.name, found.kind, found.cost) == ("Spring fair", "marketing_campaign", 280_000.5)
+    assert (found.starts_on, found.ends_on) == (date(2026, 4, 1), None)
+
+
+def test_a_hubspot_campaign_that_nobody_entered_any_spend_for_has_no_cost() -> None:
+    found = the_one("hubspot", "campaigns", {"hs_name": "Spring fair", "hs_spend_items_sum_amount": None})
+    assert (found.cost, found.starts_on, found.ends_on) == (None, None, None)
+
+
 def test_a_salesforce_contact_has_no_status_but_what_a_rep_left() -> None:
     fields = {
         "CreatedDate": AT,

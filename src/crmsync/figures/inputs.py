@@ -68,11 +68,13 @@ def known_by(given: pl.DataFrame | None, at: date) -> pl.DataFrame | None:
 
 def cost_of_campaigns(campaigns: pl.DataFrame, zone: Zone) -> pl.DataFrame:
     """GIVEN of the costs that the CRMs hold of their campaigns, which say no day: spread from the campaign's first day to its last,
-    or up to the day on which the cost was learnt while it has none; one without a first day is of the day it was learnt."""
+    or up to the day on which the cost was learnt while it has none; one without a first day is of the day it was learnt. Where
+    several CRMs have a campaign of one name it is one campaign, of which the CRM tells most that has the largest sum."""
     learnt = pl.col("learnt_at").dt.convert_time_zone(zone.name).dt.date()
     first = pl.coalesce("starts_on", learnt)
     return (
         campaigns.filter(~pl.col("is_deleted") & pl.col("cost").is_not_null())
+        .pipe(_told_by_one)
         .select(
             first.alias("first"),
             pl.max_horizontal(pl.coalesce("ends_on", learnt), first).alias("last"),
@@ -83,3 +85,12 @@ def cost_of_campaigns(campaigns: pl.DataFrame, zone: Zone) -> pl.DataFrame:
         )
         .sort("campaign", "first", "last", "value")
     )
+
+
+def _told_by_one(campaigns: pl.DataFrame) -> pl.DataFrame:
+    """The campaigns without those of a name for which another connection tells a larger sum."""
+    told = campaigns.with_columns(pl.col("ref").str.split("/").list.first().alias("teller")).with_columns(
+        pl.col("cost").sum().over("name", "teller").alias("in_all")
+    )
+    first = told.sort("name", "in_all", "teller", descending=[False, True, False]).unique("name", keep="first", maintain_order=True)
+    return told.join(first.select("name", "teller"), on=["name", "teller"], how="semi")

@@ -85,6 +85,7 @@ class Catalogue:
             "pipelines": lambda: Call("GET", paths.of("pipelines", "deals"), is_lenient=True),
             "forms": lambda: Call("GET", paths.of("forms"), params=one, is_lenient=True),
             "form_submissions": lambda: Call("GET", paths.of("forms"), params=one, is_lenient=True),
+            "campaigns": lambda: Call("GET", paths.of("campaigns"), params=one, is_lenient=True),
             "lists": lambda: Call("POST", paths.of("lists") + "/search", json=_NO_LISTS, repeatable=True, is_lenient=True),
         }
         make = direct.get(object)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from crmsync.connect.contract import Cost, Use
 from crmsync_hubspot.catalogue import fits_query, fits_search
 from crmsync_hubspot.objects import OBJECTS
 from crmsync_hubspot.options import Options
-from crmsync_hubspot.portal import ASSOCIATION_READ, ASSOCIATION_WRITE, BATCH, LIST_LIMIT
+from crmsync_hubspot.portal import ASSOCIATION_READ, ASSOCIATION_WRITE, BATCH, CAMPAIGNS_LIMIT, LIST_LIMIT
 from crmsync_hubspot.windows import SEARCH_LIMIT
 
 _SCHEMA = 2.0  # where we write: a look whether we still may, and the properties
@@ -25,6 +26,8 @@ def _cost(use: Use, options: Options) -> Cost:
     facts = OBJECTS[use.object]
     if facts.kind == "reference":
         return Cost(use.object, each_cycle=_REFERENCE[use.object])
+    if facts.kind == "reports":
+        return _report(use.object, options)
     if facts.kind == "submissions":
         return Cost(use.object, each_cycle=1, for_each="forms")
     if facts.kind == "events":
@@ -41,3 +44,9 @@ def _cost(use: Use, options: Options) -> Cost:
         whole_every_days=sweeps or None,
         each_day=1 / bins if bins else 0.0,
     )
+
+
+def _report(object: str, options: Options) -> Cost:
+    """A report costs nothing between its readings; campaigns fill pages."""
+    readings = timedelta(days=1) / options.reports_every
+    return Cost(object, each_cycle=0, per_record=1 / CAMPAIGNS_LIMIT, whole_every_days=1 / readings, each_day=readings)

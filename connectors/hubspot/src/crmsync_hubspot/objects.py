@@ -9,7 +9,7 @@ from typing import Literal
 from crmsync.connect.contract import Capabilities, Stream
 from crmsync.model.changes import Cause
 
-Kind = Literal["crm", "reference", "submissions", "events"]
+Kind = Literal["crm", "reference", "submissions", "events", "reports"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ OBJECTS: Mapping[str, ObjectFacts] = {
         ObjectFacts("notes", "crm", "0-46", related=("contacts",)),
         ObjectFacts("form_submissions", "submissions", after=("forms",)),
         ObjectFacts("page_views", "events", after=("contacts",)),
+        ObjectFacts("campaigns", "reports"),
     )
 }
 

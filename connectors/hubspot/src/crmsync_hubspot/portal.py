@@ -28,6 +28,7 @@ SUBMISSIONS_LIMIT = 50
 EVENTS_LIMIT = 100
 FORMS_LIMIT = 500
 LISTS_COUNT = 500
+CAMPAIGNS_LIMIT = 100
 MEMBERS_LIMIT = 250
 LISTS_REACH = 10_000  # the search of lists refuses an offset from here on
 
@@ -202,6 +203,11 @@ class Portal:
         """Event occurrences of contacts. Raises CallRejected (403) where the portal's plan has none."""
         asked = {"objectType": "contact", "eventType": event_type, "limit": str(EVENTS_LIMIT)} | dict(params)
         yield from self._pages("events", self.paths.of("events"), asked)
+
+    def campaigns(self, properties: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """All marketing campaigns. Raises CallRejected (403) where the plan or the scopes have none."""
+        asked = {"limit": str(CAMPAIGNS_LIMIT), "properties": ",".join(properties)}
+        yield from self._pages("campaigns", self.paths.of("campaigns"), asked)
 
     def lists(self) -> Iterator[Mapping[str, Any]]:
         """Lists (segments), the first 10,000 of them: their search reaches no further."""

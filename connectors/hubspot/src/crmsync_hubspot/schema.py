@@ -52,6 +52,15 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
         "createdAt": "datetime",
         "updatedAt": "datetime",
     },
+    "campaigns": {
+        "hs_name": "string",
+        "hs_campaign_status": "enumeration",
+        "hs_start_date": "date",
+        "hs_end_date": "date",
+        "hs_currency_code": "string",
+        "hs_spend_items_sum_amount": "number",
+        "hs_budget_items_sum_amount": "number",
+    },
     "form_submissions": {
         "form_guid": "string",
         "form_name": "string",

@@ -38,6 +38,7 @@ SCOPES: Mapping[str, Scopes] = {
     "form_submissions": Scopes(("forms",)),
     "lists": Scopes(("crm.lists.read",), ("crm.lists.write",)),
     "page_views": Scopes(("business-intelligence",), optional=True),
+    "campaigns": Scopes(("marketing.campaigns.read",)),
 }
 
 

@@ -33,6 +33,7 @@ from crmsync_hubspot.portal import Portal
 from crmsync_hubspot.provision import provision
 from crmsync_hubspot.pull_records import own_properties, record_pull, related_ids
 from crmsync_hubspot.pull_reference import reference_pages
+from crmsync_hubspot.pull_reports import report_pages
 from crmsync_hubspot.pull_submissions import submission_pages
 from crmsync_hubspot.pull_views import page_view_pages
 from crmsync_hubspot.push import Pusher
@@ -143,6 +144,8 @@ class HubSpotConnector:
             return reference_pages(request.object, self._portal, self._vendor)
         if kind == "submissions":
             return submission_pages(self._portal, self._options, request)
+        if kind == "reports":
+            return report_pages(self._portal, self._options, request)
         if kind == "events":
             return page_view_pages(self._portal, self._catalogue, self._options, request)
         return record_pull(self._portal, self._catalogue, self._options, request).pages(request.cursor)

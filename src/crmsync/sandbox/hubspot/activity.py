@@ -147,13 +147,50 @@ class RecordList:
         return added, removed
 
 
+@dataclass(slots=True)
+class Campaign:
+    """One marketing campaign with what was spent on it, item by item: (name, amount, when)."""
+
+    guid: str
+    properties: dict[str, str]
+    created_at: str
+    updated_at: str
+    spent: list[tuple[str, float, str]] = field(default_factory=list)
+
+    def as_json(self, wanted: Iterable[str]) -> dict[str, Any]:
+        """With those of the properties that are asked for and hold something."""
+        held = self.properties | ({"hs_spend_items_sum_amount": _amount(self.total)} if self.spent else {})
+        return {
+            "id": self.guid,
+            "properties": {name: held[name] for name in wanted if held.get(name)},
+            "createdAt": self.created_at,
+            "updatedAt": self.updated_at,
+            "businessUnits": [],
+        }
+
+    @property
+    def total(self) -> float:
+        return sum(amount for _, amount, _ in self.spent)
+
+
+def _amount(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
 class Activity:
-    """Forms, events and lists of the portal."""
+    """Forms, events, lists and campaigns of the portal."""
 
     def __init__(self) -> None:
         self.forms: dict[str, Form] = {}
         self.events = Events()
         self.lists: dict[int, RecordList] = {}
+        self.campaigns: dict[str, Campaign] = {}
+
+    def campaign(self, guid: str) -> Campaign:
+        """Raises PortalError 404."""
+        if guid not in self.campaigns:
+            raise not_found(f"Campaign {guid} does not exist")
+        return self.campaigns[guid]
 
     def form(self, guid: str) -> Form:
         """Raises PortalError 404."""

@@ -8,6 +8,7 @@ ALL_SCOPES = (
     "oauth",
     "content",
     "forms",
+    "marketing.campaigns.read",
     "business-intelligence",
     "sales-email-read",
     "crm.lists.read",
@@ -73,6 +74,8 @@ class PortalConfig:
     """Whether the custom properties that crmsync maps exist from the start."""
     enterprise: bool = False
     """Whether event occurrences can be read."""
+    marketing_hub: bool = True
+    """Whether the plan has marketing campaigns and analytics reports."""
     sales_hub: bool = True
     """Whether the leads object exists."""
     credentials: Credentials = field(default_factory=Credentials)

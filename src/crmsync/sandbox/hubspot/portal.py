@@ -8,7 +8,7 @@ from typing import Any
 
 from crmsync.sandbox.clock import VirtualClock
 from crmsync.sandbox.hubspot import visits
-from crmsync.sandbox.hubspot.activity import Activity, Form, RecordList, derived_id
+from crmsync.sandbox.hubspot.activity import Activity, Campaign, Form, RecordList, derived_id
 from crmsync.sandbox.hubspot.config import PortalConfig
 from crmsync.sandbox.hubspot.errors import invalid
 from crmsync.sandbox.hubspot.limits import Limiter
@@ -161,6 +161,26 @@ class Portal:
             guid = derived_id("form", self.config.portal_id, len(self.activity.forms), name)
             self.activity.forms[guid] = Form(guid, name, kind, self.objects.now())
             return guid
+
+    def add_campaign(self, name: str, *, starts: str = "", ends: str = "", currency: str = "JPY") -> str:
+        """Add a marketing campaign, between days (YYYY-MM-DD) where they are given; gives its guid."""
+        with self.lock:
+            guid, now = derived_id("campaign", self.config.portal_id, len(self.activity.campaigns), name), self.objects.now()
+            held = {"hs_name": name, "hs_start_date": starts, "hs_end_date": ends, "hs_currency_code": currency}
+            self.activity.campaigns[guid] = Campaign(guid, held | {"hs_campaign_status": "in_progress"}, now, now)
+            return guid
+
+    def spend(self, campaign: str, amount: float, item: str = "") -> None:
+        """Add a spend item to a campaign."""
+        with self.lock:
+            found, now = self.activity.campaign(campaign), self.objects.now()
+            found.spent.append((item or f"Item {len(found.spent) + 1}", float(amount), now))
+            found.updated_at = now
+
+    def remove_campaign(self, campaign: str) -> None:
+        """Delete a campaign."""
+        with self.lock:
+            del self.activity.campaigns[self.activity.campaign(campaign).guid]
 
     def add_list(self, name: str, *, type: str = "contacts", processing: str = "MANUAL") -> str:
         """Add a list (MANUAL, SNAPSHOT or DYNAMIC); gives its id."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from crmsync.sandbox.hubspot.api import associations, batches, marketing, oauth, objects, schemas
+from crmsync.sandbox.hubspot.api import associations, batches, marketing, oauth, objects, reports, schemas
 from crmsync.sandbox.hubspot.api.exchange import Reply, Request
 from crmsync.sandbox.hubspot.types import object_type
 
@@ -120,6 +120,7 @@ _LISTS = (
     _route("PUT {id}/memberships/add-and-remove", marketing.change_members, "crm.lists.write"),
 )
 _OWNERS = "crm.objects.owners.read"
+_CAMPAIGNS = "marketing.campaigns.read"
 _CALLS, _LATE = _dated(_DATES), _dated(_LATE_DATES)
 FAMILIES = (
     _family(r"/crm/(?:v3|v4)/objects", rf"/crm/objects/(?:{_CALLS})", routes=_OBJECTS),
@@ -147,6 +148,15 @@ FAMILIES = (
         routes=(_route("GET", marketing.list_forms, "forms"), _route("GET {id}", marketing.get_form, "forms")),
     ),
     _family(r"/form-integrations/v1/submissions/forms", routes=(_route("GET {id}", marketing.submissions, "forms"),)),
+    _family(
+        r"/marketing/v3/campaigns",
+        rf"/marketing/campaigns/(?:{_LATE})",
+        routes=(
+            _route("GET", reports.list_campaigns, _CAMPAIGNS),
+            _route("GET {id}", reports.get_campaign, _CAMPAIGNS),
+            _route("GET {id}/budget/totals", reports.budget_totals, _CAMPAIGNS),
+        ),
+    ),
     _family(
         r"/account-info/v3",
         rf"/account-info/(?:{_CALLS})",
