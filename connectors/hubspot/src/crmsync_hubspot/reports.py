@@ -22,7 +22,7 @@ Cursor = Mapping[str, Any]
 
 
 def is_due(cursor: Cursor, now: datetime, every: timedelta) -> bool:
-    """Whether the report is to be read. One that stands under a time that is still to come was read by a clock that was set back."""
+    """Whether the report is to be read. One that stands under a time to come was read by a clock that was set back."""
     refused_at, read_at = instant(cursor.get("refused_at")), instant(cursor.get("read_at"))
     last, pause = (refused_at, ASK_AGAIN) if refused_at else (read_at, every)
     return last is None or not last <= now < last + pause
