@@ -94,7 +94,7 @@ class Portal:
     """State and manners. `stock` has no properties of crmsync's; `enterprise` shows event occurrences."""
 
     def __init__(self, now: datetime, *, stock: bool = False, enterprise: bool = False, lag: float = 3) -> None:
-        self.dated_off = timedelta(0)
+        self.dated_off, self.search_page = timedelta(0), 200
         self.now, self.enterprise, self.lag = now, enterprise, timedelta(seconds=lag)
         self.token = "pat-eu1-of-the-portal"
         self.refresh_token = "refresh-me"
@@ -458,6 +458,7 @@ class Portal:
         limit, offset, groups = body.get("limit", 10), int(body.get("after") or 0), body.get("filterGroups", [])
         if limit > 200 or limit + offset > 10_000 or len(groups) > 5 or any(len(g["filters"]) > 6 for g in groups):
             raise Refusal(400, "VALIDATION_ERROR", "There was a problem with the request: over a limit of search")
+        limit = min(limit, self.search_page)
         rows = [
             r
             for r in self.records[type]

@@ -199,6 +199,15 @@ def test_answers_that_are_dated_by_another_clock_than_the_records_lose_nothing(p
     assert {stage.portal.get("contacts", person).get("crmsync_phase") for person in people} == {"inquiry"}
 
 
+def test_searches_that_give_less_than_they_were_asked_for_are_read_to_the_end(play: Play) -> None:
+    stage = play(hubspot={"lag": 0})
+    fine(stage)
+    stage.portal.search_page = 3
+    people = [contact(stage.portal, f"人{n}") for n in range(8)]
+    fine(stage)
+    assert {stage.portal.get("contacts", person).get("crmsync_phase") for person in people} == {"inquiry"}
+
+
 def test_one_bad_row_costs_the_others_nothing(play: Play) -> None:
     stage = play(hubspot={})
     people = [contact(stage.portal, f"人{i}") for i in range(5)]

@@ -24,13 +24,12 @@ from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.objects import OBJECTS, ObjectFacts
 from crmsync_hubspot.options import Options
 from crmsync_hubspot.portal import ASSOCIATION_READ, Portal
-from crmsync_hubspot.records import MERGED_IDS, archived_record, next_after, record_of, with_losers
+from crmsync_hubspot.records import MERGED_IDS, archived_record, ends_search, next_after, record_of, with_losers
 from crmsync_hubspot.rules import NOT_HERE
 from crmsync_hubspot.sweeping import gone_records, missing_ids
 from crmsync_hubspot.values import instant
 from crmsync_hubspot.windows import (
     FLOOR,
-    SEARCH_LIMIT,
     Backfill,
     Bin,
     Settled,
@@ -144,7 +143,7 @@ class RecordPull:
         return self.portal.search(self.facts.name, search_body(self.facts.modified, since, until, after_id, asked))
 
     def _window(self, window: Window, first: Row | None) -> Iterator[Page]:
-        """The rows of a frozen window, by id, until an answer is not full; `first` is the first one where it is there already.
+        """The rows of a frozen window, by id, until HubSpot has no more; `first` is the first one where it is there already.
         Fields come along where the search body stays short, else by batch/read. Where the clocks differ the rows asked for reach
         up to the later one: what its cursor then calls read ends at the other."""
         guard = LoopGuard(self.portal.client.name, self.facts.name)
@@ -157,7 +156,7 @@ class RecordPull:
             first, found = None, answer.get("results") or ()
             expected = answer.get("total") if expected is None else expected
             rows += found
-            is_last = len(found) < SEARCH_LIMIT
+            is_last = ends_search(answer)
             window = window if is_last else replace(window, after_id=max(int(row["id"]) for row in found))
             if is_last or len(rows) >= ASSOCIATION_READ:
                 records = self._records(self._whole(rows, is_whole=self.asked.fits_search))

@@ -19,7 +19,7 @@ from crmsync.model.records import RawRecord
 from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.options import Options
 from crmsync_hubspot.portal import Portal, chunks
-from crmsync_hubspot.records import MERGED_IDS
+from crmsync_hubspot.records import MERGED_IDS, ends_search
 from crmsync_hubspot.rules import NOT_HERE
 from crmsync_hubspot.values import iso, millis
 from crmsync_hubspot.views import (
@@ -80,15 +80,16 @@ class ViewPull:
 
     def pages(self, cursor: Mapping[str, Any] | None) -> Iterator[Page]:
         """Pages until all contacts of the window are read."""
-        window, rows = self._opened(cursor)
+        window, answer = self._opened(cursor)
         while True:
+            rows = sorted(answer.get("results") or (), key=lambda row: int(row["id"]))
             for part in chunks(rows, CONTACTS_PER_PAGE):
                 records, window = self._read(part, window)
                 window = replace(window, after=int(part[-1]["id"]))
                 yield Page(records, dump_views(window))
-            if len(rows) < SEARCH_LIMIT:
+            if ends_search(answer):
                 break
-            rows = self._visitors(window.since, window.after)
+            answer = self._visitors(window.since, window.after)
         yield Page((), dump_views(window.then), notices=self._notices(window))
 
     @staticmethod
@@ -96,15 +97,15 @@ class ViewPull:
         """That single views cannot be read here, as long as it is so."""
         return (Notice("connect.views_by_analytics", {}, stands=True),) if window.then.refused_at else ()
 
-    def _opened(self, cursor: Mapping[str, Any] | None) -> tuple[ViewWindow, list[Row]]:
-        """The window, and the first visitors in it; their answer tells HubSpot's clock."""
+    def _opened(self, cursor: Mapping[str, Any] | None) -> tuple[ViewWindow, Row]:
+        """The window, and the answer with the first visitors in it, which tells HubSpot's clock."""
         lags = self._options.lags
         theirs = self._portal.client.server_time_or_none()
         hint = theirs and behind(theirs, self._ours)
         since, after = asked_since(cursor, hint, lags) or (self._first_since(), 0)
-        rows = self._visitors(since, after)
+        answer = self._visitors(since, after)
         window = view_window(cursor, self._now, lags, since)
-        return window, (rows if window.since == since else self._visitors(window.since, window.after))
+        return window, (answer if window.since == since else self._visitors(window.since, window.after))
 
     def _first_since(self) -> datetime:
         """Where a stream without a cursor begins."""
@@ -120,7 +121,7 @@ class ViewPull:
         """Read from the store once, and only where it is needed."""
         return told_so_far(self._known())
 
-    def _visitors(self, since: datetime, after: int) -> list[Row]:
+    def _visitors(self, since: datetime, after: int) -> Row:
         """Contacts seen on the site since then, by id. There is no upper end: one who came back meanwhile has left the window of
         its earlier visit, which must be read all the same."""
         filters = [
@@ -134,7 +135,7 @@ class ViewPull:
             "limit": SEARCH_LIMIT,
             "after": "0",
         }
-        return sorted(self._portal.search("contacts", body).get("results") or (), key=lambda row: int(row["id"]))
+        return self._portal.search("contacts", body)
 
     def _read(self, rows: Sequence[Row], window: ViewWindow) -> tuple[tuple[RawRecord, ...], ViewWindow]:
         """The views of these contacts, all by one source, and the window that is true with them."""

@@ -8,6 +8,7 @@ from typing import Any
 from crmsync.model.records import RawRecord
 from crmsync_hubspot.objects import OBJECTS, PRIMARY_TYPES
 from crmsync_hubspot.values import cleaned, instant
+from crmsync_hubspot.windows import SEARCH_LIMIT
 
 MERGED_IDS = "hs_merged_object_ids"
 
@@ -74,3 +75,10 @@ def next_after(answer: Mapping[str, Any]) -> str | None:
     """The cursor of the next page of a listing; None on the last."""
     after = ((answer.get("paging") or {}).get("next") or {}).get("after")
     return None if after in (None, "") else str(after)
+
+
+def ends_search(answer: Mapping[str, Any]) -> bool:
+    """Whether a search that goes on by id is at its end: it gave fewer rows than it may, and knows of no more. Pages that a portal
+    makes shorter than they were asked for are not the end."""
+    rows = answer.get("results") or ()
+    return not rows or (len(rows) < SEARCH_LIMIT and next_after(answer) is None)
