@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from crmsync.sandbox.salesforce.schema import Field, SObject
@@ -22,6 +23,32 @@ _PLURALS = {"Opportunity": "Opportunities", "OpportunityHistory": "Opportunity H
 _SYSTEM_FIELDS = frozenset(
     ("Id", "IsDeleted", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp", "Name")
 )
+
+# What describe says of every field that this org has.
+_OF_EVERY_FIELD: Mapping[str, Any] = {
+    "aiPredictionField": False,
+    "autoNumber": False,
+    "calculatedFormula": None,
+    "cascadeDelete": False,
+    "controllerName": None,
+    "defaultValueFormula": None,
+    "dependentPicklist": False,
+    "deprecatedAndHidden": False,
+    "displayLocationInDecimal": False,
+    "encrypted": False,
+    "filteredLookupInfo": None,
+    "formulaTreatNullNumberAsZero": False,
+    "highScaleNumber": False,
+    "htmlFormatted": False,
+    "inlineHelpText": None,
+    "mask": None,
+    "maskType": None,
+    "queryByDistance": False,
+    "referenceTargetField": None,
+    "relationshipOrder": None,
+    "restrictedDelete": False,
+    "writeRequiresMasterRead": False,
+}
 
 
 def describe(sobject: SObject, base: str) -> dict[str, Any]:
@@ -95,42 +122,26 @@ def _plural(name: str) -> str:
 
 def describe_field(field: Field) -> dict[str, Any]:
     """One field, with every key that describe has had since API 59."""
-    numeric = field.precision > 0
+    is_numeric = field.precision > 0
     return {
+        **_OF_EVERY_FIELD,
         "aggregatable": field.filterable,
-        "aiPredictionField": False,
-        "autoNumber": False,
         "byteLength": field.length * (1 if field.type in ("id", "reference") else 3),
         "calculated": field.calculated,
-        "calculatedFormula": None,
-        "cascadeDelete": False,
         "caseSensitive": field.case_sensitive,
         "compoundFieldName": field.compound,
-        "controllerName": None,
         "createable": field.createable,
         "custom": field.custom,
         "defaultValue": False if field.type == "boolean" else None,
-        "defaultValueFormula": None,
         "defaultedOnCreate": field.defaulted,
-        "dependentPicklist": False,
-        "deprecatedAndHidden": False,
         "digits": 8 if field.type == "int" else 0,
-        "displayLocationInDecimal": False,
-        "encrypted": False,
         "externalId": field.external_id,
         "extraTypeInfo": "personname" if field.name == "Name" and field.length == 121 else None,
         "filterable": field.filterable,
-        "filteredLookupInfo": None,
-        "formulaTreatNullNumberAsZero": False,
-        "groupable": field.filterable and not numeric and field.type not in ("datetime", "address"),
-        "highScaleNumber": False,
-        "htmlFormatted": False,
+        "groupable": field.filterable and not is_numeric and field.type not in ("datetime", "address"),
         "idLookup": field.id_lookup,
-        "inlineHelpText": None,
         "label": field.label,
         "length": field.length,
-        "mask": None,
-        "maskType": None,
         "name": field.name,
         "nameField": field.name in ("Name", "Subject"),
         "namePointing": field.polymorphic,
@@ -139,12 +150,8 @@ def describe_field(field: Field) -> dict[str, Any]:
         "picklistValues": [_picklist_value(field, value) for value in field.values],
         "polymorphicForeignKey": field.polymorphic,
         "precision": field.precision,
-        "queryByDistance": False,
-        "referenceTargetField": None,
         "referenceTo": list(field.refers_to),
         "relationshipName": field.relationship,
-        "relationshipOrder": None,
-        "restrictedDelete": False,
         "restrictedPicklist": field.restricted,
         "scale": field.scale,
         "searchPrefilterable": field.type == "reference",
@@ -153,7 +160,6 @@ def describe_field(field: Field) -> dict[str, Any]:
         "type": field.type,
         "unique": field.unique,
         "updateable": field.updateable,
-        "writeRequiresMasterRead": False,
     }
 
 
