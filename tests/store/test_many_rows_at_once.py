@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from crmsync.model.entities import UserSeen
 from crmsync.model.records import RawRecord, RecordRef
@@ -32,6 +34,21 @@ def test_every_row_arrives_whole(store: Store, count: int) -> None:
     assert [(row["ref"], row["email"], row["is_active"], row["learnt_at"]) for row in rows] == [
         (str(user.ref), user.email, user.is_active, NOW) for user in users
     ]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(["A", "B"]), st.sampled_from([None, "a@x.example"]), st.booleans()), max_size=120))
+def test_whatever_the_rows_have_in_common_each_keeps_what_is_its_own(
+    store: Store, drawn: list[tuple[str, str | None, bool]]
+) -> None:
+    users = [
+        UserSeen(RecordRef("crm", "User", f"{n:03d}"), NOW, name, email, is_active)
+        for n, (name, email, is_active) in enumerate(drawn)
+    ]
+    with store.transaction() as db:
+        store.entities.save(db, users)
+    rows = store.entities.frame(UserSeen).head(len(users)).to_dicts()  # those of longer lists before are still there
+    assert [(row["name"], row["email"], row["is_active"]) for row in rows] == drawn
 
 
 def test_a_column_that_nobody_fills_any_more_is_emptied(store: Store) -> None:

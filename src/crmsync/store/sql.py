@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
-from itertools import chain, compress, islice
+from itertools import chain, compress, count, islice
 from typing import Any
 
 import orjson
@@ -163,6 +163,8 @@ class _Place:
             return values
         if mark is to_micros:
             return _micros(values)
+        if _is_one(values):
+            return [None if values[0] is None else mark(values[0])] * count
         return [None if value is None else mark(value) for value in values]
 
 
@@ -179,11 +181,13 @@ def _handed(values: pl.Series, mark: Mark | None) -> tuple[list[Any], Mark | Non
 
 def _micros(values: Sequence[datetime | None]) -> list[int | None]:
     """Of a page's instants many are one: each is made a number once."""
-    known: dict[datetime | None, int | None] = {None: None}
-    for value in values:
-        if value is not None and value not in known:
-            known[value] = to_micros(value)
+    known = {value: None if value is None else to_micros(value) for value in set(values)}
     return [known[value] for value in values]
+
+
+def _is_one(values: Sequence[Any]) -> bool:
+    """Whether a column holds one value throughout."""
+    return values[0] is values[-1] and values.count(values[0]) == len(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,17 +223,25 @@ def _ready(writing: _Writing, columns: Columns) -> list[_Ready]:
 
 
 def _insertions(writing: _Writing, columns: Sequence[Sequence[Any]]) -> Iterator[_Ready]:
-    """Many rows in each statement. A column without any value is said so once: the driver looks for an adapter for each None."""
-    filled = [column.count(None) < len(column) for column in columns]
-    row = f"({', '.join('?' if is_filled else 'NULL' for is_filled in filled)})"
-    bound = list(zip(*compress(columns, filled), strict=True))
-    whole = len(bound) - len(bound) % _TOGETHER
-    if whole:
-        text = writing.text.replace(writing.row, ", ".join([row] * _TOGETHER), 1)
-        starts = range(0, whole, _TOGETHER)
-        yield _Ready(text, [tuple(chain.from_iterable(bound[start : start + _TOGETHER])) for start in starts])
-    if whole < len(bound):
-        yield _Ready(writing.text.replace(writing.row, row, 1), bound[whole:])
+    """Many rows in each statement. A value that all rows share is bound once for all of them: there are many such on a page, and
+    for each None the driver looks for an adapter."""
+    height, is_shared = len(columns[0]), tuple(map(_is_one, columns))
+    shared = tuple(column[0] for column in compress(columns, is_shared))
+    own = [column for column, is_one in zip(columns, is_shared, strict=True) if not is_one]
+    values, width = list(chain.from_iterable(zip(*own, strict=True))), len(own)
+    whole = height - height % _TOGETHER
+    for rows, starts in ((_TOGETHER, range(0, whole, _TOGETHER)), (1, range(whole, height))):
+        if starts:
+            text = writing.text.replace(writing.row, _numbered(is_shared, rows), 1)
+            yield _Ready(text, [(*shared, *values[start * width : (start + rows) * width]) for start in starts])
+
+
+@lru_cache(maxsize=256)
+def _numbered(is_shared: tuple[bool, ...], rows: int) -> str:
+    """The marks of so many rows: first what all of them share, then each row's own."""
+    marks = (f"?{place}" for place in count(1))
+    once = [next(marks) if is_one else "" for is_one in is_shared]
+    return ", ".join(f"({', '.join(mark or next(marks) for mark in once)})" for _ in range(rows))
 
 
 @lru_cache(maxsize=256)
@@ -290,7 +302,7 @@ def _marker(kind: Any, dialect: Dialect) -> Mark | None:
     if isinstance(kind, Boolean):
         return int  # as it is stored: for a bool the driver looks for an adapter first
     if isinstance(kind, LargeBinary):
-        return None
+        return bytearray  # likewise for bytes
     found: Mark | None = kind.dialect_impl(dialect).bind_processor(dialect)
     return found
 

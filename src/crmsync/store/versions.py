@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -123,35 +123,46 @@ def store_versions(
     have read, or written, a newer one. `is_ours`: our own writes made them."""
     folded = _newest_of_each(_not_forgotten(db, connection, records))
     known = _known_versions(db, connection, folded)
+    found = [(record, known.get(identity), *_content_of(record)) for identity, record in folded.items()]
+    if known:
+        restamp(db, connection, list(_renewed(found)))
+        found = [one for one in found if _is_news(*one)]
     first = next_seq(db)
-    fresh, payloads, hashes = list[RawRecord](), list[bytes](), list[str]()
-    stamped, new = list[dict[str, Any]](), list[bool]()
-    for identity, record in folded.items():
-        before = known.get(identity)
-        if before is not None and is_late(record.modified_at, before.modified_at):
-            continue
-        payload = payload_of(record.fields)
-        content = content_hash(payload, record.is_deleted, record.replaced_by)
-        if before is not None and before.content == content:
-            if before.is_to_be_renewed(record.modified_at):
-                stamp = record.modified_at or before.modified_at
-                stamped.append({"of_object": record.object, "of_record": record.id, "stamp": stamp, "content": content})
-            continue
-        fresh.append(record)
-        payloads.append(payload)
-        hashes.append(content)
-        new.append(before is None)
-    seqs = range(first, first + len(fresh))
+    seqs = range(first, first + len(found))
+    fresh = [record for record, *_ in found]
     shared = _columns(connection, fresh, seqs)
-    replaced = [record.replaced_by for record in fresh]
-    own: dict[str, Sequence[Any]] = {"replaced_by": replaced, "payload": payloads, "is_ours": [is_ours] * len(fresh)}
-    insert_columns(db, RawVersion, {**shared, **own, "learnt_at": [learnt_at] * len(fresh)})
-    upsert_columns(db, RawLatest, {**shared, "content_hash": hashes})
-    restamp(db, connection, stamped)
+    own: dict[str, Sequence[Any]] = {
+        "replaced_by": [record.replaced_by for record in fresh],
+        "payload": [payload for _, _, payload, _ in found],
+        "is_ours": [is_ours] * len(fresh),
+        "learnt_at": [learnt_at] * len(fresh),
+    }
+    insert_columns(db, RawVersion, {**shared, **own})
+    upsert_columns(db, RawLatest, {**shared, "content_hash": [content for *_, content in found]})
     staged = tuple(
-        StagedRecord(seq, connection, record, learnt_at, is_new) for seq, record, is_new in zip(seqs, fresh, new, strict=True)
+        StagedRecord(seq, connection, record, learnt_at, before is None)
+        for seq, (record, before, _, _) in zip(seqs, found, strict=True)
     )
-    return Staged(sum(new), len(fresh) - sum(new), len(folded) - len(fresh), staged)
+    new = sum(before is None for _, before, _, _ in found)
+    return Staged(new, len(fresh) - new, len(folded) - len(fresh), staged)
+
+
+Found = tuple[RawRecord, Known | None, bytes, str]
+"""A record, what was known of it, and its content with its hash."""
+
+
+def _is_news(record: RawRecord, before: Known | None, _payload: bytes, content: str) -> bool:
+    return before is None or not (is_late(record.modified_at, before.modified_at) or before.content == content)
+
+
+def _renewed(found: Iterable[Found]) -> Iterator[dict[str, Any]]:
+    """What is to be noted of records that say the same under a newer stamp, or are the first to be compared."""
+    for record, before, _, content in found:
+        if before is None or before.content != content or is_late(record.modified_at, before.modified_at):
+            continue
+        if before.is_to_be_renewed(record.modified_at):
+            stamp = record.modified_at or before.modified_at
+            yield {"of_object": record.object, "of_record": record.id, "stamp": stamp, "content": content}
 
 
 def next_seq(db: Connection) -> int:
@@ -185,7 +196,10 @@ def _not_forgotten(db: Connection, connection: str, records: Sequence[RawRecord]
 
 def _newest_of_each(records: Sequence[RawRecord]) -> dict[Identity, RawRecord]:
     """Of several versions of one record on a page the newest; of equally new ones the last."""
-    newest: dict[Identity, RawRecord] = {}
+    newest = {(record.object, record.id): record for record in records}
+    if len(newest) == len(records):
+        return newest
+    newest.clear()
     for record in records:
         before = newest.get((record.object, record.id))
         if before is None or not is_late(record.modified_at, before.modified_at):
@@ -223,6 +237,11 @@ def _known_versions(db: Connection, connection: str, records: Mapping[Identity, 
             found[id_] = Known(content, found[id_].modified_at, is_hashed=False)
         known.update({(object_, id_): one for id_, one in found.items()})
     return known
+
+
+def _content_of(record: RawRecord) -> tuple[bytes, str]:
+    payload = payload_of(record.fields)
+    return payload, content_hash(payload, record.is_deleted, record.replaced_by)
 
 
 def payload_of(fields: Mapping[str, Any]) -> bytes:

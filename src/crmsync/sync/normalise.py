@@ -3,7 +3,7 @@ because the raw version stays and a changed mapping replays them all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -100,17 +100,15 @@ Run = Mapping[str, StagedRecord]
 """Versions of records of one object by the texts of their refs: one of each."""
 
 
-def _runs(versions: Iterable[StagedRecord]) -> Iterator[tuple[str, Run]]:
+def _runs(versions: Sequence[StagedRecord]) -> Iterator[tuple[str, Run]]:
     """The versions by object, in runs in which each record stands once; those of one record in the order in which they were
     learnt: later ones replace earlier ones."""
-    runs: dict[str, list[dict[str, StagedRecord]]] = {}
-    for version in versions:
-        key, of_object = version.key, runs.setdefault(version.record.object, [])
-        run = next((run for run in of_object if key not in run), None)
-        if run is None:
-            of_object.append(run := {})
-        run[key] = version
-    return ((object_, run) for object_, of_object in runs.items() for run in of_object)
+    for object_ in dict.fromkeys(version.record.object for version in versions):
+        rest = [version for version in versions if version.record.object == object_]
+        while rest:
+            run: dict[str, StagedRecord] = {}
+            rest = [version for version in rest if run.setdefault(version.key, version) is not version]
+            yield object_, run
 
 
 def _read(store: Store, db: Database, reader: Reader, run: Run, learnt_at: datetime) -> Set[str]:
