@@ -171,6 +171,11 @@ class Reader:
                 places = [told[place] for place in shown]
                 yield _Filling(part, self._reading, page.only(shown), [records[place] for place in places]).seen(places)
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether the same version of a record may come to show something else."""
+        return bool(self._times)
+
     def again_at(self, record: RawRecord, learnt_at: datetime) -> datetime | None:
         """When the same version of this record will first show something else because time has passed: a meeting that was
         ahead. None where time changes nothing."""

@@ -20,6 +20,7 @@ from crmsync.identity.terms import naming
 from crmsync.model.changes import Change
 from crmsync.model.memberships import MEMBERSHIPS
 from crmsync.store import tables
+from crmsync.store.identity import lose_track
 from crmsync.store.journal import forget_answers, without_persons
 from crmsync.store.shadows import leave_shadows
 from crmsync.store.sql import among, table_of, upsert
@@ -51,8 +52,10 @@ TREATMENT: Mapping[str, Treatment] = {
     "campaign": "nothing personal",
     "pipeline_stage": "nothing personal",
     "link": "anonymous",
+    "link_before": "deleted",
     "filed": "deleted",
     "alias": "deleted",
+    "alias_before": "deleted",
     "review": "mentions taken out",
     "answer": "deleted",
     "person_state": "anonymous",
@@ -249,6 +252,7 @@ class Erasing:
         for column in (aliases.c.person_id, aliases.c.current_id):
             db.execute(aliases.delete().where(among(db, column, erasure.persons)))
         _unfile(db, erasure)
+        lose_track(db)
         answers = _table(tables.AnswerRow)
         for column in (answers.c.person_id, answers.c.candidate):
             db.execute(answers.delete().where(among(db, column, erasure.persons)))

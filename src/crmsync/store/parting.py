@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, Table, select
 from sqlmodel import SQLModel
 
 from crmsync.store import tables
+from crmsync.store.identity import lose_track
 from crmsync.store.sql import among, insert_all, table_of, upsert
 from crmsync.store.tables import Instant, from_micros, to_micros
 
@@ -36,6 +37,7 @@ class Parting:
 
     def put(self, db: Connection, persons: Collection[str], share: Share, now: datetime) -> None:
         """Have these persons' rows be those of `share` and no others. What was sent stays in the outbox."""
+        lose_track(db)
         self._put_clocks(db, persons, share[_CLOCKS.name], now)
         for model in _KEYED:
             table = table_of(model)

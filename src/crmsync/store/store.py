@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event, func, select
@@ -26,6 +27,7 @@ from crmsync.store.journal import Journal
 from crmsync.store.leases import Leases
 from crmsync.store.memberships import Memberships
 from crmsync.store.outbox import Outbox
+from crmsync.store.outset import begin_with, is_file
 from crmsync.store.overrides import Overrides
 from crmsync.store.parting import Parting
 from crmsync.store.past import Past
@@ -91,7 +93,9 @@ class Store:
         store = cls(engine)
         found = store.runs.meta("schema_version")
         if found is None:
-            store.runs.set_meta("schema_version", SCHEMA_VERSION)
+            with store.transaction() as db:
+                store.runs.set_meta_in(db, "schema_version", SCHEMA_VERSION)
+                store.identity.track(db)
         elif found != SCHEMA_VERSION:
             raise StopConnector("store.other_schema", found=found, wanted=SCHEMA_VERSION)
         return store
@@ -101,6 +105,14 @@ class Store:
         """Everything done with the yielded connection is kept together, or not at all."""
         with self._engine.begin() as db:
             yield db
+
+    def can_be_begun_with(self) -> bool:
+        """Whether another store may begin with what this one holds."""
+        return is_file(self._engine)
+
+    def begin_with(self, other: Store, through: int, at: datetime, timed: Iterable[tuple[str, str]]) -> None:
+        """Fill this empty store with what the other one knew at an instant: see `outset`."""
+        begin_with(self._engine, other._engine, through, at, timed)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -50,12 +50,16 @@ class History:
         return with_owner_edits(gather(self.here, entry.at), self.there.store.journal.frame(entry.run_id, OWNER_EDITS))
 
     def learnt(self, entry: Entry) -> None:
+        self.read(entry)
+        resolve(self.here, entry.at)
+
+    def read(self, entry: Entry) -> None:
+        """What was learnt, without saying whose it is."""
         through = int(entry.body["through"])
         for rows in self.there.store.past.versions(self.through, through):
             self.here.store.past.put_versions(rows)
         self.through = max(self.through, through)
         normalise(self.here, entry.at)
-        resolve(self.here, entry.at)
 
     def decided(self, entry: Entry) -> None:
         """Raises StopConnector where the first decision that was kept rested on others that were not."""
@@ -105,6 +109,9 @@ class History:
 class Standings(History):
     """Knows where decisions left everyone, and not what they said of it: facts and later decisions rest on nothing else, but for
     owners set by hand, which are kept with each decision (`OWNER_EDITS`)."""
+
+    def begin(self, at: datetime) -> None:
+        """Nobody will look at this history before this instant."""
 
     def kept(self, entry: Entry) -> KeptRun:
         return self.there.store.past.standing(entry.run_id)

@@ -16,6 +16,7 @@ from crmsync.model.entities import PersonSeen, Rejected
 from crmsync.model.records import RecordRef
 from crmsync.store import Store
 from crmsync.store.entities import Row
+from crmsync.store.identity import lose_track
 from crmsync.store.versions import StagedRecord
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.workspace import Connection, Workspace
@@ -33,6 +34,9 @@ def normalise(workspace: Workspace, now: datetime) -> int:
         readers = _readers(workspace, connection)
         seq, digest = staging.watermark(connection.name)
         start = seq if digest == connection.mapping_digest else 0
+        if digest not in ("", connection.mapping_digest):
+            with workspace.store.transaction() as db:
+                lose_track(db)
         with collector_at_rest() as sweep:
             for versions in staging.versions(connection.name, start):
                 rejected += _page(workspace, connection, readers, versions, versions[-1].seq)
@@ -41,6 +45,16 @@ def normalise(workspace: Workspace, now: datetime) -> int:
         if again:
             rejected += _page(workspace, connection, readers, again, staging.watermark(connection.name)[0])
     return rejected
+
+
+def timed_objects(workspace: Workspace) -> list[tuple[str, str]]:
+    """(connection, object) of records whose meaning time alone may change."""
+    return [
+        (connection.name, object_)
+        for connection in workspace.connections
+        for object_, reader in _readers(workspace, connection).items()
+        if reader.is_timed
+    ]
 
 
 class Following:

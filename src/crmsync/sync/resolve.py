@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from crmsync.decisions.merging import outranks
 from crmsync.identity.companies import CompanyKeys
 from crmsync.identity.known import Known
 from crmsync.identity.records import Link, RecordKeys
@@ -17,6 +16,7 @@ from crmsync.mapping.mentions import kinds_of
 from crmsync.model.entities import CompanySeen, PersonSeen
 from crmsync.sync.around import KEY_COLUMNS, known_around
 from crmsync.sync.behind import staff_of
+from crmsync.sync.uniting import unite
 from crmsync.sync.workspace import Connection, Workspace
 
 # With more changed records than that, to read everybody costs less than to look for each.
@@ -96,12 +96,9 @@ def _keep(
         store.concern.stir(db, [*were, *(link.person_id for link in resolution.links)])
         store.identity.file(db, [*shown, *rests_on, *companies])
         store.identity.put_links(db, [link.row() for link in resolution.links], now)
-        store.identity.save_aliases(db, sorted(resolution.aliases.items()), now)
         store.identity.save_reviews(db, reviews, now)
         store.identity.settle_reviews(db, resolution.examined - {record for record, _, _ in reviews})
-        for former, current in sorted(resolution.aliases.items()):
-            old, new = (store.decided.phase_of(db, person) for person in (former, current))
-            store.decided.merge_person(db, former, current, now, old_stands=outranks(old, new))
+        unite(store, db, resolution.aliases, now)
         store.decided.replan(db, sorted({link.person_id for link in resolution.links}))
         for connection in workspace.connections:
             store.runs.set_meta_in(db, f"resolved_through:{connection.name}", str(through[connection.name]))

@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from crmsync.decisions.merging import outranks
 from crmsync.errors import StopConnector
 from crmsync.identity.records import Link
 from crmsync.store.answers import Answer
 from crmsync.sync.lease import done_alone
+from crmsync.sync.uniting import unite
 from crmsync.sync.workspace import Workspace
 
 
@@ -56,9 +56,7 @@ def same(workspace: Workspace, record: str, candidate: str | None, by: str, now:
         store.answers.say(db, record, (former, current), "same", why, by, now)
         linked = [replace(link, person_id=current, rule="manual").row() for link in links]
         store.identity.save_links(db, linked, now)
-        store.identity.save_aliases(db, [(former, current)], now)
-        old, new = (store.decided.phase_of(db, person) for person in (former, current))
-        store.decided.merge_person(db, former, current, now, old_stands=outranks(old, new))
+        unite(store, db, {former: current}, now)
         store.identity.settle_reviews(db, [record])
         store.decided.replan(db, [current])
         store.journal.note(db, "same", now, {"record": record, "candidate": current, "by": by})

@@ -23,7 +23,8 @@ from crmsync.store.decision_log import unpack
 from crmsync.store.tables import DecisionRow
 from crmsync.sync.apart import has_second_core, plays_apart
 from crmsync.sync.collector import collector_at_rest
-from crmsync.sync.history import OWNER_EDITS, History, Standings, history_as
+from crmsync.sync.history import OWNER_EDITS, Standings
+from crmsync.sync.lived import standings
 from crmsync.sync.plays import Flip, Morning, Plays
 from crmsync.sync.recollection import Recollection
 from crmsync.sync.workspace import Workspace
@@ -63,7 +64,7 @@ def what_if(
     with (
         collector_at_rest(),
         plays_apart(*definitions) if is_apart else nullcontext(Plays(*definitions)) as plays,
-        history_as(Standings, workspace) as past,
+        standings(workspace) as past,
     ):
         for morning in _mornings(past, days, zone):
             capacity[morning.day] = _capacity(workspace, morning)
@@ -84,11 +85,12 @@ def _capacity(workspace: Workspace, morning: Morning) -> int:
     return int(on_duty["capacity_per_day"].sum())
 
 
-def _mornings(past: History, days: tuple[date, ...], zone: ZoneInfo) -> Iterator[Morning]:
+def _mornings(past: Standings, days: tuple[date, ...], zone: ZoneInfo) -> Iterator[Morning]:
     """Each day with what was known on its morning."""
     entries, known = past.there.store.journal.entries(), Recollection(past.here)
     entry = next(entries, None)
     begins_at = datetime.combine(days[0], time(), zone).astimezone(UTC)
+    past.begin(datetime.combine(days[0], _MORNING, zone).astimezone(UTC))
     before: Before | None = None
     edits: list[pl.DataFrame] = []
     for day in days:

@@ -43,7 +43,7 @@ from crmsync.store.tables.seen import (
     TouchRow,
     UserRow,
 )
-from crmsync.store.tables.who import AliasRow, AnswerRow, FiledRow, LinkRow, ReviewRow
+from crmsync.store.tables.who import AliasBeforeRow, AliasRow, AnswerRow, FiledRow, LinkBeforeRow, LinkRow, ReviewRow
 from crmsync.store.tables.written import (
     BaseRow,
     DecidedFrameRow,
@@ -67,6 +67,7 @@ from crmsync.store.tables.written import (
 __all__ = [
     "IN_ONE",
     "Again",
+    "AliasBeforeRow",
     "AliasRow",
     "AnswerRow",
     "ApproachRow",
@@ -92,6 +93,7 @@ __all__ = [
     "Instant",
     "JournalRow",
     "LeaseRow",
+    "LinkBeforeRow",
     "LinkRow",
     "MembershipRow",
     "MentionRow",

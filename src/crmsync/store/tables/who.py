@@ -39,6 +39,28 @@ class AliasRow(SQLModel, table=True):
     since: datetime = required_instant()
 
 
+class LinkBeforeRow(SQLModel, table=True):
+    """A link as it stood until it was replaced by another one of the same record."""
+
+    __tablename__ = "link_before"
+    record: str = Field(primary_key=True)
+    until: datetime = required_instant(primary_key=True)
+    person_id: str
+    rule: str
+    evidence: str = ""
+    linked_at: datetime = required_instant()
+
+
+class AliasBeforeRow(SQLModel, table=True):
+    """An alias as it stood until its person turned out to be somebody else again."""
+
+    __tablename__ = "alias_before"
+    person_id: str = Field(primary_key=True)
+    until: datetime = required_instant(primary_key=True)
+    current_id: str
+    since: datetime = required_instant()
+
+
 class ReviewRow(SQLModel, table=True):
     """An identity that a person must settle: the record, and who it might be."""
 
