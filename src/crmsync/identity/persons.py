@@ -21,7 +21,7 @@ import polars as pl
 
 from crmsync.identity.companies import domain_company, domains_of, numbers_of
 from crmsync.identity.folding import is_japanese
-from crmsync.identity.keys import company_domain, domain_of, is_shared
+from crmsync.identity.keys import company_domain, domain_of
 from crmsync.identity.vocabulary import Vocabulary
 
 # Column of the person → (rule, the columns of one record that go together).
@@ -182,15 +182,11 @@ def _domains_of(emails: pl.Series) -> pl.Series:
 
 
 def _kinds_of_domains(domains: pl.Series, vocabulary: Vocabulary) -> pl.DataFrame:
-    """email_domain, free_mail, _own_domain: each domain is looked up once, however many people have an address there."""
+    """email_domain, free_mail, _own_domain: each domain is looked up once, however many people have an address there. One that
+    cannot stand for a company is of a mail service."""
     each, shared = domains.drop_nulls().unique(), vocabulary.shared_domains
-    return pl.DataFrame(
-        {
-            "email_domain": each,
-            "free_mail": pl.Series([is_shared(domain, shared) for domain in each], dtype=pl.Boolean),
-            "_own_domain": pl.Series([company_domain(domain, shared) for domain in each], dtype=pl.String),
-        }
-    )
+    own = pl.Series([company_domain(domain, shared) for domain in each], dtype=pl.String)
+    return pl.DataFrame({"email_domain": each, "free_mail": own.is_null(), "_own_domain": own})
 
 
 def _finished(persons: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:

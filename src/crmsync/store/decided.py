@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, bindparam, func, select
 from sqlmodel import SQLModel
 
 from crmsync.decisions.frames import CLOCKS, DRAWS, STATE, Before, Decisions, ValvePosition, Veto, conform
@@ -16,7 +16,18 @@ from crmsync.decisions.sla import DEPARTMENTS
 from crmsync.store import tables
 from crmsync.store.decision_log import Entries, unpack
 from crmsync.store.journal import keep_frames
-from crmsync.store.sql import among, chunks, insert_frame, insert_frames, read_among, read_frame, table_of, upsert, upsert_frame
+from crmsync.store.sql import (
+    among,
+    chunks,
+    insert_frame,
+    insert_frames,
+    read_among,
+    read_frame,
+    run_for_columns,
+    table_of,
+    upsert,
+    upsert_frame,
+)
 from crmsync.store.vetoes import veto_in
 
 _DECISIONS = table_of(tables.DecisionRow)
@@ -28,6 +39,11 @@ _CLOCKS = table_of(tables.ClockRow)
 _VALVES = table_of(tables.ValveRow)
 ANSWERING = tuple(DEPARTMENTS.values())
 _MARKED_AT_ONCE = 20_000
+_CLOSE_GAP = (
+    _GAPS.update()
+    .where(_GAPS.c.gap == bindparam("of"), _GAPS.c.person_id == bindparam("whose"), _GAPS.c.closed_at.is_(None))
+    .values(closed_at=bindparam("now"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +124,16 @@ class Decided:
     def save_gaps(self, db: Connection, now: datetime, gaps: pl.DataFrame, whom: Collection[str] | None = None) -> None:
         """Open the gaps that are new, close those that are gone; `gaps` are all there are now, of everyone or of `whom`. A gap
         keeps the instant at which it was first found."""
-        mine = () if whom is None else (among(db, _GAPS.c.person_id, whom),)
-        open_now = {(row["gap"], row["person_id"]): row for row in gaps.to_dicts()}
-        still = {(row.gap, row.person_id) for row in db.execute(select(_GAPS).where(_GAPS.c.closed_at.is_(None), *mine))}
-        fresh = [{**row, "opened_at": now, "closed_at": None} for key, row in open_now.items() if key not in still]
-        upsert(db, tables.GapRow, [{**row, "detail": row["detail"] or ""} for row in fresh])
-        for gap, person in sorted(still - set(open_now)):
-            db.execute(
-                _GAPS.update()
-                .where(_GAPS.c.gap == gap, _GAPS.c.person_id == person, _GAPS.c.closed_at.is_(None))
-                .values(closed_at=now)
-            )
+        is_open, key = _GAPS.c.closed_at.is_(None), ["gap", "person_id"]
+        if whom is None:
+            still = read_frame(db, tables.GapRow, is_open, columns=key)
+        else:
+            still = read_among(db, tables.GapRow, "person_id", whom, is_open, columns=key)
+        found = gaps.unique(key, keep="last", maintain_order=True).with_columns(pl.col("detail").fill_null(""))
+        fresh = found.join(still, on=key, how="anti", maintain_order="left")
+        upsert_frame(db, tables.GapRow, fresh, opened_at=now, closed_at=None)
+        gone = still.join(found, on=key, how="anti").sort(key)
+        run_for_columns(db, _CLOSE_GAP, {"of": gone["gap"], "whose": gone["person_id"], "now": [now] * gone.height})
 
     def phase_of(self, db: Connection, person_id: str) -> str | None:
         """The phase of a person; None for somebody of whom nothing was decided yet."""
