@@ -15,7 +15,7 @@ from crmsync.decisions.frames import MOVES, OPPORTUNITIES, PERSONS, STATE, TOUCH
 from crmsync.figures.arrivals import COUNTED, SPLITS, arrivals, profiles
 from crmsync.figures.customers import contracts, due_at
 from crmsync.figures.flow import STANDING, cohort_sheet, flow_sheet, opened_sheet, visitors_of
-from crmsync.figures.inputs import GIVEN
+from crmsync.figures.inputs import GIVEN, all_visits, counted_visits
 from crmsync.figures.period import GRAINS, Zone
 from crmsync.figures.sheet import Question, Sheet
 
@@ -325,3 +325,61 @@ def test_the_order_of_the_facts_changes_nothing(world: World) -> None:
     known = profiles(shuffled.persons, empty(TOUCHES), world.states.reverse(), BANDS)
     again = arrivals(shuffled.persons, shuffled.moves, world.opportunities.reverse(), known, ("new_business",))
     assert again.equals(world.arrivals)
+
+
+# ------------------------------------------------------------------------------------------- where visitors are found
+
+MAY = (date(2026, 5, 1), date(2026, 5, 2))
+
+
+def counted(*rows: tuple[date, str | None, float], **more: Any) -> pl.DataFrame:
+    """What a CRM's analytics counted: (day, method, visitors) each, all of them inbound."""
+    told = [
+        {"day": day, "source": "inbound" if method else None, "method": method, "visitors": value, "is_deleted": False, **more}
+        for day, method, value in rows
+    ]
+    return counted_visits(pl.DataFrame(told))
+
+
+def said(*, day: date = MAY[0], last: date | None = None, value: float = 1.0, **of: str) -> pl.DataFrame:
+    """One row of a file of visitors."""
+    return conform(pl.DataFrame([{"first": day, "last": last or day, "value": value, **of}]), dict(GIVEN))
+
+
+BOTH_DAYS = tuple((day, method, 10.0) for day in MAY for method in ("seo", "web_ad", None))
+
+
+@pytest.mark.parametrize(
+    ("row", "left"),
+    [
+        ({"method": "seo"}, 50.0),
+        ({"source": "inbound"}, 40.0),
+        ({"source": "outbound"}, 60.0),
+        ({"source": "inbound", "method": "seo"}, 50.0),
+        ({"source": "outbound", "method": "seo"}, 60.0),
+        ({}, 30.0),
+        ({"campaign": "Fair"}, 30.0),
+        ({"last": MAY[1]}, 0.0),
+        ({"last": MAY[1], "method": "web_ad"}, 40.0),
+        ({"day": date(2026, 4, 30)}, 60.0),
+    ],
+)
+def test_what_people_say_of_a_day_and_a_source_stands_over_what_the_crm_counted(row: dict[str, Any], left: float) -> None:
+    both = all_visits(said(**row), counted(*BOTH_DAYS))
+    assert both is not None
+    assert both["value"].sum() == left + 1.0
+
+
+def test_without_a_word_of_people_the_crm_is_believed_and_without_either_nobody_knows() -> None:
+    told = all_visits(None, counted(*BOTH_DAYS))
+    assert told is not None
+    assert told["value"].sum() == 60.0
+    assert all_visits(None, counted(*BOTH_DAYS, is_deleted=True)) is None
+
+
+def test_the_capture_rate_of_each_method_stands_on_the_visitors_that_the_crm_counted() -> None:
+    world = World([person(f"p{n}", at(5, 1), source_method="seo") for n in range(2)], [], [])
+    question = replace(SPRING, first=MAY[0], last=MAY[1], split=("method",))
+    rows = {row["method"]: row for row in world.flow(question, all_visits(None, counted(*BOTH_DAYS)))}
+    assert (rows["seo"]["visitors"], rows["seo"]["leads"], rows["seo"]["capture_rate"]) == (20.0, 2, 0.1)
+    assert (rows["web_ad"]["visitors"], rows["web_ad"]["capture_rate"]) == (20.0, 0.0)

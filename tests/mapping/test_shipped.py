@@ -24,6 +24,7 @@ from crmsync.model.entities import (
     TaskSeen,
     Touch,
     UserSeen,
+    VisitsSeen,
 )
 from crmsync.model.records import FieldInfo, ObjectSchema, RawRecord, RecordRef
 
@@ -124,6 +125,19 @@ def test_a_hubspot_campaign_costs_what_its_spend_items_add_up_to_between_its_day
 def test_a_hubspot_campaign_that_nobody_entered_any_spend_for_has_no_cost() -> None:
     found = the_one("hubspot", "campaigns", {"hs_name": "Spring fair", "hs_spend_items_sum_amount": None})
     assert (found.cost, found.starts_on, found.ends_on) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("breakdown", "source", "method"),
+    [("organic", "inbound", "seo"), ("paid-social", "inbound", "web_ad"), ("direct", "inbound", "web"), ("a new one", None, None)],
+)
+def test_visitors_of_a_source_are_told_in_the_words_that_leads_are_acquired_by(breakdown: str, source: Any, method: Any) -> None:
+    found = the_one("hubspot", "visits", {"day": "2026-05-01", "breakdown": breakdown, "visitors": 12, "visits": 15})
+    assert found == VisitsSeen(ref("visits", "1"), NOW, date(2026, 5, 1), 12.0, source, method)
+
+
+def test_offline_sources_bring_no_visitors() -> None:
+    assert shown("hubspot", "visits", {"day": "2026-05-01", "breakdown": "offline", "visitors": 0}) == ()
 
 
 def test_a_salesforce_contact_has_no_status_but_what_a_rep_left() -> None:

@@ -60,7 +60,7 @@ def test_scopes_are_asked_of_hubspot_itself(rig_of: Make, secrets: Any, version:
         ("crm.objects.contacts.write", {"warning"}, {"contacts", "tasks"}),
         ("crm.objects.deals.read", {"warning"}, {"deals", "pipelines"}),
         ("forms", {"warning"}, {"forms", "form_submissions"}),
-        ("business-intelligence", {"warning"}, {"page_views"}),
+        ("business-intelligence", {"warning"}, {"page_views", "visits"}),
         ("crm.schemas.contacts.read", {"error"}, {"contacts"}),
         ("crm.objects.companies.write", set(), set()),
     ],
@@ -160,7 +160,7 @@ def test_sweeps_and_bins_are_part_of_the_day_and_can_be_turned_off() -> None:
 def test_the_example_of_the_readme_is_what_the_formula_gives() -> None:
     records = {"contacts": 500_000, "companies": 100_000, "deals": 100_000, "tasks": 500_000, "forms": 20}
     view = forecast(costs(USES, Options()), records, 15)
-    assert (view.a_quiet_cycle, view.a_day, view.first_load) == (39, 7_039, 13_219)
+    assert (view.a_quiet_cycle, view.a_day, view.first_load) == (39, 7_043, 13_219)
 
 
 def test_lists_that_are_written_to_need_the_scope_for_it(rig_of: Make) -> None:

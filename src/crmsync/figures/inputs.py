@@ -87,6 +87,37 @@ def cost_of_campaigns(campaigns: pl.DataFrame, zone: Zone) -> pl.DataFrame:
     )
 
 
+def counted_visits(seen: pl.DataFrame) -> pl.DataFrame:
+    """GIVEN of the visitors that the CRMs' analytics counted."""
+    return (
+        seen.filter(~pl.col("is_deleted"))
+        .select(
+            pl.col("day").alias("first"),
+            pl.col("day").alias("last"),
+            "source",
+            "method",
+            pl.lit(None, pl.String).alias("campaign"),
+            pl.col("visitors").cast(pl.Float64).alias("value"),
+        )
+        .sort("first", "source", "method", "value")
+    )
+
+
+def all_visits(given: pl.DataFrame | None, counted: pl.DataFrame) -> pl.DataFrame | None:
+    """What people gave, and what the CRMs counted on days, and of sources, that people gave nothing for: a row of theirs speaks for
+    all visitors of its days that are of the source and the method that it names; one that names neither for all there were.
+    None where there is neither."""
+    if given is None:
+        return counted if counted.height else None
+    spoken = given.with_columns(pl.date_ranges("first", "last").alias("day")).explode("day").select("day", "source", "method")
+    rest = counted
+    for named in ((), ("source",), ("method",), ("source", "method")):
+        is_such = [pl.col(name).is_not_null() == (name in named) for name in ("source", "method")]
+        said = spoken.filter(is_such).select(pl.col("day").alias("first"), *named).unique()
+        rest = rest.join(said, on=["first", *named], how="anti", maintain_order="left")
+    return pl.concat([given, rest])
+
+
 def _told_by_one(campaigns: pl.DataFrame) -> pl.DataFrame:
     """The campaigns without those of a name for which another connection tells a larger sum."""
     told = campaigns.with_columns(pl.col("ref").str.split("/").list.first().alias("teller")).with_columns(

@@ -30,6 +30,7 @@ from crmsync.model.entities import (
     TaskSeen,
     Touch,
     UserSeen,
+    VisitsSeen,
 )
 from crmsync.model.records import RawRecord, RecordRef
 
@@ -45,6 +46,7 @@ KINDS: Mapping[str, type[Any]] = {
     "user": UserSeen,
     "field_change": FieldChange,
     "campaign": CampaignSeen,
+    "visits": VisitsSeen,
     "pipeline_stage": PipelineStageSeen,
 }
 # What a version of a record is known by: its own affair, and no column of what it shows.

@@ -217,6 +217,20 @@ class CampaignSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class VisitsSeen:
+    """How many came to the site on one day, from one source, as the CRM's analytics count them; `day` is one of its zone. `source`
+    and `method` are the words that people are acquired by."""
+
+    ref: RecordRef
+    learnt_at: datetime
+    day: date
+    visitors: float
+    source: str | None = None
+    method: str | None = None
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineStageSeen:
     """A stage of an opportunity pipeline, where the CRM keeps them as records (HubSpot): what a deal's stage id means."""
 
@@ -238,6 +252,7 @@ Entity = (
     | UserSeen
     | FieldChange
     | CampaignSeen
+    | VisitsSeen
     | PipelineStageSeen
 )
 

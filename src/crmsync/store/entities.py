@@ -28,6 +28,7 @@ from crmsync.model.entities import (
     TaskSeen,
     Touch,
     UserSeen,
+    VisitsSeen,
 )
 from crmsync.model.records import RecordRef
 from crmsync.store import tables
@@ -44,6 +45,7 @@ TABLES: Mapping[type, type[SQLModel]] = {
     UserSeen: tables.UserRow,
     FieldChange: tables.FieldChangeRow,
     CampaignSeen: tables.CampaignRow,
+    VisitsSeen: tables.VisitsRow,
     PipelineStageSeen: tables.PipelineStageRow,
 }
 # A user that a CRM no longer shows is inactive; every other entity of a deleted record is marked deleted.

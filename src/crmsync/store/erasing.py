@@ -50,6 +50,7 @@ TREATMENT: Mapping[str, Treatment] = {
     "user_seen": "nothing personal",  # of the person: users are those who work here
     "field_change": "deleted",
     "campaign": "nothing personal",
+    "visits": "nothing personal",  # counts
     "pipeline_stage": "nothing personal",
     "link": "anonymous",
     "link_before": "deleted",

@@ -17,7 +17,7 @@ from crmsync.sync.workspace import Workspace
 
 _OF_PERSONS = frozenset({"person", "touch", "approach", "opportunity", "opportunity_person", "field_change", "task"})
 _OF_COMPANIES = frozenset({"company"})
-_OF_NO_DECISION = frozenset({"campaign"})
+_OF_NO_DECISION = frozenset({"campaign", "visits"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,7 +199,7 @@ def counted(ledger: Ledger, question: Question) -> dict[str, int | None]:
     """What there was in the days: the steps of the chain (visitors are None where nobody gives them), people with whom a meeting
     was held, contracts that were due and those that were renewed."""
     steps = tally(ledger.arrivals, question.period)
-    visitors = visitors_of(ledger.inputs.visits, question)
+    visitors = visitors_of(ledger.visits, question)
     met = ledger.facts.approaches.filter((pl.col("kind") == "meeting") & question.period.holds("at"))
     return {
         "visitors": None if visitors is None else round(visitors),

@@ -12,12 +12,12 @@ from crmsync.decisions.frames import STATE, Facts, conform, empty
 from crmsync.figures.arrivals import arrivals, profiles
 from crmsync.figures.customers import contracts, due_at
 from crmsync.figures.handovers import hand_overs
-from crmsync.figures.inputs import Inputs, cost_of_campaigns
+from crmsync.figures.inputs import Inputs, all_visits, cost_of_campaigns, counted_visits
 from crmsync.figures.methods import all_spend, with_methods
 from crmsync.figures.period import Zone
 from crmsync.figures.stays import stays
 from crmsync.figures.warmth import spells
-from crmsync.model.entities import CampaignSeen
+from crmsync.model.entities import CampaignSeen, VisitsSeen
 from crmsync.sync.facts import gather
 from crmsync.sync.workspace import Workspace
 
@@ -131,6 +131,11 @@ class Ledger:
         campaigns = cost_of_campaigns(self.workspace.store.entities.frame(CampaignSeen), self.zone)
         spend = all_spend(self.inputs.spend, campaigns)
         return None if spend is None else with_methods(spend, self.profiles)
+
+    @cached_property
+    def visits(self) -> pl.DataFrame | None:
+        """GIVEN of everyone who came to the site; None where nobody says anything."""
+        return all_visits(self.inputs.visits, counted_visits(self.workspace.store.entities.frame(VisitsSeen)))
 
     @property
     def inputs(self) -> Inputs:

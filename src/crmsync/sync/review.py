@@ -30,7 +30,7 @@ def review(workspace: Workspace, since: date | None, until: date | None, now: da
     today = ledger.zone.day_of(now)
     question = Question(since or today.replace(day=1), until or today, now, ledger.zone)
     targets = targets_of(ledger.definitions.targets, question.first, question.last)
-    visitors = visitors_of(ledger.inputs.visits, question)
+    visitors = visitors_of(ledger.visits, question)
     return Review(
         chain=chain(ledger.arrivals, ledger.moves, question.period, targets, visitors),
         board=sla_board(ledger.clocks, question.period),

@@ -35,7 +35,7 @@ def _chain(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
     if question.as_cohort:
         cohort = cohort_sheet(ledger.arrivals, ledger.states, question)
         return (cohort, opened_sheet(ledger.arrivals, ledger.facts.opportunities, question))
-    return (flow_sheet(ledger.arrivals, ledger.inputs.visits, question),)
+    return (flow_sheet(ledger.arrivals, ledger.visits, question),)
 
 
 def _bottleneck(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
@@ -47,7 +47,7 @@ def _bottleneck(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:
 
 
 def _counts(ledger: Ledger, question: Question) -> dict[str, float | None]:
-    return {**tally(ledger.arrivals, question.period), "visitors": visitors_of(ledger.inputs.visits, question)}
+    return {**tally(ledger.arrivals, question.period), "visitors": visitors_of(ledger.visits, question)}
 
 
 def _methods(ledger: Ledger, question: Question) -> tuple[Sheet, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from crmsync.connect.calls import Call, CallRejected
 from crmsync.model.records import ObjectSchema
@@ -86,10 +87,15 @@ class Catalogue:
             "forms": lambda: Call("GET", paths.of("forms"), params=one, is_lenient=True),
             "form_submissions": lambda: Call("GET", paths.of("forms"), params=one, is_lenient=True),
             "campaigns": lambda: Call("GET", paths.of("campaigns"), params=one, is_lenient=True),
+            "visits": self._one_day,
             "lists": lambda: Call("POST", paths.of("lists") + "/search", json=_NO_LISTS, repeatable=True, is_lenient=True),
         }
         make = direct.get(object)
         return make() if make else Call("GET", paths.records(object), params=one, is_lenient=True)
+
+    def _one_day(self) -> Call:
+        day = self._portal.today(self._portal.client.server_time_or_none() or self._portal.now())
+        return replace(self._portal.visits_call(day, day), is_lenient=True)
 
 
 _NO_LISTS = {"listIds": [], "processingTypes": [], "offset": 0, "count": 1}

@@ -47,6 +47,8 @@ def _cost(use: Use, options: Options) -> Cost:
 
 
 def _report(object: str, options: Options) -> Cost:
-    """A report costs nothing between its readings; campaigns fill pages."""
+    """A report costs nothing between its readings; campaigns fill pages, and of visits the last days are read again."""
     readings = timedelta(days=1) / options.reports_every
+    if object == "visits":
+        return Cost(object, each_cycle=0, each_day=readings)
     return Cost(object, each_cycle=0, per_record=1 / CAMPAIGNS_LIMIT, whole_every_days=1 / readings, each_day=readings)

@@ -51,6 +51,7 @@ OBJECTS: Mapping[str, ObjectFacts] = {
         ObjectFacts("form_submissions", "submissions", after=("forms",)),
         ObjectFacts("page_views", "events", after=("contacts",)),
         ObjectFacts("campaigns", "reports"),
+        ObjectFacts("visits", "reports"),
     )
 }
 

@@ -23,7 +23,8 @@ AUTH_SECRETS: Mapping[str, tuple[str, ...]] = {
 class Options:
     """`bin_every` is how often the recycle bin is read and `bin_pages` how much of it at a time, `sweep_every` and `sweep_pages`
     likewise for listing everything anew; `page_views_since` is how far
-    back the first read of page views goes; `reports_every` is how often campaigns and their spend are read."""
+    back the first read of page views goes; `reports_every` is how often campaigns with their spend
+    and visits are read, `visits_days` how far back the first reading of visits goes."""
 
     paths: Paths = field(default_factory=Paths)
     lags: Lags = field(default_factory=Lags)
@@ -33,6 +34,7 @@ class Options:
     sweep_pages: int = 200
     page_views_since: timedelta = timedelta(days=90)
     reports_every: timedelta = timedelta(hours=6)
+    visits_days: int = 400
 
 
 # What `options:` of a connection may hold. Zero turns the trailing reach off.
@@ -49,6 +51,7 @@ OPTION_TYPES: Mapping[str, type] = {
     "sweep_pages": int,
     "page_views_days": int,
     "reports_every_hours": int,
+    "visits_days": int,
 }
 
 
@@ -69,6 +72,7 @@ def read_options(settings: ConnectionSettings) -> Options:
         max(1, _count(settings, "sweep_pages", default.sweep_pages)),
         timedelta(days=_count(settings, "page_views_days", default.page_views_since.days)),
         timedelta(hours=max(1, _count(settings, "reports_every_hours", default.reports_every.total_seconds() / 3600))),
+        _count(settings, "visits_days", default.visits_days),
     )
 
 

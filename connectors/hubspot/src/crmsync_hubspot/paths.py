@@ -51,6 +51,7 @@ _NUMBERED: Mapping[str, str] = {
 # No dated form exists of these (2026-09 has a beta of forms only; what a private app's token or a service key may do is told here).
 _UNDATED: Mapping[str, str] = {
     "forms": "/marketing/v3/forms/",
+    "visits": "/analytics/v2/reports/sources/daily",
     "token_info": "/oauth/v2/private-apps/get/access-token-info",
     "submissions": "/form-integrations/v1/submissions/forms/{object}",
 }

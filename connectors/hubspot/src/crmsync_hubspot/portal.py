@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from crmsync.connect.answers import json_or_none
@@ -208,6 +208,20 @@ class Portal:
         """All marketing campaigns. Raises CallRejected (403) where the plan or the scopes have none."""
         asked = {"limit": str(CAMPAIGNS_LIMIT), "properties": ",".join(properties)}
         yield from self._pages("campaigns", self.paths.of("campaigns"), asked)
+
+    def visits(self, first: date, last: date) -> Mapping[str, Any]:
+        """Day → how many came from where, one row for each source. Raises CallRejected: 403 where the plan or the scopes have no
+        analytics; 413 or 501 for more days than one answer may tell of."""
+        return self._json(self.visits_call(first, last))
+
+    def visits_call(self, first: date, last: date) -> Call:
+        asked = {"start": f"{first:%Y%m%d}", "end": f"{last:%Y%m%d}"}
+        return Call("GET", self.paths.of("visits"), params=asked, is_lenient=False)
+
+    def today(self, now: datetime) -> date:
+        """The day that it is in the account's time zone; in UTC where the account tells none."""
+        self.meet()
+        return now.astimezone(self._allowance.zone or UTC).date()
 
     def lists(self) -> Iterator[Mapping[str, Any]]:
         """Lists (segments), the first 10,000 of them: their search reaches no further."""

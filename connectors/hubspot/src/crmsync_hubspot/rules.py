@@ -99,6 +99,8 @@ RULES: tuple[Rule, ...] = (
         "MIGRATING",
         is_untaken=True,
     ),
+    Rule((501,), (), "reject", "retry", "a report over too many days: it is asked for in halves", "TOO_MUCH_WORK"),
+    Rule((413,), ("RESULT_POINT_LIMIT_EXCEEDED",), "reject", "rejected", "likewise"),
     Rule((502, 504), (), "retry", "retry", "too much work in one call: again, then in halves"),
     Rule((500, 503, 521, 522, 523, 524, 525, 526), (), "retry", "retry", "again, with growing waits; a create is looked for first"),
     Rule(

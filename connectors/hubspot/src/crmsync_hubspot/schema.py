@@ -61,6 +61,7 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
         "hs_spend_items_sum_amount": "number",
         "hs_budget_items_sum_amount": "number",
     },
+    "visits": {"day": "date", "breakdown": "string", "visitors": "number", "visits": "number", "rawViews": "number"},
     "form_submissions": {
         "form_guid": "string",
         "form_name": "string",

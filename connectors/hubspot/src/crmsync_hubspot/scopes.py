@@ -39,6 +39,7 @@ SCOPES: Mapping[str, Scopes] = {
     "lists": Scopes(("crm.lists.read",), ("crm.lists.write",)),
     "page_views": Scopes(("business-intelligence",), optional=True),
     "campaigns": Scopes(("marketing.campaigns.read",)),
+    "visits": Scopes(("business-intelligence",)),
 }
 
 

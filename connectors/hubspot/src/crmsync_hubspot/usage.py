@@ -36,6 +36,11 @@ class Allowance:
         self._zone: ZoneInfo | None = None
         self.is_known = False
 
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The account's time zone, where it is known."""
+        return self._zone
+
     def learn(self, details: Any) -> None:
         """Take the time zone out of the account's details. A name that is none, or not there, leaves the day unknown."""
         self.is_known = True

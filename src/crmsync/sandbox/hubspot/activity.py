@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,10 @@ class Events:
         events = self._of.setdefault(contact, [])
         events.append(Event(derived_id("event", contact, kind, at, len(events)), kind, at, properties))
 
+    def looks(self) -> Iterator[tuple[int, str]]:
+        """(contact, when) of every page view."""
+        return ((contact, event.at) for contact, events in self._of.items() for event in events if event.type == "e_visited_page")
+
     def move(self, contacts: Iterable[int], to: int) -> None:
         """Give the events of merged contacts to the result."""
         moved = [event for contact in contacts for event in self._of.pop(contact, [])]
@@ -177,6 +181,14 @@ def _amount(value: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Visitors of one day whom nobody knows, and the pages that they looked at."""
+
+    visitors: int
+    views: int
+
+
 class Activity:
     """Forms, events, lists and campaigns of the portal."""
 
@@ -185,6 +197,7 @@ class Activity:
         self.events = Events()
         self.lists: dict[int, RecordList] = {}
         self.campaigns: dict[str, Campaign] = {}
+        self.crowds: dict[tuple[str, str], Crowd] = {}
 
     def campaign(self, guid: str) -> Campaign:
         """Raises PortalError 404."""

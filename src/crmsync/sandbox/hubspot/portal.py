@@ -8,7 +8,7 @@ from typing import Any
 
 from crmsync.sandbox.clock import VirtualClock
 from crmsync.sandbox.hubspot import visits
-from crmsync.sandbox.hubspot.activity import Activity, Campaign, Form, RecordList, derived_id
+from crmsync.sandbox.hubspot.activity import Activity, Campaign, Crowd, Form, RecordList, derived_id
 from crmsync.sandbox.hubspot.config import PortalConfig
 from crmsync.sandbox.hubspot.errors import invalid
 from crmsync.sandbox.hubspot.limits import Limiter
@@ -223,6 +223,12 @@ class Portal:
                     self.objects.refresh(kind, record, {kind.modified: self.objects.now()}, touches=True)
 
     # visitors
+
+    def crowd(self, day: str, source: str, visitors: int, views: int | None = None) -> None:
+        """So many whom nobody knows came on a day (YYYY-MM-DD) from a source (organic, direct, paid …), in place of what was said
+        of them before."""
+        with self.lock:
+            self.activity.crowds[day, source] = Crowd(visitors, visitors if views is None else views)
 
     def submit_form(self, guid: str, values: Mapping[str, str], page_url: str = "") -> str:
         """A visitor sends a form: the contact with that e-mail is made or changed; gives its id."""

@@ -42,6 +42,7 @@ from crmsync.store.tables.seen import (
     TaskRow,
     TouchRow,
     UserRow,
+    VisitsRow,
 )
 from crmsync.store.tables.who import AliasBeforeRow, AliasRow, AnswerRow, FiledRow, LinkBeforeRow, LinkRow, ReviewRow
 from crmsync.store.tables.written import (
@@ -124,6 +125,7 @@ __all__ = [
     "UserRow",
     "ValveRow",
     "VetoRow",
+    "VisitsRow",
     "WaitingRow",
     "WakingRow",
     "Watermark",

@@ -188,6 +188,17 @@ class CampaignRow(SQLModel, table=True):
     is_deleted: bool = False
 
 
+class VisitsRow(SQLModel, table=True):
+    __tablename__ = "visits"
+    ref: str = Field(primary_key=True)
+    learnt_at: datetime = required_instant()
+    day: date
+    visitors: float
+    source: str | None = None
+    method: str | None = None
+    is_deleted: bool = False
+
+
 class PipelineStageRow(SQLModel, table=True):
     __tablename__ = "pipeline_stage"
     ref: str = Field(primary_key=True)

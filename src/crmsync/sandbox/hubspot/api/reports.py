@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from crmsync.sandbox.hubspot.activity import Campaign
 from crmsync.sandbox.hubspot.api.exchange import Reply, Request
-from crmsync.sandbox.hubspot.errors import PortalError
+from crmsync.sandbox.hubspot.errors import PortalError, invalid
 from crmsync.sandbox.hubspot.times import from_iso, milliseconds
+
+_MOST_DAYS = 500
+_BREAKDOWNS = {
+    "ORGANIC_SEARCH": "organic",
+    "PAID_SEARCH": "paid",
+    "PAID_SOCIAL": "paid-social",
+    "SOCIAL_MEDIA": "social",
+    "EMAIL_MARKETING": "email",
+    "REFERRALS": "referrals",
+    "OTHER_CAMPAIGNS": "other",
+    "OFFLINE": "offline",
+    "AI_REFERRALS": "ai-referrals",
+}
+"""A contact's source, as the reports call it; any other is direct."""
 
 
 def list_campaigns(request: Request) -> Reply:
@@ -39,6 +56,43 @@ def _items(campaign: Campaign) -> list[dict[str, Any]]:
         {"id": str(order + 1), "name": name, "amount": amount, "order": order, "createdAt": at, "updatedAt": at, "description": ""}
         for order, (name, amount, at) in enumerate(stamped)
     ]
+
+
+def visits(request: Request) -> Reply:
+    """By day, in the portal's own time, and there by source; days on which nobody came are left out."""
+    _admit(request)
+    first, last = (_day(request, name) for name in ("start", "end"))
+    if (last - first).days >= _MOST_DAYS:
+        raise PortalError(413, "RESULT_POINT_LIMIT_EXCEEDED", f"More than {_MOST_DAYS} points in time were asked for")
+    days: dict[str, list[dict[str, Any]]] = {}
+    for (day, source), (visitors, views) in sorted(_counts(request).items()):
+        if first.isoformat() <= day <= last.isoformat():
+            row = {"breakdown": source, "visitors": visitors, "visits": visitors, "rawViews": views, "leads": 0, "contacts": 0}
+            days.setdefault(day, []).append(row)
+    return Reply(200, days)
+
+
+def _day(request: Request, name: str) -> date:
+    text = request.one(name)
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        raise invalid(f"{name} must be a day as YYYYMMDD") from None
+
+
+def _counts(request: Request) -> dict[tuple[str, str], tuple[int, int]]:
+    """(day, source) → visitors, each once a day, and the pages that they looked at."""
+    portal, zone = request.portal, ZoneInfo(request.portal.config.time_zone)
+    looks: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for contact, at in portal.activity.events.looks():
+        record = portal.objects.records["contacts"].find(contact, follow_merges=True)
+        source = record.values.get("hs_analytics_source", "") if record is not None else ""
+        day = from_iso(at).astimezone(zone).date().isoformat()
+        looks[day, _BREAKDOWNS.get(source, "direct")].append(contact)
+    known = {place: (len(set(contacts)), len(contacts)) for place, contacts in looks.items()}
+    crowds = {place: (crowd.visitors, crowd.views) for place, crowd in portal.activity.crowds.items()}
+    both = ((place, known.get(place, (0, 0)), crowds.get(place, (0, 0))) for place in known.keys() | crowds.keys())
+    return {place: (one[0] + other[0], one[1] + other[1]) for place, one, other in both}
 
 
 def _admit(request: Request) -> None:

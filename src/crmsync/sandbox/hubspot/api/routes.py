@@ -157,6 +157,7 @@ FAMILIES = (
             _route("GET {id}/budget/totals", reports.budget_totals, _CAMPAIGNS),
         ),
     ),
+    _family(r"/analytics/v2/reports", routes=(_route("GET sources/daily", reports.visits, "business-intelligence"),)),
     _family(
         r"/account-info/v3",
         rf"/account-info/(?:{_CALLS})",
