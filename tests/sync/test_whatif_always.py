@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
@@ -187,6 +188,18 @@ def test_the_other_process_does_not_hear_ctrl_c_from_its_first_moment_on() -> No
         assert plays.process.pid is not None
         os.kill(plays.process.pid, signal.SIGINT)
         assert plays.played() == Played((), (), ())
+
+
+def test_the_other_process_takes_half_of_the_cores_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str | None] = []
+    monkeypatch.delenv("POLARS_MAX_THREADS", raising=False)
+    monkeypatch.setattr("crmsync.sync.apart._cores", lambda: 6)
+    monkeypatch.setattr(SpawnProcess, "start", lambda self: told.append(os.environ.get("POLARS_MAX_THREADS")))
+    monkeypatch.setattr(SpawnProcess, "join", lambda self, timeout=None: None)
+    monkeypatch.setattr(SpawnProcess, "is_alive", lambda self: False)
+    with plays_apart(definitions(), definitions()):
+        assert "POLARS_MAX_THREADS" not in os.environ
+    assert told == ["3"]
 
 
 def test_nothing_is_left_running_when_the_question_is_broken_off() -> None:

@@ -244,6 +244,8 @@ def empty(schema: Schema) -> pl.DataFrame:
 
 def conform(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """The same rows with exactly these columns and types, in this order; absent columns become null."""
+    if list(frame.schema.items()) == list(schema.items()):
+        return frame
     missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]
     return frame.with_columns(missing).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 

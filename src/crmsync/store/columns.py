@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -59,9 +60,18 @@ def frame_of(
     if connection.dialect.name == "sqlite" and not is_few:
         frame = pl.concat([_typed({}, columns), *_parts(connection, table, columns, where)])
     else:
-        frame = _by_rows(connection, columns, where)
-    ordered = frame.sort([column.name for column in table.primary_key]) if is_sorted else frame
-    return ordered.select(column.name for column in chosen)
+        values = _columns_of(connection, select(*map(_plain, columns)).where(*where), columns)
+        if not next(iter(values.values())):
+            return _no_rows(table, tuple(column.name for column in chosen)).clone()
+        frame = _typed(values, columns)
+    ordered = frame.sort([column.name for column in table.primary_key]) if is_sorted and frame.height > 1 else frame
+    return ordered.select(column.name for column in chosen) if keys else ordered
+
+
+@lru_cache(maxsize=256)
+def _no_rows(table: Table, names: tuple[str, ...]) -> pl.DataFrame:
+    """Most questions about a few persons find nothing in most tables."""
+    return _typed({}, [table.c[name] for name in names])
 
 
 def packed(connection: Connection, query: Select[Any]) -> list[list[Any]]:
@@ -153,10 +163,6 @@ def _end_of_piece(connection: Connection, table: Table, after: int) -> int | Non
 def _plain(column: Any) -> Any:
     """A column as the database holds it: instants and scores are whole numbers there."""
     return type_coerce(column, BigInteger).label(column.name) if isinstance(column.type, Instant | Hundredths) else column
-
-
-def _by_rows(connection: Connection, columns: Columns, where: Sequence[ColumnElement[bool]]) -> pl.DataFrame:
-    return _typed(_columns_of(connection, select(*map(_plain, columns)).where(*where), columns), columns)
 
 
 def _columns_of(connection: Connection, query: Select[Any], columns: Columns) -> dict[str, list[Any]]:

@@ -32,11 +32,16 @@ from crmsync.sync.plays import Morning, Played, Plays
 _LARGE = 20_000
 """Rows from which a frame goes by way of a file."""
 _PATIENCE_SECONDS = 5.0
+_THREADS = "POLARS_MAX_THREADS"
 
 
 def has_second_core() -> bool:
     """Whether another process would have a core of its own to run on."""
-    return len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) > 1
+    return _cores() > 1
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class PlaysApart:
@@ -83,7 +88,7 @@ def plays_apart(present: Definitions, other: Definitions) -> Iterator[PlaysApart
     ours, theirs = anew.Pipe()
     with TemporaryDirectory(prefix="crmsync-plays-") as directory:
         process = anew.Process(target=_serve, args=(theirs, present, other), daemon=True)
-        with _deaf_to_interrupts():
+        with _deaf_to_interrupts(), _with_half_of_the_cores():
             process.start()
         theirs.close()
         try:
@@ -109,6 +114,20 @@ def _deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _with_half_of_the_cores() -> Iterator[None]:
+    """What is started here leaves this process as many threads as it takes: on two cores, more of them only wait for each other.
+    Who has said how many Polars may use is heard."""
+    if _THREADS in os.environ:
+        yield
+        return
+    os.environ[_THREADS] = str(max(1, _cores() // 2))
+    try:
+        yield
+    finally:
+        del os.environ[_THREADS]
 
 
 def _serve(pipe: Connection, present: Definitions, other: Definitions) -> None:

@@ -32,6 +32,10 @@ _INSTANT_LATER = timedelta(microseconds=1)
 def with_certain_times(workspace: Workspace, changes: pl.DataFrame, records: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
     """The records, whose histories are `changes`, with `sales_status_at` at its best evidence, `status_certain`, and
     `owner_certain_at` (null where no history says since when the present owner is there)."""
+    if changes.is_empty():  # as of most people
+        return records.with_columns(
+            pl.lit(value=False).alias("status_certain"), pl.lit(None, dtype=INSTANT).alias("owner_certain_at")
+        )
     status = _last(changes, _status_words(workspace), ("object", "field", "new")).rename(
         {"word": "status_word", "at": "status_set"}
     )
@@ -100,7 +104,10 @@ def owner_words(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame
     """Owners that people set since we last wrote or took account of them, one settlement for each person; `records` are everyone's,
     or those of the persons `whom`. An owner that lost before
     does not speak again while it waits for our write: the settlement would turn over."""
-    edits = _owner_edits(workspace, records, users, is_few=whom is not None)
+    bases = owner_bases(workspace, users, records["ref"] if whom is not None else None)
+    if bases.is_empty():
+        return NO_WORDS
+    edits = _owner_edits(records, users, bases)
     places = ["ref", "rep_id"]
     lost = edits.join(workspace.store.settlements.losers("owner", whom), on=places, how="inner").filter(
         pl.col("base_at") < pl.col("seen_at")
@@ -113,13 +120,13 @@ def owner_words(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame
     return Words(tuple(settle(claims)), frozenset(lost["ref"]))
 
 
-def _owner_edits(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame, *, is_few: bool) -> pl.DataFrame:
+def _owner_edits(records: pl.DataFrame, users: pl.DataFrame, bases: pl.DataFrame) -> pl.DataFrame:
     """The records whose owner is not our base, with `rep_id`, `at` and `base_at`. A user who has left is nobody's choice. What
     differs from our base was set after it, whatever the clock of its CRM says."""
     active = users.filter("is_active").select(pl.col("ref").alias("owner"), "rep_id")
     return (
         records.filter(~pl.col("is_deleted") & ~pl.col("is_read_only"))
-        .join(owner_bases(workspace, users, records["ref"] if is_few else None), on="ref", how="inner")
+        .join(bases, on="ref", how="inner")
         .filter(pl.col("owner").ne_missing(pl.col("base_owner")))
         .join(active, on="owner", how="inner")
         .filter(pl.col("rep_id").is_not_null())

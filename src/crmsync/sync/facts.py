@@ -40,7 +40,7 @@ def gather_judged(workspace: Workspace, now: datetime, whom: Collection[str] | N
         touches=_touches(sight, links),
         approaches=_approaches(sight.approaches(links, cases), cases, links, users),
         opportunities=_opportunities(opportunities, cases, users),
-        reps=workspace.team.frame(active_reps(workspace), now),
+        reps=workspace.team.frame(_active_in(users), now),
     )
     return facts, words
 
@@ -62,7 +62,11 @@ def queue_addresses(workspace: Workspace) -> frozenset[str]:
 
 def active_reps(workspace: Workspace) -> dict[str, bool]:
     """rep_id → active in every CRM that knows the rep. Who is no user of any CRM is not in it."""
-    known = user_reps(workspace).filter(pl.col("rep_id").is_not_null())
+    return _active_in(user_reps(workspace))
+
+
+def _active_in(users: pl.DataFrame) -> dict[str, bool]:
+    known = users.filter(pl.col("rep_id").is_not_null())
     return dict(known.group_by("rep_id").agg(pl.col("is_active").all()).sort("rep_id").iter_rows())
 
 

@@ -149,6 +149,8 @@ def _divided(frame: pl.DataFrame, whom: Iterable[str] | None) -> tuple[pl.DataFr
     if whom is None:
         return frame, frame.clear()
     theirs = frame["person_id"].is_in(pl.Series(list(whom), dtype=pl.String).implode())
+    if not theirs.any():
+        return frame.clear(), frame
     return frame.filter(theirs), frame.filter(~theirs)
 
 
