@@ -7,9 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from fake_house import House, mappings, without
+from fake_house import MONDAY, House, mappings, without
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from crmsync.model.entities import Approach, PersonSeen, Touch
+from crmsync.model.records import RawRecord
 from crmsync.store.staging import Staging
 from crmsync.sync.follower import NoFollower
 from crmsync.sync.normalise import Following, normalise
@@ -79,3 +82,46 @@ def test_under_changed_mappings_everything_is_left_to_be_read_anew(house: House)
     assert house.store.staging.watermark("sfa") == before
     normalise(house.workspace, house.clock.now())
     assert "late@acme.example" in set(house.store.entities.frame(PersonSeen)["email"])
+
+
+VERSIONS = st.lists(
+    st.builds(
+        lambda id_, fields, minute, is_gone: RawRecord(
+            "contacts",
+            id_,
+            {} if is_gone else {"made_at": MONDAY.isoformat(), **fields},
+            MONDAY + timedelta(minutes=minute),
+            is_gone,
+        ),
+        st.sampled_from(["1", "2", "3"]),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "email": st.sampled_from(["a@acme.example", "b@acme.example", "nobody"]),
+                "status": st.sampled_from(["open", "working", "rejected", "?"]),
+                "employees": st.sampled_from([10, "20", "many"]),
+            },
+        ),
+        st.integers(0, 9),
+        st.integers(0, 5).map(lambda one_in: one_in == 0),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(versions=VERSIONS)
+def test_versions_of_one_record_read_at_once_mean_what_they_mean_one_by_one(
+    versions: list[RawRecord], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    ways = []
+    for at_once in (True, False):
+        house = House(tmp_path_factory.mktemp("house"))
+        for version in versions:
+            house.store.staging.stage_read("sfa", [version], house.clock.now())
+            if not at_once:
+                normalise(house.workspace, house.clock.now())
+        normalise(house.workspace, house.clock.now())
+        ways.append([*_shown(house), house.store.entities.quarantined()])
+        house.workspace.close()
+    assert all(one.equals(other) for one, other in zip(*ways, strict=True))
