@@ -47,8 +47,8 @@ class Renewal:
 @dataclass
 class Recollection:
     """What is new in a workspace whose store is brought forward; owners set by hand are as they were when somebody was last
-    gathered. Nobody else may decide on this store: who was linked anew is forgotten here. `places` are all persons with their
-    company and who knows it, `answering` the states of those for whom inside sales answers."""
+    gathered. Nobody else may decide on this store: who was linked anew is forgotten here. `places` are all persons in any
+    order, with their company and who knows it, `answering` the states of those for whom inside sales answers."""
 
     workspace: Workspace
     places: pl.DataFrame | None = None
@@ -63,7 +63,7 @@ class Recollection:
         owners = places.select("person_id", "account_owner").clear()
         if self.places is not None and whom is not None:
             before = self.places.filter(~pl.col("person_id").is_in(whom))
-            places = pl.concat([before, places]).sort("person_id")
+            places = pl.concat([before, places])
             if not self._is_answered_as_before(answering, whom):
                 places = with_account_owners(self.workspace, replace(facts, persons=places)).persons
                 owners = _changed(before, places)
