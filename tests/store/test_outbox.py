@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from crmsync.model.changes import Association, Change, FieldDiff, Outcome, Receipt
 from crmsync.model.records import RawRecord, RecordRef
 from crmsync.store import Store
@@ -58,6 +60,17 @@ def test_a_change_comes_out_as_it_went_in_and_in_the_order_of_the_plan(store: St
     _plan(store, "run", *changes)
     _send(store, ["b", "a"])
     assert [one.change for one in store.outbox.sent("run")] == changes
+
+
+def test_a_plan_is_kept_in_its_order_however_long_it_is(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crmsync.store.outbox._PLANNED_TOGETHER", 2)
+    first, second = ([_change(f"{run}{number}") for number in range(5)] for run in "ab")
+    _plan(store, "other", *first)
+    _plan(store, "run", *second)
+    _send(store, [change.key for change in second])
+    assert [one.change for one in store.outbox.sent("run")] == second
+    assert store.outbox.numbers("run").keys().isdisjoint(store.outbox.numbers("other"))
+    assert len({*store.outbox.numbers("run").values(), *store.outbox.numbers("other").values()}) == 10
 
 
 def test_what_is_on_its_way_is_told_from_what_is_only_planned(store: Store) -> None:

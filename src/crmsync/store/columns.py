@@ -74,17 +74,25 @@ def _no_rows(table: Table, names: tuple[str, ...]) -> pl.DataFrame:
     return _typed({}, [table.c[name] for name in names])
 
 
-def packed(connection: Connection, query: Select[Any]) -> list[list[Any]]:
-    """The columns of what a query gives, in its order of columns; payloads as what their JSON says. For results of some hundred
-    rows: SQLite packs them into one, as above."""
-    columns = list(query.selected_columns)
-    if connection.dialect.name == "sqlite":
-        row = connection.execute(query.with_only_columns(*map(_gathered, columns))).one()
+def packed(connection: Connection, query: Select[Any], *where: ColumnElement[bool]) -> list[list[Any]]:
+    """The columns of what a query of some module gives under these conditions, in its order of columns; payloads as what their JSON
+    says. For results of some hundred rows: SQLite packs them into one, as above."""
+    is_gathered = connection.dialect.name == "sqlite"
+    columns, packing = _packing(query, is_gathered=is_gathered)
+    if is_gathered:
+        row = connection.execute(packing.where(*where)).one()
         found = [orjson.loads(text) for text in row]
     else:
-        plain = connection.execute(query.with_only_columns(*map(_plain, columns))).fetchall()
+        plain = connection.execute(packing.where(*where)).fetchall()
         found = [[row[place] for row in plain] for place in range(len(columns))]
     return [_read(column, values) for column, values in zip(columns, found, strict=True)]
+
+
+@lru_cache(maxsize=32)
+def _packing(query: Select[Any], *, is_gathered: bool) -> tuple[Columns, Select[Any]]:
+    """The columns of a query, and what is asked for them: making it anew costs as much as asking."""
+    columns = list(query.selected_columns)
+    return columns, query.with_only_columns(*map(_gathered if is_gathered else _plain, columns))
 
 
 def _gathered(column: Any) -> ColumnElement[str]:

@@ -11,12 +11,13 @@ import orjson
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Text, and_, bindparam, func, select
 
+from crmsync.ahead import one_ahead
 from crmsync.model.changes import Change, Receipt
 from crmsync.model.records import RecordRef
 from crmsync.planning.document import change_of
 from crmsync.store import tables
 from crmsync.store.columns import packed
-from crmsync.store.sql import among, chunks, insert_columns, read_among, read_frame, run_for_columns, table_of, upsert
+from crmsync.store.sql import Columns, among, chunks, insert_columns, read_among, read_frame, run_for_columns, table_of, upsert
 
 _OUTBOX = table_of(tables.OutboxRow)
 _BODIES = table_of(tables.OutboxBody)
@@ -38,9 +39,12 @@ _CONFIRM = (
         message=bindparam("said"),
     )
 )
+_NUMBERS = select(_OUTBOX.c.key, _OUTBOX.c.id)
 _LAST_NUMBER = select(func.coalesce(func.max(_OUTBOX.c.id), 0))
 _SETTLE = _OUTBOX.update().where(_OUTBOX.c.id == bindparam("of_id")).values(is_settled=bindparam("settled"))
 _SUPERSEDE = _SETTLE.values(state=bindparam("new_state"), finished_at=bindparam("at"))
+# Rows of a plan that are made while those before are stored: few enough that the first are soon there.
+_PLANNED_TOGETHER = 2_000
 _ARRIVED = frozenset({"written", "unchanged"})
 # It may not have arrived, or not yet.
 OPEN_STATES = ("planned", "sending", "retry", "unknown")
@@ -95,30 +99,19 @@ class Outbox:
         self._engine = engine
 
     def plan(self, db: Connection, run_id: str, changes: Sequence[Change], now: datetime) -> None:
-        """Record what is about to be sent."""
+        """Record what is about to be sent. Nothing is sent before all of it is, so another thread makes the next rows while SQLite,
+        which runs without the interpreter's lock, stores these."""
         first = int(db.execute(_LAST_NUMBER).scalar_one()) + 1
-        numbers = range(first, first + len(changes))
-        shared = {"run_id": run_id, "state": "planned", "planned_at": now}
-        insert_columns(
-            db,
-            tables.OutboxRow,
-            {
-                "id": numbers,
-                "key": [c.key for c in changes],
-                "connection": [c.connection for c in changes],
-                "object": [c.object for c in changes],
-                "target": [c.key_value or c.record_id for c in changes],
-                "record_id": [c.record_id for c in changes],
-                "person_id": [c.person_id for c in changes],
-                **{name: [value] * len(changes) for name, value in shared.items()},
-            },
-        )
-        insert_columns(db, tables.OutboxBody, {"id": numbers, "body": [_dump(c) for c in changes]})
+        starts = range(0, len(changes), _PLANNED_TOGETHER)
+        pieces = (_planned(run_id, changes[start : start + _PLANNED_TOGETHER], first + start, now) for start in starts)
+        for rows, bodies in one_ahead(pieces) if len(starts) > 1 else pieces:
+            insert_columns(db, tables.OutboxRow, rows)
+            insert_columns(db, tables.OutboxBody, bodies)
 
     def numbers(self, run_id: str) -> dict[str, int]:
         """Key of each change of a run → its number in the outbox, by which it is marked and confirmed."""
         with self._engine.connect() as db:
-            keys, ids = packed(db, select(_OUTBOX.c.key, _OUTBOX.c.id).where(_OUTBOX.c.run_id == run_id))
+            keys, ids = packed(db, _NUMBERS, _OUTBOX.c.run_id == run_id)
         return dict(zip(keys, ids, strict=True))
 
     def settle(
@@ -353,6 +346,23 @@ class Outbox:
                 }
             ],
         )
+
+
+def _planned(run_id: str, changes: Sequence[Change], first: int, now: datetime) -> tuple[Columns, Columns]:
+    """Rows of changes that are numbered from `first`, and what they say."""
+    numbers = range(first, first + len(changes))
+    shared = {"run_id": run_id, "state": "planned", "planned_at": now}
+    rows: Columns = {
+        "id": numbers,
+        "key": [c.key for c in changes],
+        "connection": [c.connection for c in changes],
+        "object": [c.object for c in changes],
+        "target": [c.key_value or c.record_id for c in changes],
+        "record_id": [c.record_id for c in changes],
+        "person_id": [c.person_id for c in changes],
+        **{name: [value] * len(changes) for name, value in shared.items()},
+    }
+    return rows, {"id": numbers, "body": [_dump(c) for c in changes]}
 
 
 def _refusal(row: Row[Any]) -> Refusal:

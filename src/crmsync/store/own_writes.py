@@ -47,7 +47,7 @@ def store_own_writes(db: Connection, connection: str, object_: str, written: Map
     said only renews the stamp; one older than that is no news, as with `store_versions`."""
     mine = (_LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, written))
     rows, again = list[tuple[Any, ...]](), list[dict[str, Any]]()
-    for id_, whole, before, known_at, is_deleted, replaced_by, content in zip(*packed(db, _KNOWN.where(*mine)), strict=True):
+    for id_, whole, before, known_at, is_deleted, replaced_by, content in zip(*packed(db, _KNOWN, *mine), strict=True):
         at = written[id_].modified_at or known_at
         says = {**before, **written[id_].values}
         if is_late(at, known_at):

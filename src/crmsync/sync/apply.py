@@ -26,10 +26,10 @@ from crmsync.sync.workspace import Connection, Progress, Workspace
 _log = structlog.get_logger("crmsync.sync.apply")
 
 # One transaction of receipts: small enough that a crash repeats little, large enough that commits do not rule.
-_RECORD_EVERY = 500
+_RECORD_EVERY = 1_000
 # So many of them may wait to be recorded: now and then the database takes a while, and the CRM need not stand idle for that. What
 # waits when we are killed is read again, as is all that was on its way.
-_RUNS_AHEAD = 4
+_RUNS_AHEAD = 2
 
 Settled = Sequence[tuple[str, Change]]
 """Changes whose values their records hold now, each with the id of its record."""

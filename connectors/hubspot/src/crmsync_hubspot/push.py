@@ -214,12 +214,10 @@ class Pusher:
         if isinstance(result, Fault):
             return refused(one.change, result)
         now = read.get(one.id, result) if read else result
-        held, kept = properties_of(now), list[str]()
-        for name, text in one.properties.items():
-            if held.get(name, text) != text and _is_kept(name, text, before, now, is_read=one.id in read):
-                kept.append(name)
-        if kept:
-            return own(one.change, "rejected", "unchanged_after_write", now, properties=kept)
+        if not one.properties.items() <= properties_of(now).items():  # else it holds what we sent, as nearly all do
+            kept = [name for name, text in one.properties.items() if _is_kept(name, text, before, now, is_read=one.id in read)]
+            if kept:
+                return own(one.change, "rejected", "unchanged_after_write", now, properties=kept)
         return self._linked(object, one.change, own(one.change, "written", "", now))
 
     def _linked(self, object: str, change: Change, receipt: Receipt) -> Receipt:
