@@ -34,7 +34,7 @@ BOUNDARIES = [
     (Staging, "remember_again"),
     (Staging, "move_watermark"),
     (Staging, "stage_own_writes"),
-    (Entities, "save"),
+    (Entities, "save_columns"),
     (Entities, "quarantine"),
     (Identity, "put_links"),
     (Identity, "file"),
@@ -131,6 +131,7 @@ def test_every_boundary_of_the_store_that_writes_is_in_the_list() -> None:
         ("Decided", "merge_person"),  # only where persons merge: test_stories
         ("Decided", "phase_of"),
         ("Decided", "replan"),
+        ("Entities", "save"),  # which is save_columns, kind by kind
         ("Entities", "mark_deleted"),
         ("Entities", "forget_events"),
         ("Identity", "save_aliases"),
