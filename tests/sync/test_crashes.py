@@ -131,9 +131,11 @@ def test_every_boundary_of_the_store_that_writes_is_in_the_list() -> None:
         ("Decided", "merge_person"),  # only where persons merge: test_stories
         ("Decided", "phase_of"),
         ("Decided", "replan"),
+        ("Entities", "people_in"),  # reads
         ("Entities", "save"),  # which is save_columns, kind by kind
         ("Entities", "mark_deleted"),
         ("Entities", "forget_events"),
+        ("Identity", "track"),  # where the tables are made: test_opening
         ("Identity", "save_aliases"),
         ("Identity", "save_reviews"),
         ("Identity", "save_links"),  # only where a person puts a link right: it puts links as every cycle does
