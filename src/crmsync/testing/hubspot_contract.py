@@ -113,6 +113,7 @@ EXTRA = (
     _extra("GET /marketing/v3/forms", "limit after archived formTypes"),
     _extra("GET /marketing/v3/forms/[^/]+", "archived"),
     _extra("GET /marketing/(v3/campaigns|campaigns/2026-0[39])", "limit after properties sort name"),
+    _extra("GET /marketing/(v3/campaigns|campaigns/2026-0[39])/[^/]+(/budget/totals)?", "properties"),
     _extra("GET /analytics/v2/reports/sources/daily", "start end"),
     _extra("GET /email/public/v1/events", "startTimestamp endTimestamp limit offset eventType recipient"),
     _extra("POST /oauth/v2/private-apps/get/access-token-info", body="tokenKey"),
