@@ -92,9 +92,12 @@ class Events:
         events = self._of.setdefault(contact, [])
         events.append(Event(derived_id("event", contact, kind, at, len(events)), kind, at, properties))
 
-    def looks(self) -> Iterator[tuple[int, str]]:
-        """(contact, when) of every page view."""
-        return ((contact, event.at) for contact, events in self._of.items() for event in events if event.type == "e_visited_page")
+    def looks(self, after: str, before: str) -> Iterator[tuple[int, str]]:
+        """(contact, when) of every page view between two times."""
+        for contact in self._of:
+            for event in self.between(contact, after, before):
+                if event.type == "e_visited_page":
+                    yield contact, event.at
 
     def move(self, contacts: Iterable[int], to: int) -> None:
         """Give the events of merged contacts to the result."""

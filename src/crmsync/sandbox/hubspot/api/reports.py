@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from crmsync.sandbox.hubspot.errors import PortalError, invalid
 from crmsync.sandbox.hubspot.times import from_iso, milliseconds
 
 _MOST_DAYS = 500
+_DAY = timedelta(days=1)
 _BREAKDOWNS = {
     "ORGANIC_SEARCH": "organic",
     "PAID_SEARCH": "paid",
@@ -65,7 +66,7 @@ def visits(request: Request) -> Reply:
     if (last - first).days >= _MOST_DAYS:
         raise PortalError(413, "RESULT_POINT_LIMIT_EXCEEDED", f"More than {_MOST_DAYS} points in time were asked for")
     days: dict[str, list[dict[str, Any]]] = {}
-    for (day, source), (visitors, views) in sorted(_counts(request).items()):
+    for (day, source), (visitors, views) in sorted(_counts(request, first, last).items()):
         if first.isoformat() <= day <= last.isoformat():
             row = {"breakdown": source, "visitors": visitors, "visits": visitors, "rawViews": views, "leads": 0, "contacts": 0}
             days.setdefault(day, []).append(row)
@@ -80,11 +81,11 @@ def _day(request: Request, name: str) -> date:
         raise invalid(f"{name} must be a day as YYYYMMDD") from None
 
 
-def _counts(request: Request) -> dict[tuple[str, str], tuple[int, int]]:
-    """(day, source) → visitors, each once a day, and the pages that they looked at."""
+def _counts(request: Request, first: date, last: date) -> dict[tuple[str, str], tuple[int, int]]:
+    """(day, source) → visitors, each once a day, and the pages that they looked at; some days beyond these are among them."""
     portal, zone = request.portal, ZoneInfo(request.portal.config.time_zone)
     looks: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for contact, at in portal.activity.events.looks():
+    for contact, at in portal.activity.events.looks((first - _DAY).isoformat(), (last + 2 * _DAY).isoformat()):
         record = portal.objects.records["contacts"].find(contact, follow_merges=True)
         source = record.values.get("hs_analytics_source", "") if record is not None else ""
         day = from_iso(at).astimezone(zone).date().isoformat()
