@@ -111,7 +111,7 @@ class Decided:
         if left.valve is not None:
             valve = {name: getattr(left.valve, name) for name in left.valve.__slots__}
             upsert(db, tables.ValveRow, [{"run_id": run_id, "at": now, **valve}])
-        is_planned = left.desired["person_id"].is_in(pl.Series(list(planned), dtype=pl.String)).alias("is_planned")
+        is_planned = pl.col("person_id").is_in(list(planned)).alias("is_planned")
         upsert_frame(db, tables.DesiredRow, left.desired.with_columns(is_planned))
         insert_frames(db, tables.DecisionRow, left.entries.pieces(), run_id=run_id, at=now)
         return left
