@@ -14,7 +14,7 @@ from crmsync.store.tables.kinds import hundredths, instant, required_hundredths,
 class StateRow(SQLModel, table=True):
     __tablename__ = "person_state"
     __table_args__ = (
-        # Of all persons few are with a department that answers for them: nobody else is in this index.
+        # Narrow cycles ask for those of one department, and of one rep.
         Index(
             "person_state_answering",
             "department",
