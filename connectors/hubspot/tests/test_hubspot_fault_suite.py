@@ -188,19 +188,21 @@ class Play:
         return all(receipt.outcome in ("written", "unchanged") for receipt in receipts)
 
     def _state(self) -> dict[str, Any]:
-        """What the store holds and what the portal holds, without stamps and without ids that time makes."""
+        """What the store holds and what the portal holds, without stamps and without ids that time makes. Visitors are counted
+        over all days: a play that was held up goes on for longer."""
         told = {
             (stream, record.fields.get("crmsync_key") or id_): (_values(record), record.is_deleted, record.replaced_by)
             for (stream, id_), record in self.records.items()
-            if stream not in EVENTS
+            if stream not in (*EVENTS, "visits")
         }
         events = sorted(str(_told(record)) for key, record in self.records.items() if key[0] in EVENTS)
+        visitors = sum(record.fields["visitors"] for (stream, _), record in self.records.items() if stream == "visits")
         portal = self.rig.portal
         people = {row["hs_object_id"]: [row.get(name) for name in FIELDS] for row in portal.rows("contacts")}
         tasks = sorted(
             (row["crmsync_key"], portal.associated("tasks", row["hs_object_id"], "contacts")) for row in portal.rows("tasks")
         )
-        return {"told": told, "events": events, "people": people, "tasks": tasks}
+        return {"told": told, "events": events, "visitors": visitors, "people": people, "tasks": tasks}
 
 
 def _told(record: RawRecord) -> list[Any]:
