@@ -5,10 +5,10 @@
     "job": {"id", "digest", "locator"}                                            beside the first form, while a bulk job answers
 
 Stamps are set inside a transaction and become visible when it commits, so rows with older stamps appear after newer ones
-were read. So `until`, the end up to which nothing can be missing, lies `lag` before the server's time at the first answer,
-and the next window begins `overlap` before it. Rows beyond `until` are taken as they come; they are read again, and what is
-read twice is recognised by its content. Both ends are inclusive. `until` is frozen by the first answer: an empty window
-moves to the server's time, never to ours.
+were read. So `until`, the end up to which nothing can be missing, lies `lag` before the server's time at the first answer, or
+ours where that is behind, and the next window begins `overlap` before it. Rows beyond `until` are taken as they come; they are
+read again, and what is read twice is recognised by its content. Both ends are inclusive. `until` is frozen by the first answer:
+an empty window never ends beyond the server's time, however far ours is ahead.
 """
 
 from __future__ import annotations
@@ -60,11 +60,12 @@ def window_of(cursor: Mapping[str, Any] | None, margins: Margins) -> Window:
     return Window(since, until, _position(cursor.get("after")))
 
 
-def frozen(window: Window, server_now: datetime, margins: Margins) -> Window:
-    """The window once its first answer came. Its end never lies before the last one's, whatever the clock says."""
+def frozen(window: Window, read_by: datetime, margins: Margins) -> Window:
+    """The window once its first answer came: `read_by` is when, by the clock that counts. Its end never lies before the last one's,
+    whatever that clock says."""
     if window.until is not None:
         return window
-    until = server_now - margins.lag - _SNAPSHOT
+    until = read_by - margins.lag - _SNAPSHOT
     return replace(window, until=max(until, window.since + margins.overlap) if window.since else until)
 
 
