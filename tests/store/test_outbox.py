@@ -205,20 +205,20 @@ def test_bases_are_kept_by_record_and_field_with_their_types(store: Store) -> No
     lead, other = RecordRef("sfa", "Lead", "1"), RecordRef("ma", "contacts", "1")
     bases = {(lead, "OwnerId"): "005", (lead, "Score"): 5.0, (lead, "Status"): None, (other, "owner"): "7"}
     with store.transaction() as db:
-        store.outbox.save_bases(db, bases, NOW)
-        store.outbox.save_bases(db, {(lead, "OwnerId"): "006"}, LATER)
-    assert store.outbox.bases([lead]) == {(lead, "OwnerId"): "006", (lead, "Score"): 5.0, (lead, "Status"): None}
-    assert store.outbox.all_bases("ma", ["owner"])["value"].to_list() == ['"7"']
-    assert store.outbox.all_bases("sfa", ["owner"]).is_empty()
+        store.bases.save(db, bases, NOW)
+        store.bases.save(db, {(lead, "OwnerId"): "006"}, LATER)
+    assert store.bases.of([lead]) == {(lead, "OwnerId"): "006", (lead, "Score"): 5.0, (lead, "Status"): None}
+    assert store.bases.of_all("ma", ["owner"])["value"].to_list() == ['"7"']
+    assert store.bases.of_all("sfa", ["owner"]).is_empty()
 
 
 def test_a_task_has_a_place_before_it_is_made(store: Store) -> None:
     with store.transaction() as db:
-        store.outbox.place_task(db, "clock", RecordRef("sfa", "Task", ""), "sfa/Lead/1", {}, NOW)
-    assert store.outbox.placed_tasks(["clock", "none"])["clock"]["record_id"] is None
-    assert store.outbox.created_tasks(["clock"]) == set()
+        store.placed_tasks.place(db, "clock", RecordRef("sfa", "Task", ""), "sfa/Lead/1", {}, NOW)
+    assert store.placed_tasks.of(["clock", "none"])["clock"]["record_id"] is None
+    assert store.placed_tasks.created(["clock"]) == set()
     with store.transaction() as db:
-        store.outbox.place_task(db, "clock", RecordRef("sfa", "Task", "t1"), "sfa/Lead/1", {"owner": "u"}, LATER)
-    placed = store.outbox.placed_tasks(["clock"])["clock"]
+        store.placed_tasks.place(db, "clock", RecordRef("sfa", "Task", "t1"), "sfa/Lead/1", {"owner": "u"}, LATER)
+    placed = store.placed_tasks.of(["clock"])["clock"]
     assert (placed["record_id"], placed["body"]) == ("t1", {"owner": "u"})
-    assert store.outbox.created_tasks(["clock"]) == {"clock"}
+    assert store.placed_tasks.created(["clock"]) == {"clock"}

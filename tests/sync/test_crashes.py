@@ -12,6 +12,7 @@ import pytest
 from dying import Killed, kill
 from fake_house import House
 
+from crmsync.store.bases import Bases
 from crmsync.store.concern import Concern
 from crmsync.store.decided import Decided
 from crmsync.store.entities import Entities
@@ -19,6 +20,7 @@ from crmsync.store.guards import Guards
 from crmsync.store.identity import Identity
 from crmsync.store.leases import Leases
 from crmsync.store.outbox import Outbox
+from crmsync.store.placed_tasks import PlacedTasks
 from crmsync.store.runs import Runs
 from crmsync.store.staging import Staging
 from crmsync.testing.fake_connector import FakeConnector
@@ -49,9 +51,9 @@ BOUNDARIES = [
     (Outbox, "plan"),
     (Outbox, "mark_sending"),
     (Outbox, "confirm"),
-    (Outbox, "save_bases"),
-    (Outbox, "note_refused_creates"),
-    (Outbox, "place_task"),
+    (Bases, "save"),
+    (PlacedTasks, "note_refused"),
+    (PlacedTasks, "place"),
     (Runs, "begin"),
     (Runs, "set_meta_in"),
     (Runs, "end"),
@@ -140,12 +142,13 @@ def test_every_boundary_of_the_store_that_writes_is_in_the_list() -> None:
         ("Identity", "save_reviews"),
         ("Identity", "save_links"),  # only where a person puts a link right: it puts links as every cycle does
         ("Outbox", "settle"),
+        ("PlacedTasks", "expect_answers"),  # within mark_sending
         ("Outbox", "let_go"),  # only where a person asks for it, outside of cycles: test_dead_letters
         ("Staging", "stage_own"),  # only for memberships: test_memberships
         ("Staging", "stage_read_in"),  # only where a CRM gave hints: test_hints
         ("Guards", "release"),  # only where a person asks for it: test_guarded_writing
     }
-    parts = (Staging, Entities, Identity, Decided, Guards, Outbox, Runs)
+    parts = (Staging, Entities, Identity, Decided, Guards, Outbox, Bases, PlacedTasks, Runs)
     taking = {
         (part.__name__, name)
         for part in parts

@@ -1,4 +1,4 @@
-"""Intended changes and what became of them; the bases that fields shared with people are compared with; placed tasks."""
+"""Intended changes and what became of them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Text, and_, bindp
 
 from crmsync.ahead import one_ahead
 from crmsync.model.changes import Change, Receipt
-from crmsync.model.records import RecordRef
 from crmsync.planning.document import change_of
 from crmsync.store import tables
 from crmsync.store.columns import packed
-from crmsync.store.sql import Columns, among, chunks, insert_columns, read_among, read_frame, run_for_columns, table_of, upsert
+from crmsync.store.placed_tasks import PlacedTasks
+from crmsync.store.sql import Columns, among, chunks, insert_columns, read_frame, run_for_columns, table_of
 
 _OUTBOX = table_of(tables.OutboxRow)
 _BODIES = table_of(tables.OutboxBody)
-_BASES = table_of(tables.BaseRow)
-_PLACED = table_of(tables.PlacedTask)
 _LATEST = table_of(tables.RawLatest)
 _RUNS = table_of(tables.RunRow)
 _WITH_BODY = select(_OUTBOX, _BODIES.c.body).join(_BODIES, _BODIES.c.id == _OUTBOX.c.id)
@@ -95,8 +93,9 @@ class Try:
 
 
 class Outbox:
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, placed_tasks: PlacedTasks) -> None:
         self._engine = engine
+        self._placed_tasks = placed_tasks
 
     def plan(self, db: Connection, run_id: str, changes: Sequence[Change], now: datetime) -> None:
         """Record what is about to be sent. Nothing is sent before all of it is, so another thread makes the next rows while SQLite,
@@ -132,11 +131,9 @@ class Outbox:
         run_for_columns(db, _SETTLE, {"of_id": closed, "settled": [True] * len(closed)})
 
     def mark_sending(self, numbers: Iterable[int], now: datetime, creating: Iterable[str] = ()) -> None:
-        """The changes of these numbers are on their way. `creating` are the clocks whose task is sent by a plain create: from here
-        on it may stand in the CRM, whatever becomes of this process."""
+        """The changes of these numbers are on their way. `creating` are the clocks whose task is sent by a plain create."""
         with self._engine.begin() as db:
-            for chunk in chunks(creating):
-                db.execute(_PLACED.update().where(_PLACED.c.clock_id.in_(chunk)).values(unanswered_since=now))
+            self._placed_tasks.expect_answers(db, creating, now)
             db.execute(_OUTBOX.update().where(among(db, _OUTBOX.c.id, numbers)).values(state="sending", sent_at=now))
 
     def confirm(
@@ -261,91 +258,6 @@ class Outbox:
         query = select(state, func.count()).where(_OUTBOX.c.run_id == run_id).group_by(state).order_by(state)
         with self._engine.connect() as db:
             return {row[0]: int(row[1]) for row in db.execute(query)}
-
-    def bases(self, refs: Iterable[RecordRef]) -> dict[tuple[RecordRef, str], Any]:
-        """(record, field) → what we last wrote there, or saw and took into account."""
-        wanted: dict[tuple[str, str], list[str]] = {}
-        for ref in refs:
-            wanted.setdefault((ref.connection, ref.object), []).append(ref.id)
-        found: dict[tuple[RecordRef, str], Any] = {}
-        with self._engine.connect() as db:
-            for (connection, object_), ids in wanted.items():
-                for chunk in chunks(ids):
-                    query = select(_BASES).where(
-                        _BASES.c.connection == connection, _BASES.c.object == object_, _BASES.c.record_id.in_(chunk)
-                    )
-                    for row in db.execute(query):
-                        found[(RecordRef(connection, object_, row.record_id), row.field)] = orjson.loads(row.value)
-        return found
-
-    def all_bases(self, connection: str, fields: Sequence[str], ids: Iterable[str] | None = None) -> pl.DataFrame:
-        """connection, object, record_id, field, value (JSON), at: of these vendor fields in one CRM, of all its records or of those
-        with these ids."""
-        mine = (_BASES.c.connection == connection, _BASES.c.field.in_(tuple(fields)))
-        with self._engine.connect() as db:
-            if ids is None:
-                return read_frame(db, tables.BaseRow, *mine)
-            return read_among(db, tables.BaseRow, "record_id", ids, *mine)
-
-    def save_bases(self, db: Connection, bases: Mapping[tuple[RecordRef, str], Any], now: datetime) -> None:
-        upsert(
-            db,
-            tables.BaseRow,
-            [
-                {
-                    "connection": ref.connection,
-                    "object": ref.object,
-                    "record_id": ref.id,
-                    "field": field,
-                    "value": orjson.dumps(value).decode(),
-                    "at": now,
-                }
-                for (ref, field), value in bases.items()
-            ],
-        )
-
-    def placed_tasks(self, clock_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-        """Where the tasks of these clocks stand, with the field values that we last wrote (`body`)."""
-        found: dict[str, Mapping[str, Any]] = {}
-        with self._engine.connect() as db:
-            for chunk in chunks(clock_ids):
-                for row in db.execute(select(_PLACED).where(_PLACED.c.clock_id.in_(chunk))).mappings():
-                    found[row["clock_id"]] = {**row, "body": orjson.loads(row["body"])}
-        return found
-
-    def note_refused_creates(self, db: Connection, clock_ids: Iterable[str]) -> None:
-        """These tasks surely do not stand in the CRM: it said so."""
-        for chunk in chunks(clock_ids):
-            db.execute(_PLACED.update().where(_PLACED.c.clock_id.in_(chunk)).values(unanswered_since=None))
-
-    def created_tasks(self, clock_ids: Iterable[str]) -> set[str]:
-        """Those of these clocks whose task some CRM has taken."""
-        found: set[str] = set()
-        with self._engine.connect() as db:
-            for chunk in chunks(clock_ids):
-                query = select(_PLACED.c.clock_id).where(_PLACED.c.clock_id.in_(chunk), _PLACED.c.record_id.is_not(None))
-                found.update(db.execute(query).scalars())
-        return found
-
-    def place_task(
-        self, db: Connection, clock_id: str, ref: RecordRef, person_ref: str, body: Mapping[str, Any], now: datetime
-    ) -> None:
-        upsert(
-            db,
-            tables.PlacedTask,
-            [
-                {
-                    "clock_id": clock_id,
-                    "connection": ref.connection,
-                    "object": ref.object,
-                    "person_ref": person_ref,
-                    "record_id": ref.id or None,
-                    "body": orjson.dumps(dict(body)).decode(),
-                    "at": now,
-                    "unanswered_since": None,
-                }
-            ],
-        )
 
 
 def _planned(run_id: str, changes: Sequence[Change], first: int, now: datetime) -> tuple[Columns, Columns]:

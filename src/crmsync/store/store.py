@@ -15,6 +15,7 @@ from sqlmodel import SQLModel, create_engine
 
 from crmsync.errors import StopConnector
 from crmsync.store.answers import Answers
+from crmsync.store.bases import Bases
 from crmsync.store.concern import Concern
 from crmsync.store.decided import Decided
 from crmsync.store.entities import Entities
@@ -31,6 +32,7 @@ from crmsync.store.outset import begin_with, is_file
 from crmsync.store.overrides import Overrides
 from crmsync.store.parting import Parting
 from crmsync.store.past import Past
+from crmsync.store.placed_tasks import PlacedTasks
 from crmsync.store.runs import Runs
 from crmsync.store.settlements import Settlements
 from crmsync.store.shadows import Shadows
@@ -54,7 +56,9 @@ class Store:
         self.identity = Identity(engine)
         self.decided = Decided(engine)
         self.concern = Concern(engine)
-        self.outbox = Outbox(engine)
+        self.placed_tasks = PlacedTasks(engine)
+        self.outbox = Outbox(engine, self.placed_tasks)
+        self.bases = Bases(engine)
         self.memberships = Memberships(engine)
         self.holds = Holds(engine)
         self.answers = Answers(engine)

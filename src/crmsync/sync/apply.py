@@ -110,10 +110,10 @@ class _Sender:
         with store.transaction() as db:
             store.outbox.confirm(db, self.numbers, answered, now)
             store.guards.note_written(db, name, object_, written)
-            store.outbox.save_bases(db, self._shared_values(object_, settled), now)
+            store.bases.save(db, self._shared_values(object_, settled), now)
             self._remember_tasks(db, object_, settled)
             refused = [str(change.key_value) for change, receipt in answered if _is_refused_create(change, receipt)]
-            store.outbox.note_refused_creates(db, refused)
+            store.placed_tasks.note_refused(db, refused)
             store.staging.stage_own_writes(db, name, object_, written, now)
         self.progress.advanced("apply", name, object_, len(answered))
 
@@ -144,11 +144,11 @@ class _Sender:
     def _remember_tasks(self, db: Database, object_: str, settled: Settled) -> None:
         """Where each task stands now, and with which values."""
         ours = {change.key_value: (id_, change) for id_, change in settled if change.key_value is not None}
-        outbox = self.workspace.store.outbox
-        placed = outbox.placed_tasks(ours)
+        tasks = self.workspace.store.placed_tasks
+        placed = tasks.of(ours)
         for clock_id, (id_, change) in ours.items():
             body = {**placed[clock_id]["body"], **change.values()}
-            outbox.place_task(db, clock_id, self._ref(object_, id_), placed[clock_id]["person_ref"], body, self.now)
+            tasks.place(db, clock_id, self._ref(object_, id_), placed[clock_id]["person_ref"], body, self.now)
 
     def _ref(self, object_: str, id_: str) -> RecordRef:
         return RecordRef(self.connection.name, object_, id_)

@@ -177,7 +177,7 @@ def owner_bases(workspace: Workspace, users: pl.DataFrame, refs: Iterable[str] |
             if write.source == "owner"
         }
         kinds = connection.connector.capabilities.user_objects
-        bases = workspace.store.outbox.all_bases(connection.name, sorted(set(owner_fields.values())), ids)
+        bases = workspace.store.bases.of_all(connection.name, sorted(set(owner_fields.values())), ids)
         for base in bases.iter_rows(named=True):
             if owner_fields.get(base["object"]) == base["field"]:
                 value = orjson.loads(base["value"])

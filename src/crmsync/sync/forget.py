@@ -154,7 +154,7 @@ class _Search:
 
     def _placed(self, clocks: Iterable[str]) -> Iterator[str]:
         """Our own tasks about them, those too that we have not read back yet."""
-        for task in self.workspace.store.outbox.placed_tasks(clocks).values():
+        for task in self.workspace.store.placed_tasks.of(clocks).values():
             if task["record_id"] is not None:
                 yield f"{task['connection']}/{task['object']}/{task['record_id']}"
 

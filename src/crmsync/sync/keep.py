@@ -39,10 +39,10 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
         store.settlements.note(db, decided.followed(), moment.now)
         store.decided.mark_planned(db, sorted(planned.difference(left.desired["person_id"].to_list())))
         store.decided.replan(db, sorted(again))
-        store.outbox.save_bases(db, prepared.accounted, moment.now)
+        store.bases.save(db, prepared.accounted, moment.now)
         unsent = {change.key_value for change in prepared.held_back}
         for placement in (placed for placed in prepared.placements if placed.clock_id not in unsent):
-            store.outbox.place_task(db, placement.clock_id, placement.ref, str(placement.person_ref), {}, moment.now)
+            store.placed_tasks.place(db, placement.clock_id, placement.ref, str(placement.person_ref), {}, moment.now)
         store.memberships.note(db, {**prepared.standings, **_intentions(prepared)}, moment.now)
         store.outbox.settle(db, prepared.persons, sorted(prepared.looked_through), prepared.held, moment.now)
         store.outbox.plan(db, run_id, prepared.sendable, moment.now)

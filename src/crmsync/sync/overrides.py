@@ -22,7 +22,7 @@ Seen = tuple[RecordRef, str, Any]
 def find_overrides(workspace: Workspace, prepared: Prepared) -> list[Override]:
     """What this plan saw that people had set after us: what it leaves alone, and what the decision took over. Not yet stored."""
     refused = [(r.ref, r.field, r.current) for r in prepared.plan.refused if r.why == "human_edit"]
-    bases = workspace.store.outbox.bases({ref for ref, _ in prepared.accounted})
+    bases = workspace.store.bases.of({ref for ref, _ in prepared.accounted})
     moved = [(*place, value) for place, value in prepared.accounted.items() if bases.get(place) is not None]
     return _Finding(workspace, prepared, [*refused, *moved]).overrides() if refused or moved else []
 

@@ -199,6 +199,6 @@ def _object_diffs(
 
 def _bases(workspace: Workspace, refs: Sequence[RecordRef]) -> dict[RecordRef, dict[str, Any]]:
     grouped: dict[RecordRef, dict[str, Any]] = {}
-    for (ref, name), value in workspace.store.outbox.bases(refs).items():
+    for (ref, name), value in workspace.store.bases.of(refs).items():
         grouped.setdefault(ref, {})[name] = value
     return grouped

@@ -49,7 +49,7 @@ class TaskPlan:
 def clocks_without_task(workspace: Workspace, decided: Decided) -> dict[str, str]:
     """clock_id → person_id of every task that shall be open and that no CRM has: not made yet, or with no place to be."""
     wanted = dict(decided.decisions.tasks.filter("is_open").select("clock_id", "person_id").iter_rows())
-    made = workspace.store.outbox.created_tasks(wanted)
+    made = workspace.store.placed_tasks.created(wanted)
     missing = {clock: person for clock, person in wanted.items() if clock not in made}
     seen = workspace.store.entities.tasks(missing)
     return {clock: person for clock, person in missing.items() if clock not in seen}
@@ -72,7 +72,7 @@ class TaskDesk:
         self.users = users
         self.connections = {c.name: c for c in workspace.connections if c.name in reachable}
         self.wanted = decided.decisions.tasks.filter(pl.col("person_id").is_in(list(persons))).sort("clock_id")
-        self.placed = workspace.store.outbox.placed_tasks(self.wanted["clock_id"])
+        self.placed = workspace.store.placed_tasks.of(self.wanted["clock_id"])
         self.seen = workspace.store.entities.tasks(self.wanted["clock_id"])
         self.raw = _raw(workspace, self._standing())
         self.records: dict[str, list[PersonRecord]] = {}
