@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -53,8 +54,9 @@ def retry_after(response: httpx.Response) -> float | None:
     return max(0.0, (until - now).total_seconds()) if until and now else None
 
 
+@lru_cache(maxsize=64)
 def http_date(text: str) -> datetime | None:
-    """An HTTP date in UTC, None where it is none."""
+    """An HTTP date in UTC, None where it is none. What came in one second says one date."""
     try:
         stamp = email.utils.parsedate_to_datetime(text)
     except (TypeError, ValueError):

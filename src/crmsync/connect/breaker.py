@@ -32,6 +32,9 @@ class BreakerState:
     pause_seconds: float | None = None
 
 
+CLOSED = BreakerState()
+
+
 def after_failure(state: BreakerState, policy: BreakerPolicy, now: float, because: str) -> BreakerState:
     """One more failure in a row. The one that reaches the limit opens the breaker, and each later one keeps it open."""
     failed = replace(state, failures=state.failures + 1)
@@ -40,7 +43,7 @@ def after_failure(state: BreakerState, policy: BreakerPolicy, now: float, becaus
 
 def after_success(_state: BreakerState) -> BreakerState:
     """Anything that came back and made sense closes it."""
-    return BreakerState()
+    return CLOSED
 
 
 def tripped(state: BreakerState, now: float, because: str) -> BreakerState:
@@ -66,7 +69,7 @@ class Breaker:
     connection: str
     clock: Callable[[], float]
     policy: BreakerPolicy = field(default_factory=BreakerPolicy)
-    state: BreakerState = field(default_factory=BreakerState)
+    state: BreakerState = CLOSED
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self) -> None:

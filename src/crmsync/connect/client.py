@@ -9,22 +9,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import httpx
 import orjson
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_result, stop_never
 
 from crmsync.connect.answers import classify_answer, classify_failure, http_date, json_of
 from crmsync.connect.auth import LANE, TokenRefused
 from crmsync.connect.breaker import Breaker
 from crmsync.connect.budget import Budget
 from crmsync.connect.calls import AnswerLost, Call, CallRejected, Verdict, shown
-from crmsync.connect.reserve import RESERVE_SHARE, Allowance, ReserveReached, Work, is_reached
+from crmsync.connect.reserve import RESERVE_SHARE, ReserveReached, Work, is_reached
 from crmsync.connect.retry import GiveUp, RetryPolicy, Wait, decide_retry
+from crmsync.connect.usage import Tally, Usage
 from crmsync.errors import RetryLater, StopConnector
 
 if TYPE_CHECKING:
@@ -37,24 +38,7 @@ __all__ = ["ApiClient", "Call", "Download", "Usage", "Verdict"]
 
 _log = structlog.get_logger("crmsync.connect")
 
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a connection has spent since it was opened: every request that was sent, those for a token (lane "auth") and their
-    repetitions included. `left` is what the vendor last said remains, `limits` what it allows in all, by lane."""
-
-    calls: int = 0
-    retries: int = 0
-    by_lane: Mapping[str, int] = field(default_factory=dict)
-    left: Mapping[str, int] = field(default_factory=dict)
-    limits: Mapping[str, int] = field(default_factory=dict)
-    waited_seconds: float = 0.0
-
-    @property
-    def day(self) -> Allowance | None:
-        """The account's day of calls; None where the vendor has not told it."""
-        left, limit = self.left.get("daily"), self.limits.get("daily")
-        return None if left is None or limit is None else Allowance(left, limit)
+_NO_MORE = GiveUp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +57,13 @@ class _Outcome:
     response: httpx.Response | None = None
     value: Any = None
     error: Exception | None = None
-    next: Wait | GiveUp = field(default_factory=GiveUp)
+    next: Wait | GiveUp = _NO_MORE
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    """Most calls go to a few addresses, again and again: httpx takes longer to read one than to do all else with a request."""
+    return httpx.URL(url)
 
 
 class ApiClient:
@@ -114,7 +104,7 @@ class ApiClient:
         self._server_time: datetime | None = None
         self._seen_at = 0.0
         self._lock = threading.Lock()
-        self._usage = Usage()
+        self._tally = Tally()
         http.event_hooks["request"].append(self._sent)
         http.event_hooks["response"].append(self._seen)
 
@@ -168,8 +158,7 @@ class ApiClient:
     def wait(self, seconds: float) -> None:
         """Let time pass while the CRM works on something; counted like any other wait."""
         self._pause(seconds)
-        with self._lock:
-            self._usage = replace(self._usage, waited_seconds=self._usage.waited_seconds + seconds)
+        self._tally.waited(seconds)
 
     def server_time(self) -> datetime:
         """The CRM's clock as of its last answer (UTC, whole seconds). Raises StopConnector before there was one."""
@@ -189,19 +178,16 @@ class ApiClient:
 
     @property
     def usage(self) -> Usage:
-        return self._usage
+        return self._tally.usage
 
     def note_left(self, lane: str, left: int, limit: int | None = None) -> None:
         """Record what the vendor says remains in a lane, and what it allows in all where it says so. "daily" is the account's
         day: the reserve is a share of it."""
-        with self._lock:
-            old = self._usage
-            limits = old.limits if limit is None else {**old.limits, lane: limit}
-            self._usage = replace(old, left={**old.left, lane: left}, limits=limits)
+        self._tally.left(lane, left, limit)
 
     def check_reserve(self, work: Work) -> None:
         """Raises ReserveReached where the account has too few calls left today for this kind of work."""
-        day = self._usage.day
+        day = self.usage.day
         if day is not None and is_reached(day, self.reserve_share, work):
             raise ReserveReached("connect.reserve_reached", connection=self.name, left=day.left, limit=day.limit)
 
@@ -227,35 +213,28 @@ class ApiClient:
         self.close()
 
     def _run(self, call: Call, read: Callable[[httpx.Response], Any], *, is_streamed: bool = False) -> _Outcome:
-        numbers = itertools.count(1)
-        retrying = Retrying(
-            sleep=self._pause,
-            stop=stop_never,  # decide_retry ends the loop: it counts the attempts
-            wait=self._wait,
-            retry=retry_if_result(lambda outcome: isinstance(outcome.next, Wait)),
-        )
-        outcome: _Outcome = retrying(lambda: self._attempt(call, read, next(numbers), is_streamed=is_streamed))
+        for number in itertools.count(1):
+            outcome = self._attempt(call, read, number, is_streamed=is_streamed)
+            if not isinstance(outcome.next, Wait):  # decide_retry ends the loop: it counts the attempts
+                break
+            self._pause(self._draw(outcome.next.at_least_seconds, outcome.next.at_most_seconds))
         lenient = call.is_lenient and outcome.verdict.kind == "reject"
         return outcome if outcome.verdict.kind == "ok" or lenient else self._refuse(call, outcome)
-
-    def _wait(self, state: RetryCallState) -> float:
-        outcome = state.outcome.result() if state.outcome else None
-        if outcome is None or not isinstance(outcome.next, Wait):
-            return 0.0
-        return self._draw(outcome.next.at_least_seconds, outcome.next.at_most_seconds)
 
     def _attempt(self, call: Call, read: Callable[[httpx.Response], Any], number: int, *, is_streamed: bool) -> _Outcome:
         self._breaker.check()
         waited = self._budget.take(call.lane)
-        with self._lock:
-            old = self._usage
-            self._usage = replace(old, retries=old.retries + (number > 1), waited_seconds=old.waited_seconds + waited)
-        met = self._exchange(self._build(call), None if call.is_anonymous else self._auth, read, is_streamed=is_streamed)
-        self._tell_breaker(met.verdict, met.response)
-        outcome = replace(met, next=decide_retry(met.verdict, number, call, self.policy))
-        if outcome.verdict.kind != "ok":
-            self._report(call, outcome, number)
-        return outcome
+        if waited:
+            self._tally.waited(waited)
+        if number > 1:
+            self._tally.repeated()
+        outcome = self._exchange(self._build(call), None if call.is_anonymous else self._auth, read, is_streamed=is_streamed)
+        self._tell_breaker(outcome.verdict, outcome.response)
+        if outcome.verdict.kind == "ok":
+            return outcome
+        decided = replace(outcome, next=decide_retry(outcome.verdict, number, call, self.policy))
+        self._report(call, decided, number)
+        return decided
 
     def _exchange(
         self, request: httpx.Request, auth: httpx.Auth | None, read: Callable[[httpx.Response], Any], *, is_streamed: bool
@@ -292,7 +271,7 @@ class ApiClient:
         url = call.url if "://" in call.url else self.base_urls["api"].rstrip("/") + call.url
         params: Any = call.params
         lane = {LANE: call.lane}
-        return self._http.build_request(call.method, url, params=params, content=content, headers=headers, extensions=lane)
+        return self._http.build_request(call.method, _parsed(url), params=params, content=content, headers=headers, extensions=lane)
 
     def _tell_breaker(self, verdict: Verdict, response: httpx.Response | None) -> None:
         if verdict.kind == "auth":
@@ -337,11 +316,7 @@ class ApiClient:
 
     def _sent(self, request: httpx.Request) -> None:
         """Count what leaves, whoever sends it: the auth flow asks for tokens, and repeats what met a dead one."""
-        lane = str(request.extensions[LANE])
-        with self._lock:
-            old = self._usage
-            by_lane = {**old.by_lane, lane: old.by_lane.get(lane, 0) + 1}
-            self._usage = replace(old, calls=old.calls + 1, by_lane=by_lane)
+        self._tally.sent(str(request.extensions[LANE]))
 
     def _seen(self, response: httpx.Response) -> None:
         stamp = http_date(response.headers.get("Date", ""))

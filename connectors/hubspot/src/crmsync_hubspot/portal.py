@@ -121,8 +121,8 @@ class Portal:
 
     def _read(self, object: str, ids: Sequence[str], body: Mapping[str, Any], archived: str) -> tuple[Mapping[str, Any], ...]:
         asked = {**body, "inputs": [{"id": id_} for id_ in ids]}
-        path = self.paths.records(object, "/batch/read")
-        call = Call("POST", path, params={"archived": archived}, json=asked, repeatable=True, is_lenient=True)
+        url = self.paths.records(object, f"/batch/read?archived={archived}")
+        call = Call("POST", url, json=asked, repeatable=True, is_lenient=True)
         try:
             answer = self._answer(call)
         except RetryLater as error:
