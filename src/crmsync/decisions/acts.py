@@ -11,6 +11,8 @@ from datetime import datetime
 
 import polars as pl
 
+from crmsync.decisions.frames import instant
+
 WHO = "who"
 """The row number of a person in a frame of persons."""
 
@@ -35,6 +37,8 @@ class Acts:
 
     def newest(self, rows: pl.DataFrame, identity: str) -> pl.DataFrame:
         """WHO, at, kind, act of each person's newest of `rows`; of several at one instant the one with the greatest id."""
+        if rows.is_empty():
+            return rows
         last = self.per_person(rows, pl.col("at").max())
         mine = rows.select(pl.col(WHO).rle_id()).to_series()
         newest = rows.filter(rows["at"] == last["at"].gather(mine))
@@ -66,6 +70,6 @@ def number(people: pl.Series, acts: pl.DataFrame, now: datetime) -> Acts:
             "act": pl.int_range(acts.height, dtype=pl.UInt32, eager=True),
         }
     )
-    known = (pl.col(WHO).is_not_null() & (pl.col("at") <= now)).fill_null(False)
+    known = (pl.col(WHO).is_not_null() & (pl.col("at") <= instant(now))).fill_null(False)
     rows = rows if rows.select(known.all()).item() else rows.filter(known)
     return Acts(people, acts, rows.with_columns(pl.col(WHO).set_sorted()) if rows[WHO].is_sorted() else rows.sort(WHO))

@@ -12,14 +12,18 @@ from datetime import datetime, time, timedelta
 import polars as pl
 
 from crmsync.decisions import worktime
+from crmsync.decisions.aligned import divided, in_order
 from crmsync.decisions.calendar import Calendars
 from crmsync.decisions.evidence import CYCLE
-from crmsync.decisions.frames import CLOCKS, INSTANT, Facts, conform, empty
+from crmsync.decisions.frames import CLOCKS, INSTANT, Facts, Schema, conform, empty, instant
 from crmsync.decisions.holding import has_open_hold, is_on_hold
 from crmsync.decisions.sla import ACKNOWLEDGED, LEAVING, ClockRule, Sla
 
 MOST_LINKS = 64
 """Clocks that one decision starts and meets one after the other for one person; what is left follows in the next decision."""
+
+LEAVERS: Schema = {"person_id": pl.String, "left_at": INSTANT, "because": pl.String, "actor": pl.String}
+"""Whose clocks end, when, why, and who did it."""
 
 RUNNING = pl.col("met_at").is_null() & pl.col("cancelled_at").is_null()
 
@@ -50,21 +54,13 @@ def acts_of(facts: Facts, now: datetime) -> pl.DataFrame:
         pl.lit(ACKNOWLEDGED).alias("act_id"),
         pl.lit(None, dtype=pl.String).alias("by"),
     )
-    return pl.concat([done, taken]).filter(pl.col("acted_at") <= now).sort("person_id", "acted_at", "act_id").collect()
+    return pl.concat([done, taken]).filter(pl.col("acted_at") <= instant(now)).sort("person_id", "acted_at", "act_id").collect()
 
 
 def meet(clocks: pl.DataFrame, left: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     """Running clocks met by the first act that counts, and what follows them started at that act, and so on. `left` (person_id,
     left_at) bounds the acts of those who left the phase in this decision."""
-    waiting = clocks.filter(RUNNING)
-    for _ in range(MOST_LINKS):
-        met = _met(waiting, left, desk) if waiting.height else waiting
-        if met.is_empty():
-            break
-        clocks = _replaced(clocks, met)
-        waiting = _successors(met, clocks, left, desk)
-        clocks = pl.concat([clocks, waiting])
-    return clocks.sort("clock_id")
+    return _met_in_turn(clocks, clocks.filter(RUNNING), left, desk)
 
 
 def close(clocks: pl.DataFrame, leavers: pl.DataFrame, sla: Sla) -> pl.DataFrame:
@@ -88,7 +84,7 @@ def close(clocks: pl.DataFrame, leavers: pl.DataFrame, sla: Sla) -> pl.DataFrame
 def out_of_phase(clocks: pl.DataFrame, state: pl.DataFrame, sla: Sla, now: datetime) -> pl.DataFrame:
     """`leavers` for `close`: whose running clock belongs to another phase than the person, or to a rule that is no more."""
     phases = {rule.kind: rule.phase for rule in sla.clocks}
-    running = clocks.filter(RUNNING)
+    running = clocks.filter(RUNNING).select("person_id", "kind")
     placed = running.join(_among(state, running, "phase"), on="person_id", how="inner")
     belongs = pl.col("kind").replace_strict(phases, default=None, return_dtype=pl.String)
     return leaving(placed.filter(pl.col("phase").ne_missing(belongs)), "out_of_phase", now)
@@ -96,24 +92,27 @@ def out_of_phase(clocks: pl.DataFrame, state: pl.DataFrame, sla: Sla, now: datet
 
 def leaving(frame: pl.DataFrame, because: str, now: datetime) -> pl.DataFrame:
     """Everyone in `frame` as leavers for this reason, now, by the machine."""
+    if frame.is_empty():
+        return empty(LEAVERS)
     return frame.select(
-        "person_id", pl.lit(now, dtype=INSTANT).alias("left_at"), pl.lit(because).alias("because"), pl.lit("crmsync").alias("actor")
+        "person_id", instant(now).alias("left_at"), pl.lit(because).alias("because"), pl.lit("crmsync").alias("actor")
     ).unique("person_id", maintain_order=True)
 
 
 def start(clocks: pl.DataFrame, people: pl.DataFrame, desk: Desk) -> pl.DataFrame:
-    """A first clock for everyone in `people` (person_id, phase, phase_at, start_at, cycle, owner) without a running one.
+    """A first clock for everyone in `people` (person_id, phase, phase_at, start_at, cycle, owner), none of whom has a running one.
+    What was done since it starts meets it, as in `meet`.
 
     Who was met with the phase already on (an import) and has been approached since does not start from nothing: the next clock
     runs from the last act, if its due time is still to come."""
     phases = {rule.phase: rule.kind for rule in desk.sla.clocks if rule.is_first}
     kind = pl.col("phase").replace_strict(phases, default=None, return_dtype=pl.String)
-    missing = people.join(clocks.filter(RUNNING), on="person_id", how="anti").with_columns(kind.alias("kind"))
-    missing = missing.filter(pl.col("kind").is_not_null())
-    first = missing.with_columns(pl.col("start_at").alias("started_at"))
-    ahead = _opened(_already_acted(missing, desk), clocks, desk).filter(pl.col("due_at") > desk.now)
-    begun = _opened(first.join(ahead, on="person_id", how="anti"), clocks, desk)
-    return pl.concat([clocks, ahead, begun]).sort("clock_id")
+    missing = people.with_columns(kind.alias("kind"), pl.col("start_at").alias("started_at")).filter(pl.col("kind").is_not_null())
+    if missing.is_empty():
+        return clocks
+    ahead = _opened(_already_acted(missing, desk), clocks, desk).filter(pl.col("due_at") > instant(desk.now))
+    begun = pl.concat([ahead, _opened(missing.join(ahead, on="person_id", how="anti"), clocks, desk)])
+    return _met_in_turn(pl.concat([clocks, begun]), begun, empty(LEAVERS), desk)
 
 
 def escalate(clocks: pl.DataFrame, desk: Desk) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -123,13 +122,13 @@ def escalate(clocks: pl.DataFrame, desk: Desk) -> tuple[pl.DataFrame, pl.DataFra
     if running.is_empty():
         return clocks, running
     timed = _timed(running, desk)
-    now = pl.lit(desk.now, dtype=INSTANT)
-    told = timed.with_columns(
-        *(
-            pl.when(pl.col(column).is_null() & (pl.col(f"#{step}") <= now)).then(f"#{step}").otherwise(column).alias(column)
-            for step, column in (("remind", "reminded_at"), ("notice", "noticed_at"))
-        ),
-        _breach(now),
+    now = instant(desk.now)
+    steps = {column: pl.col(column).is_null() & (pl.col(step) <= now) for step, column in _STEPS.items()}
+    due = timed.filter(pl.any_horizontal(*steps.values(), _is_breach(now), pl.col("#reassign") <= now))
+    if due.is_empty():
+        return clocks, running.clear()
+    told = due.with_columns(
+        *(pl.when(steps[column]).then(step).otherwise(column).alias(column) for step, column in _STEPS.items()), _breach(now)
     )
     given = clocks.filter(pl.col("reassigned_at").is_not_null()).select(
         "person_id", "kind", pl.col("reassigned_at").alias("started_at")
@@ -144,7 +143,7 @@ def next_steps(clocks: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     running = clocks.filter(RUNNING)
     if running.is_empty():
         return running.select("person_id", pl.col("due_at").alias("at"))
-    now = pl.lit(desk.now, dtype=INSTANT)
+    now = instant(desk.now)
     steps = [pl.when(pl.col(step) >= now).then(step) for step in ("due_at", "#remind", "#notice")]
     handing_on = pl.max_horizontal("#reassign", pl.when(pl.col("#reassign").is_not_null()).then(now))
     timed = _timed(running, desk).select("person_id", pl.min_horizontal(*steps, handing_on).cast(INSTANT).alias("at"))
@@ -156,7 +155,7 @@ def reassign(clocks: pl.DataFrame, late: pl.DataFrame, owners: pl.DataFrame, des
     if owners.is_empty():
         return clocks
     handed = late.drop("owner").join(owners.select("person_id", "owner"), on="person_id", how="inner", maintain_order="left")
-    now = pl.lit(desk.now, dtype=INSTANT)
+    now = instant(desk.now)
     ended = late.join(handed, on="clock_id", how="semi").with_columns(
         now.alias("reassigned_at"), now.alias("cancelled_at"), pl.lit("reassigned").alias("cancelled_because")
     )
@@ -190,12 +189,14 @@ def renew(clocks: pl.DataFrame, former: pl.DataFrame, contracts: pl.DataFrame, d
 def contracts_of(facts: Facts, now: datetime) -> pl.DataFrame:
     """person_id, contract_end: of each person the next contract to end after today (UTC)."""
     running = facts.opportunities.filter((pl.col("status") == "won") & (pl.col("contract_end") > now.date()))
+    if running.is_empty():
+        return running[["person_id", "contract_end"]]
     return running.group_by("person_id").agg(pl.col("contract_end").min()).sort("person_id")
 
 
 def follow_owners(clocks: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
     """A running clock runs for whoever answers now."""
-    owners = state.filter(pl.col("owner").is_not_null()).select("person_id", pl.col("owner").alias("#owner"))
+    owners = _among(state, clocks, "owner").rename({"owner": "#owner"})
     joined = clocks.join(owners, on="person_id", how="left", maintain_order="left")
     owner = pl.when(RUNNING & pl.col("#owner").is_not_null()).then("#owner").otherwise("owner")
     return conform(joined.with_columns(owner.alias("owner")), CLOCKS)
@@ -217,7 +218,7 @@ def _contract_ends(days: int, desk: Desk) -> pl.Expr:
 
 
 def _renewed(clocks: pl.DataFrame, replaced: pl.DataFrame, former: pl.DataFrame, rule: ClockRule, desk: Desk) -> pl.DataFrame:
-    now = pl.lit(desk.now, dtype=INSTANT)
+    now = instant(desk.now)
     known = former.select("clock_id")
     ended = replaced.join(known, on="clock_id", how="semi").with_columns(
         _breach(now), now.alias("cancelled_at"), pl.lit(rule.kind).alias("cancelled_because")
@@ -251,31 +252,54 @@ def _renewed(clocks: pl.DataFrame, replaced: pl.DataFrame, former: pl.DataFrame,
 _SHOWN = "%Y-%m-%dT%H:%M%:z"
 
 
+_STEPS = {"#remind": "reminded_at", "#notice": "noticed_at"}
+"""Where it is kept that a step was taken."""
+
+
 def _breach(seen_at: pl.Expr) -> pl.Expr:
     """The breach is at the due instant, whenever it is noticed."""
-    late = pl.col("breached_at").is_null() & (seen_at > pl.col("due_at")) & ~has_open_hold()
-    return pl.when(late).then("due_at").otherwise("breached_at").alias("breached_at")
+    return pl.when(_is_breach(seen_at)).then("due_at").otherwise("breached_at").alias("breached_at")
+
+
+def _is_breach(seen_at: pl.Expr) -> pl.Expr:
+    """Whether a breach is noticed that was not before."""
+    return pl.col("breached_at").is_null() & (seen_at > pl.col("due_at")) & ~has_open_hold()
+
+
+def _met_in_turn(clocks: pl.DataFrame, waiting: pl.DataFrame, left: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """The clocks after acts have met those of `waiting`, and what follows these, and so on."""
+    for _ in range(MOST_LINKS):
+        met = _met(waiting, left, desk)
+        if met.is_empty():
+            break
+        clocks = _replaced(clocks, met)
+        waiting = _successors(met, clocks, left, desk)
+        clocks = pl.concat([clocks, waiting])
+    return in_order(clocks, "clock_id")
 
 
 def _met(waiting: pl.DataFrame, left: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     """The clocks of `waiting` that an act has met, as they then are."""
-    rules = _accepted(desk.sla)
-    acts = desk.acts.lazy().join(waiting.lazy().select("person_id"), on="person_id", how="semi")
-    found = (
-        waiting.lazy()
-        .join(rules.lazy(), on="kind")
-        .join(acts, on=["person_id", "act"])
-        .join(left.lazy().select("person_id", "left_at"), on="person_id", how="left")
-        .filter(
-            ((pl.col("acted_at") > pl.col("started_at")) | (pl.col("is_first") & (pl.col("acted_at") == pl.col("started_at"))))
-            & (pl.col("left_at").is_null() | (pl.col("acted_at") <= pl.col("left_at")))
-            & (pl.col("only_by").is_null() | (pl.col("act") == ACKNOWLEDGED) | (pl.col("by") == pl.col("only_by")))
-        )
-        .sort("clock_id", "acted_at", "act_id")
-        .unique("clock_id", keep="first", maintain_order=True)
-        .with_columns(pl.col("acted_at").alias("met_at"), pl.col("act_id").alias("met_by"), _breach(pl.col("acted_at")))
+    # few have been acted on since: they are sorted out before the kinds of acts are looked at
+    since = waiting.join(desk.acts, on="person_id").filter(pl.col("acted_at") >= pl.col("started_at"))
+    if since.is_empty():
+        return waiting.clear()
+    counted = since.join(_accepted(desk.sla), on=["kind", "act"]).filter(
+        ((pl.col("acted_at") > pl.col("started_at")) | pl.col("is_first"))
+        & (pl.col("only_by").is_null() | (pl.col("act") == ACKNOWLEDGED) | (pl.col("by") == pl.col("only_by")))
     )
-    return conform(found.collect(), CLOCKS)
+    in_time = _before_they_left(counted, left, pl.col("acted_at") <= pl.col("left_at"))
+    first = in_time.sort("clock_id", "acted_at", "act_id").unique("clock_id", keep="first", maintain_order=True)
+    met = first.with_columns(pl.col("acted_at").alias("met_at"), pl.col("act_id").alias("met_by"), _breach(pl.col("acted_at")))
+    return conform(met, CLOCKS)
+
+
+def _before_they_left(rows: pl.DataFrame, left: pl.DataFrame, is_in_time: pl.Expr) -> pl.DataFrame:
+    """The rows of all who did not leave, and those in time of the others."""
+    if left.is_empty():
+        return rows
+    joined = rows.join(left.select("person_id", "left_at"), on="person_id", how="left", maintain_order="left")
+    return joined.filter(pl.col("left_at").is_null() | is_in_time).drop("left_at")
 
 
 def _accepted(sla: Sla) -> pl.DataFrame:
@@ -286,9 +310,7 @@ def _accepted(sla: Sla) -> pl.DataFrame:
 
 
 def _successors(met: pl.DataFrame, clocks: pl.DataFrame, left: pl.DataFrame, desk: Desk) -> pl.DataFrame:
-    rows = met.join(left.select("person_id", "left_at"), on="person_id", how="left", maintain_order="left")
-    rows = rows.filter(pl.col("left_at").is_null() | (pl.col("met_at") < pl.col("left_at")))
-    following = rows.select(
+    following = _before_they_left(met, left, pl.col("met_at") < pl.col("left_at")).select(
         "person_id",
         _next_kind(desk.sla).alias("kind"),
         pl.col("met_at").alias("started_at"),
@@ -379,11 +401,10 @@ def _timed(running: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     known = running.join(calendars, on="owner", how="left", maintain_order="left")
     in_business = [rule.kind for rule in desk.sla.clocks if rule.escalation.in_business_time]
     percents = tuple(sorted({p for rule in desk.sla.clocks for p in _percents(rule) if p is not None}))
-    by_calendar = worktime.business_share(known.filter(pl.col("kind").is_in(in_business)), desk.calendars, percents)
-    by_clock = known.filter(~pl.col("kind").is_in(in_business)).with_columns(
-        worktime.clock_share(p).alias(f"at_{p}") for p in percents
-    )
-    both = pl.concat([by_calendar, by_clock.select(by_calendar.columns)])
+    by_calendar, others = divided(known, known["kind"].is_in(in_business))
+    by_calendar = worktime.business_share(by_calendar, desk.calendars, percents)
+    by_clock = others.with_columns(worktime.clock_share(p).alias(f"at_{p}") for p in percents)
+    both = pl.concat([by_calendar, by_clock[by_calendar.columns]])
     steps = {"remind": 0, "notice": 1, "reassign": 2}
     return both.with_columns(_step(desk.sla, index).alias(f"#{name}") for name, index in steps.items())
 

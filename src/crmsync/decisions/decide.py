@@ -28,12 +28,11 @@ from crmsync.decisions import (
     waking,
 )
 from crmsync.decisions.acts import Acts, number
-from crmsync.decisions.aligned import beside, in_order
+from crmsync.decisions.aligned import beside, divided, in_order, until
 from crmsync.decisions.clocks import Desk
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import (
     CLOCKS,
-    INSTANT,
     MOVES,
     STATE,
     Because,
@@ -43,6 +42,8 @@ from crmsync.decisions.frames import (
     Others,
     ValvePosition,
     conform,
+    empty,
+    instant,
 )
 from crmsync.decisions.holding import Waiting, hold
 from crmsync.decisions.owners import Staff
@@ -207,8 +208,7 @@ def _handed_over(case: _Case, moved: _Moved) -> tuple[pl.DataFrame, pl.DataFrame
 
     # the clocks of the phases they are in, and what is over due
     waiting = Waiting(definitions.sla.holds, moved.facts_now, facts.reps, definitions.calendars, now)
-    clocks = clock.start(clocks, _to_be_clocked(state, moved.moves, facts, now), desk)
-    clocks = clock.meet(clocks, _leavers(moved.moves.clear()), desk)
+    clocks = clock.start(clocks, _to_be_clocked(state, clocks, moved.moves, facts, now), desk)
     clocks = clock.renew(clocks, before.clocks, clock.contracts_of(facts, now), desk)
     clocks, late = clock.escalate(hold(clocks, waiting), desk)
     state, handed_on, draws = owners.hand_on(state, late, clocks, draws, staff)
@@ -228,37 +228,35 @@ def _known(facts: Facts, now: datetime) -> Facts:
     return replace(
         facts,
         persons=in_order(facts.persons),
-        touches=_until(facts.touches, "at", now),
-        approaches=_until(facts.approaches, "at", now),
-        opportunities=_until(facts.opportunities, "created_at", now),
+        touches=until(facts.touches, "at", now),
+        approaches=until(facts.approaches, "at", now),
+        opportunities=until(facts.opportunities, "created_at", now),
     )
-
-
-def _until(frame: pl.DataFrame, instant: str, now: datetime) -> pl.DataFrame:
-    """The rows up to `now`; usually all of them, and then none is copied."""
-    is_known = frame[instant] <= now
-    return frame if is_known.all(ignore_nulls=False) else frame.filter(is_known)
 
 
 def _with_temperature(frame: pl.DataFrame, keenness: pl.DataFrame, now: datetime) -> pl.DataFrame:
     joined = beside(frame, keenness.select("person_id", pl.col("temperature").alias("#now")))
     changed = pl.col("temperature").ne_missing(pl.col("#now"))
     return joined.with_columns(
-        pl.when(changed).then(pl.lit(now, dtype=INSTANT)).otherwise("temperature_at").alias("temperature_at"),
+        pl.when(changed).then(instant(now)).otherwise("temperature_at").alias("temperature_at"),
         pl.col("#now").alias("temperature"),
     ).drop("#now")
 
 
 def _leavers(moves: pl.DataFrame) -> pl.DataFrame:
     """The first move of everyone who left a phase in which clocks run."""
+    if moves.is_empty():
+        return empty(clock.LEAVERS)
     first = moves.filter(pl.col("source").is_in(list(DEPARTMENTS))).unique("person_id", keep="first", maintain_order=True)
     return first.select("person_id", pl.col("at").alias("left_at"), "because", "actor")
 
 
 def _let_go(facts: Facts, frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Whose clocks end though no phase did: the deleted, and customers who want no contact."""
-    deleted = facts.persons.filter(pl.col("is_deleted").fill_null(False))
-    alone = frame.filter((pl.col("phase") == "closed_won") & pl.col("opted_out").fill_null(False))
+    deleted = divided(facts.persons, facts.persons["is_deleted"])[0]
+    alone = divided(frame, (frame["phase"] == "closed_won") & frame["opted_out"])[0]
+    if deleted.is_empty() and alone.is_empty():
+        return empty(clock.LEAVERS)
     gone = [clock.leaving(deleted, "deleted", now), clock.leaving(alone, "opted_out", now)]
     return pl.concat(gone).unique("person_id", keep="first", maintain_order=True)
 
@@ -274,14 +272,16 @@ def _everyone(state: pl.DataFrame, before: Before) -> pl.DataFrame:
 
 def _facts_now(weighed: Weighed, frame: pl.DataFrame) -> pl.DataFrame:
     """All that a definition's conditions may name, of the living."""
-    return beside(beside(frame.select(STATE.keys()), weighed.scores), weighed.prepared)
+    return beside(beside(frame[list(STATE)], weighed.scores), weighed.prepared)
 
 
 def _told(moves: list[pl.DataFrame], version: str) -> pl.DataFrame:
     """Every move in order, numbered per person, under the definition in force."""
+    made = pl.concat(moves)
+    if made.is_empty():
+        return made
     return (
-        pl.concat(moves)
-        .with_columns(
+        made.with_columns(
             (pl.int_range(pl.len(), dtype=pl.Int64).over("person_id") + 1).alias("sequence"), pl.lit(version).alias("definition")
         )
         .select(MOVES.keys())
@@ -290,22 +290,26 @@ def _told(moves: list[pl.DataFrame], version: str) -> pl.DataFrame:
 
 
 def _under_definition(frame: pl.DataFrame, released: pl.DataFrame, version: str) -> pl.DataFrame:
+    if released.is_empty():
+        return frame
     is_released = pl.col("person_id").is_in(released["person_id"].implode())
     return frame.with_columns(pl.when(is_released).then(pl.lit(version)).otherwise("definition").alias("definition"))
 
 
-def _to_be_clocked(state: pl.DataFrame, moves: pl.DataFrame, facts: Facts, now: datetime) -> pl.DataFrame:
-    """person_id, phase, phase_at, start_at, cycle, owner of everyone in a phase with clocks. A clock starts with the phase; where
-    the phase was found on (an import, a jump) or nothing moved, it starts now: no one is late for what they could not know."""
-    alone = facts.persons.filter(pl.col("opted_out").fill_null(False)).select("person_id")
-    clocked = state.filter(pl.col("phase").is_in(list(DEPARTMENTS)))
+def _to_be_clocked(state: pl.DataFrame, clocks: pl.DataFrame, moves: pl.DataFrame, facts: Facts, now: datetime) -> pl.DataFrame:
+    """person_id, phase, phase_at, start_at, cycle, owner of everyone in a phase with clocks who has no running one. A clock starts
+    with the phase; where the phase was found on (an import, a jump) or nothing moved, it starts now: no one is late for what they
+    could not know."""
+    in_phase = state.filter(pl.col("phase").is_in(list(DEPARTMENTS)))[["person_id", "phase", "phase_at", "cycle", "owner"]]
+    clocked = in_phase.join(clocks.filter(clock.RUNNING), on="person_id", how="anti")
+    alone = divided(facts.persons, facts.persons["opted_out"])[0].select("person_id")
     exempt = clocked.filter(pl.col("phase") == "closed_won").join(alone, on="person_id", how="semi")
     moved = moves.group_by("person_id").agg(pl.col("at").last(), pl.col("is_jump").any())
     by_arrow = pl.col("is_jump").not_()
     return (
         clocked.join(exempt, on="person_id", how="anti")
         .join(moved, on="person_id", how="left")
-        .with_columns(pl.when(by_arrow).then("at").otherwise(pl.lit(now, dtype=INSTANT)).alias("start_at"))
+        .with_columns(pl.when(by_arrow).then("at").otherwise(instant(now)).alias("start_at"))
         .select("person_id", "phase", "phase_at", "start_at", "cycle", "owner")
         .sort("person_id")
     )

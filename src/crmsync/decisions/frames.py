@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Protocol
 
 import polars as pl
@@ -244,10 +245,22 @@ def empty(schema: Schema) -> pl.DataFrame:
 
 def conform(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """The same rows with exactly these columns and types, in this order; absent columns become null."""
-    if list(frame.schema.items()) == list(schema.items()):
+    names, types = list(schema), dict(frame.schema)
+    if list(types) == names and list(types.values()) == list(schema.values()):
         return frame
-    missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]
-    return frame.with_columns(missing).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+    others = [
+        pl.col(name).cast(dtype) if name in types else pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in schema.items()
+        if types.get(name) != dtype
+    ]
+    return (frame.with_columns(others) if others else frame)[names]
+
+
+@lru_cache(maxsize=64)
+def instant(at: datetime) -> pl.Expr:
+    """This instant in every row. Polars takes as long to make one as to filter a small frame, and each decision has many that say
+    the same."""
+    return pl.lit(at, dtype=INSTANT)
 
 
 @dataclass(frozen=True, slots=True)

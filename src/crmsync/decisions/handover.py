@@ -13,7 +13,7 @@ from crmsync.decisions.acts import Acts
 from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.calendar import HORIZON_DAYS, BusinessCalendar
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import QUALIFICATION, Before, Facts, ValvePosition, conform
+from crmsync.decisions.frames import QUALIFICATION, Before, Facts, ValvePosition, conform, instant
 from crmsync.decisions.phase import Guard
 from crmsync.decisions.valve import Load
 
@@ -68,8 +68,7 @@ def release(
     verdicts = qualification.judge(prepared, definitions.qualification, position.position)
     touched = recycle.fresh_evidence(touches, frame, definitions.recycle)
     judged = (
-        beside(frame.select("person_id", "phase", "not_before", "opted_out", "disqualification"), verdicts)
-        .join(touched, on="person_id", how="left", maintain_order="left")
+        beside(beside(frame[["person_id", "phase", "not_before", "opted_out", "disqualification"]], verdicts), touched)
         .with_columns(pl.col("has_fresh", "has_override").fill_null(False))
         .with_columns((_held_back(now) if is_in_force else pl.lit("not_in_force")).alias("held"))
     )
@@ -81,7 +80,7 @@ def release(
     )
     candidates = judged.filter(may).join(prepared.select("person_id", "score", "last_touch_at"), on="person_id")
     released = valve.release(candidates, load.free, waiting)
-    told = judged.join(released, on="person_id", how="left", maintain_order="left").with_columns(
+    told = beside(judged, released).with_columns(
         pl.col("released").fill_null(False),
         pl.coalesce(pl.when(pl.col("qualifies")).then("held"), "waiting_because").alias("waiting_because"),
         pl.lit(position.version).alias("definition"),
@@ -91,21 +90,21 @@ def release(
 
 def guards(now: datetime) -> dict[str, Guard]:
     """The guard of the hand-over, over a frame that has `released`."""
-    return {"released": Guard(pl.col("released"), pl.lit(now), pl.format("rank {}", "rank"))}
+    return {"released": Guard(pl.col("released"), instant(now), pl.format("rank {}", "rank"))}
 
 
 def waiting_since(frame: pl.DataFrame, verdicts: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """The frame with `released`, `rank`, and `qualified_since` of those who wait for capacity."""
-    joined = beside(frame, verdicts.select("person_id", "released", "rank", "waiting_because"))
+    joined = beside(frame, verdicts[["person_id", "released", "rank", "waiting_because"]])
     waits = pl.col("waiting_because") == "capacity"
-    since = pl.when(waits).then(pl.col("qualified_since").fill_null(pl.lit(now)))
+    since = pl.when(waits).then(pl.col("qualified_since").fill_null(instant(now)))
     return joined.with_columns(since.alias("qualified_since"), pl.col("released").fill_null(False)).drop("waiting_because")
 
 
 def _held_back(now: datetime) -> pl.Expr:
     """Why someone recycled may not come back yet: no touch since, or too early and nothing that overrides the wait."""
     recycled = pl.col("phase") == "recycled"
-    early = (pl.col("not_before") > now).fill_null(False) & ~pl.col("has_override")
+    early = (pl.col("not_before") > instant(now)).fill_null(False) & ~pl.col("has_override")
     return (
         pl.when(recycled & ~pl.col("has_fresh")).then(pl.lit("no_fresh_evidence")).when(recycled & early).then(pl.lit("not_before"))
     )

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import cached_property
 
 import polars as pl
 
 from crmsync.decisions import worktime
 from crmsync.decisions.calendar import Calendars
-from crmsync.decisions.frames import CLOCKS, INSTANT, conform
+from crmsync.decisions.frames import CLOCKS, INSTANT, conform, instant
 from crmsync.decisions.sla import HoldRule
 
 _RUNNING = pl.col("met_at").is_null() & pl.col("cancelled_at").is_null()
@@ -24,7 +25,7 @@ _TOLD = "; on hold "
 _SHOWN = "%Y-%m-%dT%H:%M%:z"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Waiting:
     """What the holds of one decision go by. `people` is the frame that conditions run on."""
 
@@ -34,11 +35,27 @@ class Waiting:
     calendars: Calendars
     now: datetime
 
+    @cached_property
+    def asked_for(self) -> pl.Series:
+        """The ids of those for whom a condition holds, whichever clock it is."""
+        asked = [_may_hold(rule, self.now) for rule in self.rules if not rule.away]
+        return self.people.filter(pl.any_horizontal(asked))["person_id"] if asked else self.people["person_id"].clear()
+
+    @cached_property
+    def absences(self) -> pl.DataFrame:
+        """owner, #back_at: midnight after the last day of an absence, where the rep is."""
+        away = self.reps.filter(pl.col("absent_until").is_not_null()).select("rep_id", "absent_until", "calendar").unique("rep_id")
+        rows = [
+            (rep, datetime.combine(last + timedelta(days=1), time(), self.calendars.named(calendar).zone))
+            for rep, last, calendar in away.iter_rows()
+        ]
+        return pl.DataFrame(rows, schema={"owner": pl.String, "#back_at": INSTANT}, orient="row")
+
 
 def is_on_hold(now: datetime) -> pl.Expr:
     """Whether a clock stands still at this instant."""
     end = _last(1)
-    return (pl.col("holds").is_not_null() & ((end == "") | (end > pl.lit(now, dtype=INSTANT).dt.strftime(_FORM)))).fill_null(False)
+    return (pl.col("holds").is_not_null() & ((end == "") | (end > instant(now).dt.strftime(_FORM)))).fill_null(False)
 
 
 def has_open_hold() -> pl.Expr:
@@ -81,19 +98,18 @@ def intervals(rows: pl.DataFrame) -> pl.DataFrame:
 def _concerned(clocks: pl.DataFrame, waiting: Waiting) -> pl.DataFrame:
     """The running clocks that stand still, or may have to: hardly any. Everything else looks at these alone."""
     held = _RUNNING & pl.col("holds").is_not_null()
-    if not waiting.rules:
-        return clocks.filter(held)
+    people = waiting.asked_for
+    owners = waiting.absences["owner"] if any(rule.away for rule in waiting.rules) else pl.Series([], dtype=pl.String)
+    if people.is_empty() and owners.is_empty():
+        return clocks.clear() if clocks["holds"].null_count() == clocks.height else clocks.filter(held)
     may_begin = _RUNNING & pl.col("breached_at").is_null()
-    asked = [_may_hold(rule, waiting.now) for rule in waiting.rules if not rule.away]
-    people = waiting.people.filter(pl.any_horizontal(asked))["person_id"] if asked else waiting.people["person_id"].clear()
-    owners = _absences(waiting)["owner"] if any(rule.away for rule in waiting.rules) else pl.Series([], dtype=pl.String)
     wanted = pl.col("person_id").is_in(people.implode()) | pl.col("owner").is_in(owners.implode()).fill_null(False)
     return clocks.filter(held | (may_begin & wanted))
 
 
 def _may_hold(rule: HoldRule, now: datetime) -> pl.Expr:
     """What a rule says of a person, whichever clock it is."""
-    is_ahead = pl.col(rule.until) > pl.lit(now, dtype=INSTANT) if rule.until else pl.lit(value=True)
+    is_ahead = pl.col(rule.until) > instant(now) if rule.until else pl.lit(value=True)
     return _holds_for(rule) & is_ahead.fill_null(False)
 
 
@@ -107,8 +123,8 @@ def _wanted(running: pl.DataFrame, waiting: Waiting) -> pl.DataFrame:
         *(pl.col(name).alias(f"#until:{name}") for name in sorted({r.until for r in waiting.rules if r.until})),
     )
     frame = running.join(said, on="person_id", how="left", maintain_order="left")
-    frame = frame.join(_absences(waiting), on="owner", how="left", maintain_order="left")
-    now = pl.lit(waiting.now, dtype=INSTANT)
+    frame = frame.join(waiting.absences, on="owner", how="left", maintain_order="left")
+    now = instant(waiting.now)
     reason, until = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=INSTANT)
     for number, rule in reversed(list(enumerate(waiting.rules))):
         end = pl.col(f"#until:{rule.until}") if rule.until else pl.col("#back_at") if rule.away else None
@@ -124,27 +140,17 @@ def _holds_for(rule: HoldRule) -> pl.Expr:
     return rule.condition.expression() if rule.condition is not None else pl.lit(value=True)
 
 
-def _absences(waiting: Waiting) -> pl.DataFrame:
-    """owner, #back_at: midnight after the last day of an absence, where the rep is."""
-    away = waiting.reps.filter(pl.col("absent_until").is_not_null()).select("rep_id", "absent_until", "calendar").unique("rep_id")
-    rows = [
-        (rep, datetime.combine(last + timedelta(days=1), time(), waiting.calendars.named(calendar).zone))
-        for rep, last, calendar in away.iter_rows()
-    ]
-    return pl.DataFrame(rows, schema={"owner": pl.String, "#back_at": INSTANT}, orient="row")
-
-
 def _holds_after(now: datetime) -> pl.Expr:
     """The holds as they are from now on. A clock that is over due is not put on hold: the promise is broken."""
-    at_now = pl.lit(now, dtype=INSTANT).dt.strftime(_FORM)
+    at_now = instant(now).dt.strftime(_FORM)
     end = pl.col("#until").dt.strftime(_FORM).fill_null("")
     on_hold, is_same = is_on_hold(now), _last(2) == pl.col("#reason")
     before = pl.col("holds").str.split(" ").list
     others = before.head(before.len() - 1).list.join(" ")
-    begin = pl.max_horizontal(pl.lit(now, dtype=INSTANT), "started_at").dt.strftime(_FORM)
+    begin = pl.max_horizontal(instant(now), "started_at").dt.strftime(_FORM)
     ended = _joined(others, pl.concat_str(_last(0), at_now, _last(2), separator="/"))
     fresh = pl.concat_str(begin, end, pl.col("#reason"), separator="/")
-    may_begin = (pl.col("due_at") > now) & pl.col("breached_at").is_null()
+    may_begin = (pl.col("due_at") > instant(now)) & pl.col("breached_at").is_null()
     return (
         pl.when(on_hold & pl.col("#reason").is_null())
         .then(ended)

@@ -23,7 +23,7 @@ import polars as pl
 from crmsync.decisions import recycle
 from crmsync.decisions.aligned import ROW, beside, put_back
 from crmsync.decisions.clocks import RUNNING
-from crmsync.decisions.frames import INSTANT, STATE, Facts, conform
+from crmsync.decisions.frames import STATE, Facts, conform, instant
 from crmsync.decisions.recycle import Recycle
 
 _FORM = "%Y-%m-%dT%H:%M:%S%.6f"
@@ -113,7 +113,7 @@ def _stalled(rules: Recycle, faded_at: datetime) -> pl.Expr:
     if rules.stalled_days is None:
         return pl.lit(None, dtype=pl.String)
     quiet_since = pl.max_horizontal("last_touch_at", "phase_at")
-    is_over = quiet_since <= pl.lit(faded_at - timedelta(days=rules.stalled_days), dtype=INSTANT)
+    is_over = quiet_since <= instant(faded_at - timedelta(days=rules.stalled_days))
     return pl.when(is_over).then(pl.lit(rules.stalled_list, dtype=pl.String))
 
 
@@ -128,7 +128,7 @@ def _capped(frame: pl.DataFrame, rules: Rules, now: datetime, faded_at: datetime
     counts = wish.is_not_null() & wish.ne_missing(pl.lit(rules.recycle.stalled_list, dtype=pl.String))
     enrolled = told.filter(counts & wish.ne_missing(before)).with_columns(_recent(frequency, faded_at).alias("#recent"))
     may = _may(frequency, faded_at)
-    with_this = pl.concat_list(pl.col("#recent"), pl.lit(now, dtype=INSTANT).dt.strftime(_FORM))
+    with_this = pl.concat_list(pl.col("#recent"), instant(now).dt.strftime(_FORM))
     changed = enrolled.select(
         ROW,
         pl.when(may).then(wish).alias("nurture_list"),
@@ -139,15 +139,15 @@ def _capped(frame: pl.DataFrame, rules: Rules, now: datetime, faded_at: datetime
 
 def _recent(frequency: Frequency, faded_at: datetime) -> pl.Expr:
     """The earlier enrolments that a cap may still count, as they are written: equal forms, so texts compare as instants do."""
-    reach = pl.lit(faded_at - timedelta(days=max(frequency.days, frequency.apart_days)), dtype=INSTANT).dt.strftime(_FORM)
+    reach = instant(faded_at - timedelta(days=max(frequency.days, frequency.apart_days))).dt.strftime(_FORM)
     written = pl.col("enrolments").fill_null("").str.split(" ")
     return written.list.filter(pl.element() > reach)
 
 
 def _may(frequency: Frequency, faded_at: datetime) -> pl.Expr:
     """Whether there is room for one more enrolment."""
-    since = pl.lit(faded_at - timedelta(days=frequency.days), dtype=INSTANT).dt.strftime(_FORM)
-    lately = pl.lit(faded_at - timedelta(days=frequency.apart_days), dtype=INSTANT).dt.strftime(_FORM)
+    since = instant(faded_at - timedelta(days=frequency.days)).dt.strftime(_FORM)
+    lately = instant(faded_at - timedelta(days=frequency.apart_days)).dt.strftime(_FORM)
     within = pl.col("#recent").list.eval(pl.element() > since).list.sum().fill_null(0)
     near = pl.col("#recent").list.eval(pl.element() > lately).list.any().fill_null(False)
     return (within < frequency.most) & ~near

@@ -18,7 +18,7 @@ from crmsync.decisions import routing
 from crmsync.decisions.aligned import ROW, in_order, put_back
 from crmsync.decisions.choice import Choice, choice
 from crmsync.decisions.clocks import RUNNING
-from crmsync.decisions.frames import INSTANT, STATE, Facts, conform
+from crmsync.decisions.frames import STATE, Facts, conform, instant
 from crmsync.decisions.routing import Assignment, Request, Routing
 from crmsync.decisions.sla import DEPARTMENTS, MARKETING
 
@@ -74,7 +74,7 @@ def hand_on(
         .select(
             ROW,
             "owner",
-            pl.lit(staff.now, dtype=INSTANT).alias("owner_at"),
+            instant(staff.now).alias("owner_at"),
             pl.lit("reassigned").alias("owner_because"),
         )
     )
@@ -210,7 +210,7 @@ def _settled(judged: pl.DataFrame, made: list[Assignment], now: datetime) -> pl.
     rows = [(a.person_id, a.owner, a.because) for a in made]
     chosen = pl.DataFrame(rows, schema={"person_id": pl.String, "#owner": pl.String, "#because": pl.String}, orient="row")
     frame = judged.join(chosen, on="person_id", how="left", maintain_order="left")
-    verdict, at_now = pl.col("#verdict"), pl.lit(now, dtype=INSTANT)
+    verdict, at_now = pl.col("#verdict"), instant(now)
     is_new = (
         (verdict == "route")
         & (pl.col("#because") != "kept")

@@ -15,8 +15,8 @@ from typing import Literal
 import polars as pl
 
 from crmsync.decisions import recycle
-from crmsync.decisions.aligned import ROW, in_order, put_back
-from crmsync.decisions.frames import INSTANT, MOVES, STATE, conform, empty
+from crmsync.decisions.aligned import ROW, in_order, only, put_back
+from crmsync.decisions.frames import INSTANT, MOVES, STATE, conform, empty, instant
 from crmsync.decisions.recycle import Recycle
 
 Actor = Literal["crmsync", "crm-user"]
@@ -126,7 +126,7 @@ class Guard:
 def settle(frame: pl.DataFrame, guards: Mapping[str, Guard], rules: Recycle, now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Fire transitions until no one moves: (the frame with its STATE columns moved on, MOVES in order). Only rows of the table
     whose guard is given take part. Bounded by MOST_PASSES; who would still move then moves in the next decision."""
-    moves = []
+    moves: list[pl.DataFrame] = []
     numbered = frame.with_row_index(ROW)
     still = numbered
     for _ in range(MOST_PASSES):
@@ -136,8 +136,9 @@ def settle(frame: pl.DataFrame, guards: Mapping[str, Guard], rules: Recycle, now
         moves.append(moved.select(_MOVE_COLUMNS))
         still = _enter(moved, rules).select(numbered.columns)
         numbered = put_back(numbered, still.select(ROW, *_CARRIED))
-    told = conform(pl.concat(moves), MOVES) if moves else empty(MOVES)
-    return in_order(numbered.drop(ROW)), told
+    if not moves:
+        return in_order(frame), empty(MOVES)
+    return in_order(numbered.drop(ROW)), conform(pl.concat(moves), MOVES)
 
 
 def state_of(frame: pl.DataFrame) -> pl.DataFrame:
@@ -160,7 +161,7 @@ def diagram() -> str:
 
 def evidence_guards(now: datetime) -> dict[str, Guard]:
     """The guards of what people did and what the facts show."""
-    at_now = pl.lit(now, dtype=INSTANT)
+    at_now = instant(now)
     status_at, phase_at, handed = pl.col("sales_status_at"), pl.col("phase_at"), pl.col("handed_over_at")
     in_mql, in_sql, no_open = pl.col("phase") == "mql", pl.col("phase") == "sql", pl.col("open_id").is_null()
     arriving = pl.col("arriving")
@@ -248,7 +249,7 @@ def _fire(frame: pl.DataFrame, guards: Mapping[str, Guard], now: datetime) -> pl
     sources = {name: [row.source for _, row in live if row.because == name] for name in names}
     # most rows fire nothing: one look per guard sorts them out before the table is read row by row
     may_move = pl.any_horizontal(pl.col("phase").is_in(sources[name]) & guards[name].when for name in names)
-    moving = frame.filter(may_move)
+    moving = only(frame, may_move)
     if moving.is_empty():
         return moving
     hits = [
@@ -262,7 +263,7 @@ def _fire(frame: pl.DataFrame, guards: Mapping[str, Guard], now: datetime) -> pl
         _of_guard(names, guards, "reason", pl.String()).alias("reason"),
     )
     earliest = pl.when(pl.col("source") == "unidentified").then("at").otherwise("phase_at")
-    when = pl.min_horizontal(pl.max_horizontal(pl.col("at").fill_null(now), earliest), pl.lit(now, dtype=INSTANT))
+    when = pl.min_horizontal(pl.max_horizontal(pl.col("at").fill_null(instant(now)), earliest), instant(now))
     return in_order(moved.with_columns(when.alias("at")))
 
 
@@ -330,7 +331,7 @@ def refresh(frame: pl.DataFrame, rules: Recycle) -> pl.DataFrame:
     late = (lost | (told & (pl.col("rejection") != "rejected_unknown"))).fill_null(False)
     word = pl.when(lost).then(recycle.reason(rules, "lost", "lost_word")).otherwise("rejection")
     wait = recycle.not_before(rules, "#reason", "#at", "contract_end")
-    of_them = frame.with_row_index(ROW).filter(late)
+    of_them = only(frame.with_row_index(ROW), late)
     if of_them.is_empty():
         return frame
     told_late = of_them.with_columns(

@@ -13,6 +13,7 @@ from typing import Literal
 import polars as pl
 
 from crmsync.decisions.acts import WHO, Acts
+from crmsync.decisions.aligned import only
 from crmsync.decisions.frames import INSTANT
 
 Origin = Literal["event", "fiscal_year", "contract_end"]
@@ -95,7 +96,9 @@ def nurture(recycle: Recycle, reason_column: str) -> pl.Expr:
 
 def fresh_evidence(touches: Acts, state: pl.DataFrame, recycle: Recycle) -> pl.DataFrame:
     """person_id, has_fresh, has_override for everyone recycled who has been touched since: old points cannot re-qualify."""
-    recycled = state.filter(pl.col("phase") == "recycled").select("person_id", "recycled_at")
+    recycled = only(state, pl.col("phase") == "recycled")[["person_id", "recycled_at"]]
+    if recycled.is_empty():
+        return pl.DataFrame(schema={"person_id": pl.String, "has_fresh": pl.Boolean, "has_override": pl.Boolean})
     numbered = pl.DataFrame({"person_id": touches.people}).with_row_index(WHO).join(recycled, on="person_id", how="inner")
     newer = touches.rows.join(numbered, on=WHO, how="inner").filter(pl.col("at") > pl.col("recycled_at"))
     overrides = pl.col("kind").cast(pl.String).is_in(recycle.overrides)

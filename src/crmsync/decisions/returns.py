@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from crmsync.decisions import recycle
+from crmsync.decisions.aligned import beside
 from crmsync.decisions.clocks import RUNNING
-from crmsync.decisions.frames import INSTANT
+from crmsync.decisions.frames import instant
 from crmsync.decisions.holding import is_on_hold
 from crmsync.decisions.phase import Guard
 from crmsync.decisions.recycle import Recycle
@@ -18,31 +19,29 @@ from crmsync.decisions.sla import Sla
 def watch(frame: pl.DataFrame, clocks: pl.DataFrame, approaches: pl.DataFrame, sla: Sla, now: datetime) -> pl.DataFrame:
     """Add `attempts` (approaches in vain since the hand-over; null once one connected) and `lapse` (the recycle reason of a
     running clock that may lapse and is over due)."""
-    tried = (
-        approaches.lazy()
-        .join(frame.lazy().filter(pl.col("phase") == "mql").select("person_id", "handed_over_at"), on="person_id")
-        .filter((pl.col("at") >= pl.col("handed_over_at")) & (pl.col("at") <= now))
-        .group_by("person_id")
-        .agg(
-            pl.when(~pl.col("connected").any(ignore_nulls=True)).then((~pl.col("connected")).sum().cast(pl.Int64)).alias("attempts")
-        )
-    )
+    called = frame.filter(pl.col("phase") == "mql")[["person_id", "handed_over_at"]]
+    tried = approaches.join(called, on="person_id").filter(pl.col("at").is_between("handed_over_at", instant(now)))
+    in_vain = pl.when(~pl.col("connected").any(ignore_nulls=True)).then((~pl.col("connected")).sum().cast(pl.Int64))
+    attempts = tried.group_by("person_id").agg(in_vain.alias("attempts"))
+    return beside(beside(frame, attempts), _lapsed(clocks, sla, now))
+
+
+def _lapsed(clocks: pl.DataFrame, sla: Sla, now: datetime) -> pl.DataFrame:
+    """person_id, lapse: the recycle reason of the first running clock that may lapse and is over due."""
     lapses = {rule.kind: rule.lapse for rule in sla.clocks if rule.lapse is not None}
-    over = clocks.lazy().filter(RUNNING & (pl.col("due_at") < now) & ~is_on_hold(now) & pl.col("kind").is_in(sorted(lapses)))
-    lapsed = (
-        over.sort("clock_id")
-        .group_by("person_id")
-        .agg(pl.col("kind").first().replace_strict(lapses, default=None, return_dtype=pl.String).alias("lapse"))
-    )
-    attempts, lapse = pl.collect_all([tried, lapsed])
-    with_attempts = frame.join(attempts, on="person_id", how="left", maintain_order="left")
-    return with_attempts.join(lapse, on="person_id", how="left", maintain_order="left")
+    over_due = RUNNING & (pl.col("due_at") < instant(now)) & ~is_on_hold(now)
+    over = clocks.filter(over_due & pl.col("kind").is_in(sorted(lapses)))
+    if over.is_empty():
+        return pl.DataFrame(schema={"person_id": pl.String, "lapse": pl.String})
+    first = over.sort("clock_id").unique("person_id", keep="first", maintain_order=True)
+    reason = pl.col("kind").replace_strict(lapses, default=None, return_dtype=pl.String)
+    return first.select("person_id", reason.alias("lapse"))
 
 
 def guards(rules: Recycle, now: datetime, faded_at: datetime | None = None) -> dict[str, Guard]:
     """The guards of what time brings, over the columns of `evidence.gather` and `watch`. A silence has lasted until `faded_at`
     (None: now)."""
-    at_now, faded = pl.lit(now, dtype=INSTANT), pl.lit(faded_at or now, dtype=INSTANT)
+    at_now, faded = instant(now), instant(faded_at or now)
     in_sql = pl.col("phase") == "sql"
     quiet_since = pl.max_horizontal("last_act_at", "phase_at")
     sql_is_silent = pl.col("open_id").is_null() & (quiet_since + timedelta(days=rules.sql_silent_days) < faded)

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from crmsync.decisions.frames import DRAWS
+from crmsync.decisions.frames import DRAWS, instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def out_of_rotation(clocks: pl.DataFrame, state: pl.DataFrame, rule: Breaches | 
     """The reps who breached too often lately. Whoever took over a lead whose clock was over due already is not the late one."""
     if rule is None:
         return frozenset()
-    lately = clocks.filter(pl.col("breached_at") > pl.lit(now - timedelta(days=rule.days)))
+    lately = clocks.filter(pl.col("breached_at") > instant(now - timedelta(days=rule.days)))
     owned = lately.join(state.select("person_id", pl.col("owner").alias("now"), "owner_at"), on="person_id", how="left")
     inherited = (pl.col("owner") == pl.col("now")) & (pl.col("owner_at") > pl.col("breached_at"))
     late = owned.filter(pl.col("owner").is_not_null() & ~inherited.fill_null(False)).group_by("owner").len()

@@ -18,9 +18,9 @@ from typing import Literal
 import polars as pl
 
 from crmsync.decisions.acts import WHO, Acts, number
-from crmsync.decisions.aligned import in_order
+from crmsync.decisions.aligned import beside, in_order
 from crmsync.decisions.conditions import Condition
-from crmsync.decisions.frames import INSTANT, REASONS, SCORES, conform
+from crmsync.decisions.frames import INSTANT, REASONS, SCORES, conform, instant
 from crmsync.decisions.windows import DAY
 
 RULE = "rule:"
@@ -101,7 +101,7 @@ def score(frame: pl.DataFrame, touches: pl.DataFrame | Acts, scoring: Scoring, n
     points = people.with_row_index(WHO).select(WHO, "person_id", *(_fit_column(rule) for rule in scoring.fit))
     # joined one by one, at once: a lazy chain of joins copies every column at every link
     for part in (_newest(known), _explicit(known, scoring), *_earned(known, scoring, now)):
-        points = points.join(part, on=WHO, how="left", maintain_order="left")
+        points = beside(points, part, WHO)
     points = points.with_columns(pl.col(RULE + rule.name).fill_null(0) for rule in scoring.interest)
     for group in scoring.groups:
         points = points.with_columns(_within(group))
@@ -132,8 +132,11 @@ def _earned(known: Acts, scoring: Scoring, now: datetime) -> list[pl.DataFrame]:
 
 def _earned_by(known: Acts, kind: str, rules: list[InterestRule], now: datetime) -> pl.DataFrame:
     each = [rule for rule in rules if rule.count == "each"]
-    age = (pl.lit(now, dtype=INSTANT) - pl.col("at")).dt.total_microseconds().clip(lower_bound=0).alias("age")
-    aged = known.of_kinds([kind]).select(WHO, age)
+    age = (instant(now) - pl.col("at")).dt.total_microseconds().clip(lower_bound=0).alias("age")
+    acts = known.of_kinds([kind])
+    if acts.is_empty():
+        return acts.select(WHO, *(pl.lit(0, dtype=pl.Int64).alias(RULE + rule.name) for rule in rules))
+    aged = acts.select(WHO, age)
     worth = aged.with_columns(_worth(rule).alias(RULE + rule.name) for rule in each)
     sums = known.per_person(worth, pl.col("age").min(), *(pl.col(RULE + rule.name).sum() for rule in each))
     once = [_worth(rule).alias(RULE + rule.name) for rule in rules if rule.count == "once"]

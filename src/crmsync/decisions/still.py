@@ -14,7 +14,7 @@ import polars as pl
 
 from crmsync.decisions.decide import Step, Weighed
 from crmsync.decisions.definitions import Definitions
-from crmsync.decisions.frames import Facts
+from crmsync.decisions.frames import Facts, instant
 from crmsync.decisions.scoring import RULE, Scoring
 
 _PHASES = ("unidentified", "inquiry", "disqualified")
@@ -64,7 +64,7 @@ def _is_never_let_through(definitions: Definitions) -> pl.Expr:
 
 def _stirred(facts: Facts, weighed: Weighed, made: Step) -> pl.DataFrame:
     """person_id of those who have more about them than acts that have happened: some of them more than once."""
-    ahead = facts.touches.filter(pl.col("at") > weighed.now)
+    ahead = facts.touches.filter(pl.col("at") > instant(weighed.now))
     gone = facts.persons.filter(pl.col("is_deleted").fill_null(value=False))
     others = (facts.opportunities, made.before.clocks, made.moves, ahead, gone)
     return pl.concat([frame.select("person_id") for frame in others])

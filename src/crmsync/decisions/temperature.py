@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from crmsync.decisions.aligned import beside, in_order
+from crmsync.decisions.frames import instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def temperature(
 
 def _asked(rules: TemperatureRules, now: datetime, faded_at: datetime) -> pl.Expr:
     at = pl.col("hot_evidence_at")
-    return ((at > faded_at - timedelta(days=rules.explicit_days)) & (at <= now)).fill_null(False)
+    return ((at > instant(faded_at - timedelta(days=rules.explicit_days))) & (at <= instant(now))).fill_null(False)
 
 
 def _found(temperature: str, because: str) -> pl.Expr:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from crmsync.decisions.frames import WAITING, ValvePosition, Veto
+from crmsync.decisions.frames import WAITING, ValvePosition, Veto, instant
 from crmsync.decisions.qualification import BEST_FIRST, Definition
 
 Pressure = Literal["busy", "normal", "idle"]
@@ -193,9 +193,11 @@ def load(
     team = reps.filter((pl.col("department") == "inside_sales") & pl.col("is_active") & ~pl.col("is_queue").fill_null(False))
     present = team.filter(pl.col("absent_until").is_null() | (pl.col("absent_until") < business_day))
     waiting = _unapproached(state, approaches)
-    open_clocks = clocks.filter(pl.col("met_at").is_null() & pl.col("cancelled_at").is_null() & (pl.col("due_at") < due_before))
+    open_clocks = clocks.filter(
+        pl.col("met_at").is_null() & pl.col("cancelled_at").is_null() & (pl.col("due_at") < instant(due_before))
+    )
     due = open_clocks.join(team, left_on="owner", right_on="rep_id", how="semi").join(waiting, on="person_id", how="anti")
-    done = approaches.filter(pl.col("at") >= day_start).join(team, on="rep_id", how="semi")
+    done = approaches.filter(pl.col("at") >= instant(day_start)).join(team, on="rep_id", how="semi")
     return Load(waiting.height, due["person_id"].n_unique(), done["approach_id"].n_unique(), int(present["capacity_per_day"].sum()))
 
 
@@ -246,7 +248,7 @@ def attainment(opportunities: pl.DataFrame, targets: Targets, now: datetime, bus
         return None
     local = pl.col("created_at").dt.convert_time_zone(targets.time_zone)
     counted = opportunities.filter(
-        (pl.col("created_at") <= now)
+        (pl.col("created_at") <= instant(now))
         & (local.dt.truncate("1mo").dt.date() == today.replace(day=1))
         & pl.col("kind").fill_null(targets.kinds[0]).is_in(targets.kinds)
     )

@@ -16,7 +16,7 @@ import polars as pl
 
 from crmsync.decisions.acts import WHO, Acts, number
 from crmsync.decisions.aligned import in_order
-from crmsync.decisions.frames import INSTANT, Facts
+from crmsync.decisions.frames import Facts, instant
 
 ANY = "any"
 NOW = "now"
@@ -64,7 +64,7 @@ def prepare(
             known = touches if touches is not None and acts == "touches" else number(persons["person_id"], source, now)
             frame = frame.join(_measure(known, mine, faded), on=WHO, how="left", maintain_order="left")
     counts = [pl.col(w.column).fill_null(0) for w in wanted if w.measure == "count"]
-    return frame.drop(WHO).with_columns(*counts, pl.lit(faded, dtype=INSTANT).alias(NOW))
+    return frame.drop(WHO).with_columns(*counts, instant(faded).alias(NOW))
 
 
 def _measure(known: Acts, windows: list[Window], faded_at: datetime) -> pl.DataFrame:
@@ -78,10 +78,10 @@ def _column(window: Window, faded_at: datetime) -> pl.Expr:
     inside = pl.lit(True) if window.kind == ANY else pl.col("kind") == window.kind
     if window.measure == "days_since":
         newest = (pl.col("at") if window.kind == ANY else pl.col("at").filter(inside)).max()
-        since = pl.max_horizontal(pl.lit(faded_at, dtype=INSTANT), newest) - newest
+        since = pl.max_horizontal(instant(faded_at), newest) - newest
         return days(since).alias(window.column)
     if window.days is not None:
-        inside = inside & (pl.col("at") > faded_at - timedelta(days=window.days))
+        inside = inside & (pl.col("at") > instant(faded_at - timedelta(days=window.days)))
     return (pl.len() if window.kind == ANY and window.days is None else inside.sum()).cast(pl.Int64).alias(window.column)
 
 

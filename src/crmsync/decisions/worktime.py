@@ -7,11 +7,13 @@ on that line and back. Positions are microseconds of business time.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 import polars as pl
 
+from crmsync.decisions.aligned import in_order
 from crmsync.decisions.calendar import BusinessCalendar, Calendars
 from crmsync.decisions.frames import INSTANT
 
@@ -25,13 +27,12 @@ def due_column(frame: pl.DataFrame, calendars: Calendars) -> pl.DataFrame:
     is the default one. Rows keep their order."""
     numbered = frame.with_row_index("#")
     parts = []
-    for (name,), rows in numbered.group_by(["calendar"], maintain_order=True):
-        calendar = calendars.named(None if name is None else str(name))
-        for (unit,), same in rows.group_by(["unit"], maintain_order=True):
+    for calendar, rows in _by_calendars(numbered, calendars):
+        for unit, same in _each(rows, "unit"):
             parts.append(_arithmetic(_due(same, str(unit), calendar), str(unit), calendar))
     if not parts:
         return frame.with_columns(pl.lit(None, dtype=INSTANT).alias("due_at"), pl.lit(None, dtype=pl.String).alias("arithmetic"))
-    return pl.concat(parts).sort("#").drop("#")
+    return _together(parts)
 
 
 def business_share(frame: pl.DataFrame, calendars: Calendars, percents: tuple[int, ...]) -> pl.DataFrame:
@@ -39,18 +40,37 @@ def business_share(frame: pl.DataFrame, calendars: Calendars, percents: tuple[in
     gone by. Where there is none between, the share is of clock time."""
     numbered = frame.with_row_index("#")
     parts = []
-    for (name,), rows in numbered.group_by(["calendar"], maintain_order=True):
-        calendar = calendars.named(None if name is None else str(name))
+    for calendar, rows in _by_calendars(numbered, calendars):
         parts.append(_shares(rows, calendar, percents))
     if not parts:
         return frame.with_columns(pl.lit(None, dtype=INSTANT).alias(f"at_{p}") for p in percents)
-    return pl.concat(parts).sort("#").drop("#")
+    return _together(parts)
 
 
 def clock_share(percent: int) -> pl.Expr:
     """When so much of the clock time between `started_at` and `due_at` has gone by."""
     length = (pl.col("due_at") - pl.col("started_at")).dt.total_microseconds()
     return pl.col("started_at") + pl.duration(microseconds=length * percent // 100)
+
+
+def _by_calendars(rows: pl.DataFrame, calendars: Calendars) -> Iterator[tuple[BusinessCalendar, pl.DataFrame]]:
+    """The rows by the calendar that they name."""
+    for name, same in _each(rows, "calendar"):
+        yield calendars.named(None if name is None else str(name)), same
+
+
+def _each(rows: pl.DataFrame, column: str) -> Iterator[tuple[object, pl.DataFrame]]:
+    """The rows by their value in this column; mostly all have the same."""
+    if rows[column].n_unique() == 1:
+        yield rows[column][0], rows
+        return
+    for (value,), same in rows.group_by([column], maintain_order=True):
+        yield value, same
+
+
+def _together(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """What was apart, in the order of `#`."""
+    return in_order(pl.concat(parts), "#").drop("#")
 
 
 def _due(rows: pl.DataFrame, unit: str, calendar: BusinessCalendar) -> pl.DataFrame:
@@ -64,76 +84,64 @@ def _due(rows: pl.DataFrame, unit: str, calendar: BusinessCalendar) -> pl.DataFr
 
 
 def _business_hours(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
-    placed = _position(rows, "started_at", "position", table)
-    target = placed.with_columns((pl.col("position") + (pl.col("amount") * HOUR).cast(pl.Int64)).alias("position"))
-    return _instant(target, "position", "due_at", table).drop("position")
+    position = _position("started_at", table) + (pl.col("amount") * HOUR).cast(pl.Int64)
+    return rows.with_columns(_instant(position, table).alias("due_at"))
 
 
 def _business_days(rows: pl.DataFrame, table: pl.DataFrame, calendar: BusinessCalendar) -> pl.DataFrame:
     days = table.group_by("day", maintain_order=True).agg(
         pl.col("date").first(), pl.col("opens").first().alias("day_opens"), pl.col("closes").last().alias("day_closes")
     )
-    begun = (
-        rows.sort("started_at")
-        .join_asof(
-            table.select("opens", "closes", "day"),
-            left_on="started_at",
-            right_on="closes",
-            strategy="forward",
-            allow_exact_matches=False,
-        )
-        .with_columns(
-            pl.max_horizontal("started_at", "opens").dt.convert_time_zone(calendar.time_zone).dt.time().alias("wall"),
-            (pl.col("day") + pl.col("amount").cast(pl.Int64)).alias("day"),
-        )
-        .drop("opens", "closes")
+    # the window that is open at the start, or the next to open
+    window = _among(table, pl.lit(table["closes"]).search_sorted(pl.col("started_at"), side="right"))
+    begun = rows.with_columns(
+        pl.max_horizontal("started_at", _of(table, "opens", window))
+        .dt.convert_time_zone(calendar.time_zone)
+        .dt.time()
+        .alias("wall"),
+        (_of(table, "day", window) + pl.col("amount").cast(pl.Int64)).alias("day"),
     )
+    date, opens, closes = (_of(days, name, _among(days, pl.col("day"))) for name in ("date", "day_opens", "day_closes"))
     wanted = (
-        pl.col("date")
-        .dt.combine(pl.col("wall"))
-        .dt.replace_time_zone(calendar.time_zone, ambiguous="earliest", non_existent="null")
+        date.dt.combine(pl.col("wall")).dt.replace_time_zone(calendar.time_zone, ambiguous="earliest", non_existent="null")
     ).dt.convert_time_zone("UTC")
-    return (
-        begun.join(days, on="day", how="left", maintain_order="left")
-        .with_columns(wanted.fill_null(pl.col("day_opens")).clip("day_opens", "day_closes").cast(INSTANT).alias("due_at"))
-        .drop("day", "date", "day_opens", "day_closes", "wall")
-    )
+    due_at = wanted.fill_null(opens).clip(opens, closes).cast(INSTANT).alias("due_at")
+    return begun.with_columns(due_at).drop("day", "wall")
 
 
 def _shares(rows: pl.DataFrame, calendar: BusinessCalendar, percents: tuple[int, ...]) -> pl.DataFrame:
     span = (rows["due_at"].max() - rows["started_at"].min()).days  # type: ignore[operator,union-attr]  # instants, never null
     days = math.ceil(span * max(percents, default=100) / 100) + _SLACK_DAYS
     table = _table(rows, calendar, days)
-    placed = _position(_position(rows, "started_at", "from", table), "due_at", "to", table)
-    for percent in percents:
-        target = placed.with_columns((pl.col("from") + (pl.col("to") - pl.col("from")) * percent // 100).alias("position"))
-        found = _instant(target, "position", f"at_{percent}", table).drop("position")
-        some = pl.col("to") > pl.col("from")
-        placed = found.with_columns(pl.when(some).then(f"at_{percent}").otherwise(clock_share(percent)).alias(f"at_{percent}"))
-    return placed.drop("from", "to")
+    placed = rows.with_columns(_position("started_at", table).alias("from"), _position("due_at", table).alias("to"))
+    length = pl.col("to") - pl.col("from")
+    shares = {percent: _instant(pl.col("from") + length * percent // 100, table) for percent in percents}
+    return placed.with_columns(
+        pl.when(length > 0).then(share).otherwise(clock_share(percent)).alias(f"at_{percent}") for percent, share in shares.items()
+    ).drop("from", "to")
 
 
-def _position(rows: pl.DataFrame, instant: str, name: str, table: pl.DataFrame) -> pl.DataFrame:
-    """How much business time lies before `instant`, counted from the start of the table."""
-    inside = pl.min_horizontal(instant, "closes") - pl.col("opens")
-    return (
-        rows.sort(instant)
-        .join_asof(table.select("opens", "closes", "before"), left_on=instant, right_on="opens", strategy="backward")
-        .with_columns((pl.col("before") + inside.dt.total_microseconds()).fill_null(0).alias(name))
-        .drop("opens", "closes", "before")
-    )
+def _position(column: str, table: pl.DataFrame) -> pl.Expr:
+    """How much business time lies before the instant in this column, counted from the start of the table."""
+    window = _among(table, pl.lit(table["opens"]).search_sorted(pl.col(column), side="right").cast(pl.Int64) - 1)
+    inside = pl.min_horizontal(column, _of(table, "closes", window)) - _of(table, "opens", window)
+    return (_of(table, "before", window) + inside.dt.total_microseconds()).fill_null(0)
 
 
-def _instant(rows: pl.DataFrame, position: str, name: str, table: pl.DataFrame) -> pl.DataFrame:
-    """The first instant at which `position` of business time has gone by: at closing time rather than at the next opening."""
-    return (
-        rows.sort(position)
-        .join_asof(
-            table.select("opens", "before"), left_on=position, right_on="before", strategy="backward", allow_exact_matches=False
-        )
-        .with_columns((pl.col("opens") + pl.duration(microseconds=pl.col(position) - pl.col("before"))).alias(name))
-        .drop("opens", "before")
-    )
+def _instant(position: pl.Expr, table: pl.DataFrame) -> pl.Expr:
+    """The first instant at which this much business time has gone by: at closing time rather than at the next opening."""
+    window = _among(table, pl.lit(table["before"]).search_sorted(position, side="left").cast(pl.Int64) - 1)
+    return _of(table, "opens", window) + pl.duration(microseconds=position - _of(table, "before", window))
+
+
+def _among(table: pl.DataFrame, row: pl.Expr) -> pl.Expr:
+    """The number of a row of the table; null where it has no such row."""
+    return pl.when((row >= 0) & (row < table.height)).then(row)
+
+
+def _of(table: pl.DataFrame, column: str, row: pl.Expr) -> pl.Expr:
+    """The value in this row of the table."""
+    return pl.lit(table[column]).gather(row)
 
 
 def _table(rows: pl.DataFrame, calendar: BusinessCalendar, days: int) -> pl.DataFrame:
@@ -141,7 +149,9 @@ def _table(rows: pl.DataFrame, calendar: BusinessCalendar, days: int) -> pl.Data
     if not isinstance(earliest, datetime) or not isinstance(latest, datetime):
         raise ValueError("a clock has no start")
     first = calendar.local_day(earliest) - timedelta(days=1)
-    return _windows(calendar, first, calendar.local_day(latest) + timedelta(days=days))
+    last = calendar.local_day(latest) + timedelta(days=days)
+    # whole months, so that the same table serves many decisions
+    return _windows(calendar, first.replace(day=1), (last.replace(day=1) + timedelta(days=31)).replace(day=1))
 
 
 @lru_cache(maxsize=128)
@@ -202,7 +212,7 @@ def moved(frame: pl.DataFrame, holds: pl.DataFrame, calendars: Calendars) -> pl.
         mine = holds.join(rows, on="clock_id", how="semi")
         calendar = calendars.named(None if name is None else str(name))
         parts.append(_by_clock(rows, mine) if is_clock or mine.is_empty() else _by_calendar(rows, mine, calendar))
-    return pl.concat(parts).sort("#").drop("#")
+    return _together(parts)
 
 
 def _by_clock(rows: pl.DataFrame, holds: pl.DataFrame) -> pl.DataFrame:
@@ -215,16 +225,12 @@ def _by_clock(rows: pl.DataFrame, holds: pl.DataFrame) -> pl.DataFrame:
 def _by_calendar(rows: pl.DataFrame, holds: pl.DataFrame, calendar: BusinessCalendar) -> pl.DataFrame:
     """A hold outside of working hours adds nothing."""
     table = _held_table(rows, holds, calendar)
-    placed = _position(_position(holds, "begin", "from", table), "end", "to", table)
-    spent = placed.group_by("clock_id").agg((pl.col("to") - pl.col("from")).sum().alias("spent"))
-    joined = _position(
-        rows.join(spent, on="clock_id", how="left").with_columns(pl.col("spent").fill_null(0)), "promised_at", "at", table
-    )
-    found = _instant(joined.with_columns((pl.col("at") + pl.col("spent")).alias("position")), "position", "later", table)
+    held = _position("end", table) - _position("begin", table)
+    spent = holds.with_columns(held.alias("spent")).group_by("clock_id").agg(pl.col("spent").sum())
+    joined = rows.join(spent, on="clock_id", how="left").with_columns(pl.col("spent").fill_null(0))
+    later = _instant(_position("promised_at", table) + pl.col("spent"), table)
     is_moved = pl.col("spent") > 0
-    return found.with_columns(pl.when(is_moved).then("later").otherwise("promised_at").cast(INSTANT).alias("due_at")).drop(
-        "spent", "at", "position", "later"
-    )
+    return joined.with_columns(pl.when(is_moved).then(later).otherwise("promised_at").cast(INSTANT).alias("due_at")).drop("spent")
 
 
 def _held_table(rows: pl.DataFrame, holds: pl.DataFrame, calendar: BusinessCalendar) -> pl.DataFrame:
