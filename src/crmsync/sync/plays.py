@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from itertools import count
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from crmsync.decisions.aligned import in_order
+from crmsync.decisions.aligned import divided
 from crmsync.decisions.decide import Step, Weighed, step, weigh
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.frames import STATE, Before, Facts, empty
+from crmsync.decisions.handover import business_day
 from crmsync.decisions.still import still
 from crmsync.figures.whatif import HandOver
 from crmsync.sync.history import with_owner_edits
@@ -69,11 +71,11 @@ class _Branch:
     qualification: pl.DataFrame = field(default_factory=pl.DataFrame)
     aside: pl.DataFrame = field(default_factory=lambda: empty(STATE))
 
-    def morning(self, weighed: Weighed, morning: Morning) -> Step:
-        """Decide. Whoever was set aside comes back where something has become known of them."""
+    def morning(self, weighed: Weighed, morning: Morning, back: list[int]) -> Step:
+        """Decide. `back` are rows of those who were set aside and come back, because something has become known of them."""
         before = self.before if morning.before is None else morning.before
-        back, self.aside = _divided(self.aside, morning.renewal.whom)
-        before = replace(before, state=in_order(pl.concat([before.state, back])))
+        if back:
+            before = replace(before, state=pl.concat([before.state, self.aside[back]]).sort("person_id"))
         made = step(weighed, before.under(morning.aliases), self.definitions)
         self.before, self.qualification = made.before, made.qualification
         self.fresh = []
@@ -85,10 +87,11 @@ class _Branch:
                 self.fresh.append(person)
         return made
 
-    def set_aside(self, whom: pl.Series) -> None:
-        """These persons stay as they are until something becomes known of them."""
+    def set_aside(self, whom: pl.Series) -> pl.Series:
+        """These persons stay as they are until something becomes known of them; gives their ids as they now stand in `aside`."""
         gone, rest = _divided(self.before.state, whom)
         self.aside, self.before = pl.concat([self.aside, gone]), replace(self.before, state=rest)
+        return gone["person_id"]
 
     def judge(self, day: date, other: _Branch) -> None:
         """Remember why those were not let through here whom the other definition handed over on this day."""
@@ -107,22 +110,34 @@ class Plays:
         alone, both = ((self._present,), (self._other,)), ((self._present, self._other),)
         self._scoring_alike: tuple[tuple[_Branch, ...], ...] = both if present.scoring == other.scoring else alone
         self._facts: Facts | None = None
+        self._aside: dict[str, int] = {}
+        self._rows = count()
 
     def morning(self, morning: Morning) -> None:
         """Decide under both on the next morning."""
         known = morning.renewal.over(self._facts)
         facts = with_owner_edits(known, morning.owner_edits)
-        quiet = [one for branches in self._scoring_alike for one in _decided(branches, facts, morning)]
+        back = self._back(morning.renewal.whom)
+        quiet = [one for branches in self._scoring_alike for one in _decided(branches, facts, morning, back)]
         self._present.judge(morning.day, self._other)
         self._other.judge(morning.day, self._present)
-        self._facts = self._set_aside(known, quiet[0].filter(quiet[0].is_in(quiet[1].implode())))
+        self._facts = self._set_aside(known, quiet[0].filter(quiet[0].is_in(quiet[1].implode())), morning.at)
 
-    def _set_aside(self, facts: Facts, whom: pl.Series) -> Facts:
-        """The facts without these persons and their touches, which come back once something is learnt of them. Approaches stay:
-        they count as done whomever they reached."""
-        for branch in (self._present, self._other):
-            branch.set_aside(whom)
-        return replace(facts, persons=_divided(facts.persons, whom)[1], touches=_divided(facts.touches, whom)[1])
+    def _back(self, whom: Iterable[str] | None) -> list[int]:
+        """The rows of those of `whom` (None: everyone) who were set aside, under both definitions; they are aside no longer."""
+        return [self._aside.pop(person) for person in (list(self._aside) if whom is None else whom) if person in self._aside]
+
+    def _set_aside(self, facts: Facts, whom: pl.Series, at: datetime) -> Facts:
+        """The facts without these persons and their touches, which come back once something is learnt of them. Of their approaches
+        those of the day stay: they are work done, whomever they reached."""
+        gone = [branch.set_aside(whom) for branch in (self._present, self._other)]
+        # both name the same persons in the same order, so that one number finds them in either
+        self._aside.update(zip(gone[0], self._rows, strict=False))
+        persons = _divided(facts.persons, whom)[1]
+        today = min(_day_of(branch.definitions, at) for branch in (self._present, self._other))
+        counts = (facts.approaches["at"] >= today) | facts.approaches["person_id"].is_in(persons["person_id"].implode())
+        approaches = divided(facts.approaches, counts)[0]
+        return replace(facts, persons=persons, touches=_divided(facts.touches, whom)[1], approaches=approaches)
 
     def played(self) -> Played:
         """What the mornings so far have come to."""
@@ -137,21 +152,21 @@ class Plays:
                     yield Flip(person, change, one.day, without.verdicts.get((one.day, person), "phase"))
 
 
-def _decided(branches: Sequence[_Branch], facts: Facts, morning: Morning) -> Iterator[pl.Series]:
+def _day_of(definitions: Definitions, at: datetime) -> datetime:
+    """When the business day of this moment began: what was done before is done with."""
+    return business_day(definitions.calendars.named(None), at).starts_at
+
+
+def _decided(branches: Sequence[_Branch], facts: Facts, morning: Morning, back: list[int]) -> Iterator[pl.Series]:
     """Decide under definitions that score alike; gives for each who stays as they are now."""
     weighed = weigh(facts, [branch.definitions for branch in branches], morning.at)
     for branch in branches:
-        yield still(facts, weighed, branch.morning(weighed, morning), branch.definitions)
+        yield still(facts, weighed, branch.morning(weighed, morning, back), branch.definitions)
 
 
-def _divided(frame: pl.DataFrame, whom: Iterable[str] | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of these persons (None: of everyone), and those of all others."""
-    if whom is None:
-        return frame, frame.clear()
-    theirs = frame["person_id"].is_in(pl.Series(list(whom), dtype=pl.String).implode())
-    if not theirs.any():
-        return frame.clear(), frame
-    return frame.filter(theirs), frame.filter(~theirs)
+def _divided(frame: pl.DataFrame, whom: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of these persons, and those of all others."""
+    return divided(frame, frame["person_id"].is_in(whom.implode()))
 
 
 def _handed_over(made: Step, at: datetime) -> pl.DataFrame:
