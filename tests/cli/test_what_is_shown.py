@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from crmsync.cli.shown import table
 from crmsync.figures.chain import STEPS
 from crmsync.messages import catalogue
 
@@ -41,6 +44,17 @@ def test_the_reasons_are_the_score(somebody: dict[str, Any]) -> None:
 
 def test_a_story_contacts_no_crm(story: Any, somebody: dict[str, Any]) -> None:
     assert story.desk.here("explain", somebody["person"]["person_id"]).requests == ()
+
+
+def test_a_table_cuts_no_japanese_sentence_off_however_narrow_the_terminal() -> None:
+    sentence = (
+        "コンタクトのプロパティ(最後のページと件数)から読み取ります。対応は不要です。`crmsync provision` の一覧を渡してください。"
+    )
+    shown = table("", "finding", language="ja")
+    shown.add_row(sentence)
+    console = Console(width=40, file=StringIO())
+    console.print(shown)
+    assert sentence.replace(" ", "") in "".join(console.file.getvalue().split())
 
 
 @pytest.mark.parametrize("columns", ["80", "150"])

@@ -712,6 +712,9 @@ class Portal:
                     )
             return self._many(results, [])
         if verb in ("create", "associate/default"):
+            ids = {kind: {str(r["id"]) for r in self.records[kind] if not r["archived"]} for kind in (one, other)}
+            if any(str(e["from"]["id"]) not in ids[one] or str(e["to"]["id"]) not in ids[other] for e in inputs):
+                raise Refusal(400, "VALIDATION_ERROR", "One or more associations could not be created")  # it does not say which
             for entry in inputs:
                 self.associate(
                     one,

@@ -151,6 +151,20 @@ def test_a_merged_contact_lives_on_under_its_new_id(play: Play) -> None:
     settles(stage)
 
 
+def test_a_task_for_a_contact_that_was_merged_a_moment_ago_is_tied_to_whom_it_became(play: Play) -> None:
+    stage = play(hubspot={})
+    person, twin = contact(stage.portal), contact(stage.portal, "山田", email="yamada@elsewhere.example")
+    fine(stage)
+    asks(stage.portal, person)
+    stage.later(minutes=10)
+    new = stage.portal.merge("contacts", person, twin)
+    stage.cycle(seconds=1)  # the index does not show the merge yet: the task is taken, its tie to the former id is not
+    assert [people_of(stage.portal, task) for task in ours(stage)] == [set()]
+    fine(stage)
+    assert [people_of(stage.portal, task) for task in ours(stage)] == [{new}]
+    settles(stage)
+
+
 def test_an_archived_contact_is_left_alone(handed_over: tuple[Stage, str]) -> None:
     stage, person = handed_over
     stage.portal.archive("contacts", person)

@@ -14,6 +14,7 @@ from crmsync.connect.contract import Finding, Use
 from crmsync.connect.forecast import forecast
 from crmsync.connect.reserve import Allowance
 from crmsync.errors import StopConnector
+from crmsync.messages import LANGUAGES, say
 from crmsync.sandbox.faults import FaultKind
 from crmsync.sandbox.hubspot.config import Credentials, Limits, PortalConfig
 from crmsync_hubspot.costs import costs
@@ -63,6 +64,7 @@ def test_scopes_are_asked_of_hubspot_itself(rig_of: Make, secrets: Any, version:
         ("business-intelligence", {"warning"}, {"page_views", "visits"}),
         ("crm.schemas.contacts.read", {"error"}, {"contacts"}),
         ("crm.objects.companies.write", set(), set()),
+        ("sales-email-read", {"warning"}, {"emails"}),
     ],
 )
 def test_each_scope_is_missed_by_the_features_that_need_it(rig_of: Make, scope: str, states: set[str], objects: set[str]) -> None:
@@ -72,10 +74,20 @@ def test_each_scope_is_missed_by_the_features_that_need_it(rig_of: Make, scope: 
     assert {finding.params["scopes"] for finding in found} <= {scope}
 
 
+def test_mails_that_are_read_without_their_text_are_not_called_unreadable(rig_of: Make) -> None:
+    (finding,) = looked(rig_of(config=without("sales-email-read")))
+    for language in LANGUAGES:
+        told = say(finding.code, language, feature="e-mails", **finding.params)
+        assert "cannot be read" not in told
+        assert "読み取れません" not in told
+
+
 def test_every_object_has_its_scopes_and_the_readme_lists_them_all() -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     assert set(SCOPES) == set(OBJECTS)
-    assert {s for scopes in SCOPES.values() for s in (*scopes.read, *scopes.write) if f"`{s}`" not in readme} == set()
+    assert {
+        s for scopes in SCOPES.values() for s in (*scopes.read, *scopes.write, *scopes.texts) if f"`{s}`" not in readme
+    } == set()
 
 
 def test_a_token_of_which_hubspot_does_not_tell_is_no_trouble(rig: Any) -> None:

@@ -55,6 +55,12 @@ def test_what_is_applied_is_seen_used_and_not_made_again() -> None:
         assert len(list(crm.org.rows("Task"))) == 1, "the key is an external id: a second upsert finds the first"
 
 
+def test_who_is_signed_in_is_asked_where_the_resource_map_does_not_tell() -> None:
+    with place(STOCK) as crm:
+        crm.faults.add(Fault(FaultKind.ANSWER, r"^/services/data/v[\d.]+/?$", status=200, body=b'{"sobjects": "/s"}'))
+        assert states(crm, apply=True) == ["created"] * len(NEEDS)
+
+
 def test_one_field_on_activity_serves_tasks_and_events() -> None:
     with place(STOCK) as crm:
         both = (replace(KEY, object="Task"), replace(KEY, object="Event"))

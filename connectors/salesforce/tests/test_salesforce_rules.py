@@ -333,7 +333,13 @@ def test_every_code_of_the_tables_gives_a_receipt() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["api-usage=18/5000", "api-usage=18/5000; api-bursts=1/750", "x=1, api-usage=18/5000(appName=a)"]
+    "header",
+    [
+        "api-usage=18/5000",
+        "api-usage=18/5000; api-bursts=1/750",
+        "x=1, api-usage=18/5000(appName=a)",
+        "per-app-api-usage=17/250(appName=a); api-usage=18/5000",
+    ],
 )
 def test_usage_is_found_however_long_the_header_grows(header: str) -> None:
     assert api_usage(header) == (18, 5000)

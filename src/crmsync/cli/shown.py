@@ -15,7 +15,7 @@ from rich.text import Text
 
 from crmsync.cli.halted import alarms_json, withheld_json
 from crmsync.messages import LANGUAGES, Language, name_of, say
-from crmsync.model.changes import Change, Plan, Withheld
+from crmsync.model.changes import Change, FieldDiff, Plan, Withheld
 from crmsync.sync.batons import Lying
 from crmsync.sync.facts import active_reps
 from crmsync.sync.notices import Told
@@ -28,11 +28,12 @@ MOST_CHANGES_SHOWN = 200
 
 
 def table(title: str, *columns: str, language: Language) -> Table:
-    """An empty table whose headers come from the catalogue (`column.<name>`). Numbers stand right."""
+    """An empty table whose headers come from the catalogue (`column.<name>`). Numbers stand right, and no text is cut off:
+    Japanese has no blanks to break a line at, so a cell is broken anywhere."""
     made = Table(title=title, title_justify="left", header_style="bold", pad_edge=False, box=box.SIMPLE_HEAD)
     for column in columns:
         name, _, kind = column.partition(":")
-        made.add_column(say(f"column.{name}", language), justify="right" if kind == "number" else "left")
+        made.add_column(say(f"column.{name}", language), justify="right" if kind == "number" else "left", overflow="fold")
     return made
 
 
@@ -105,7 +106,8 @@ def withheld_table(console: Console, withheld: Sequence[Withheld], language: Lan
 
 def _add_change(shown: Table, change: Change, *more: str) -> None:
     record = f"{change.object} {change.record_id or '+ ' + str(change.key_value)}"
-    for index, diff in enumerate(change.fields):
+    ties = [FieldDiff(f"associations.{tie.object}", None, None, tie.id) for tie in change.associations]
+    for index, diff in enumerate(change.fields or ties):
         first, last = ((change.connection, record), more) if index == 0 else (("", ""), ("",) * len(more))
         values = (Text(_value(diff.current), style="red"), Text(_value(diff.desired), style="green"))
         shown.add_row(*first, diff.field, *values, *last)

@@ -14,7 +14,8 @@ from crmsync.planning.plan import change_key
 @dataclass(frozen=True, slots=True)
 class TaskTarget:
     """Where a task stands or shall stand. `ref.id` is empty until the CRM has given it one; `current` is what it holds as far
-    as we know, None where it was never created."""
+    as we know, None where it was never created. `is_loose` is a task that stands there and that we never saw tied to its person:
+    its create was cut short, or the CRM would not tie it (the person's record had just been merged away)."""
 
     ref: RecordRef
     person_id: str
@@ -24,6 +25,7 @@ class TaskTarget:
     current: Mapping[str, Any] | None
     is_closed: bool
     creation: Operation = "upsert"
+    is_loose: bool = False
 
 
 def diff_task(
@@ -40,11 +42,14 @@ def diff_task(
         for name, value in desired.items()
         if not same(name, target.current.get(name), value)
     )
-    if not diffs:
+    ties = (target.person,) if target.person and target.is_loose and is_open else ()
+    if not diffs and not ties:
         return None
-    ref = target.ref
+    ref, values = target.ref, {d.field: d.desired for d in diffs}
+    # Whom it is tied to is part of the wish: a tie that was refused does not stand in the way of one to another record.
+    values |= {f"associations.{tie.object}": tie.id for tie in ties}
     return Change(
-        key=change_key(ref.connection, ref.object, target.key, {d.field: d.desired for d in diffs}),
+        key=change_key(ref.connection, ref.object, target.key, values),
         connection=ref.connection,
         object=ref.object,
         operation="update",
@@ -53,6 +58,7 @@ def diff_task(
         record_id=ref.id,
         key_field=target.key_field,
         key_value=target.key,
+        associations=ties,
         because=because,
     )
 

@@ -111,7 +111,7 @@ class TaskDesk:
         if clock_id in self.placed:
             placed = self.placed[clock_id]
             ref = RecordRef(placed["connection"], placed["object"], placed["record_id"] or "")
-            return Placement(clock_id, self._found(clock_id) or ref, RecordRef.parse(placed["person_ref"]))
+            return Placement(clock_id, self._found(clock_id) or ref, self._whose(task, placed))
         if not task["is_open"] and clock_id not in self.seen:
             return None
         found = task_connection(self.workspace, self.records.get(task["person_id"], ()), task["owner"] or "", self.users)
@@ -143,6 +143,14 @@ class TaskDesk:
         left_alone = [Refused(place.ref, name, None, None, why) for name, why in unrendered if why != "field_missing"]
         return diff_task(target, values, same_in(schema), is_open=task["is_open"], because=task["kind"]), left_alone
 
+    def _whose(self, task: Mapping[str, Any], placed: Mapping[str, Any]) -> RecordRef:
+        """The record that the task is for: the one it was placed for. A task that was never confirmed follows its person, whose
+        record may have been merged into another one since."""
+        first = RecordRef.parse(placed["person_ref"])
+        live = [record.ref for record in self.records.get(task["person_id"], ()) if not record.is_read_only]
+        near = sorted(ref for ref in live if (ref.connection, ref.object) == (first.connection, first.object))
+        return first if placed["record_id"] or first in live or not near else near[0]
+
     def _standing(self) -> Iterator[RecordRef]:
         """The record of every task that some CRM has taken."""
         yield from (RecordRef.parse(row["ref"]) for row in self.seen.values())
@@ -164,6 +172,7 @@ class TaskDesk:
 
     def _target(self, task: Mapping[str, Any], place: Placement, mapping: TaskMapping, way: tuple[str, Operation]) -> TaskTarget:
         seen, raw = self.seen.get(task["clock_id"]), self.raw.get(place.ref)
+        is_unconfirmed = self.placed.get(task["clock_id"], {"record_id": place.ref.id})["record_id"] is None
         current: Mapping[str, Any] | None = None
         if seen is not None:
             current = raw.fields if raw else {}
@@ -181,6 +190,7 @@ class TaskDesk:
             current=current,
             is_closed=is_gone or (seen is not None and (seen["is_closed"] or seen["is_deleted"])),
             creation=way[1],
+            is_loose=seen is not None and is_unconfirmed,
         )
 
     def _is_retold(self, wish: Mapping[str, Any], target: TaskTarget, mapping: ObjectMapping, schema: ObjectSchema) -> bool:

@@ -12,11 +12,13 @@ _CONTACTS = "crm.objects.contacts"
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """What reading and what writing an object needs. `optional` says that without it another way is taken."""
+    """What reading and what writing an object needs. `optional` says that without it another way is taken; without those of `texts`
+    the object is read all the same, and HubSpot leaves out its texts."""
 
     read: tuple[str, ...]
     write: tuple[str, ...] = ()
     optional: bool = False
+    texts: tuple[str, ...] = ()
 
 
 def _of(name: str) -> Scopes:
@@ -31,7 +33,7 @@ SCOPES: Mapping[str, Scopes] = {
     "calls": Scopes((f"{_CONTACTS}.read",)),
     "meetings": Scopes((f"{_CONTACTS}.read",)),
     "notes": Scopes((f"{_CONTACTS}.read",)),
-    "emails": Scopes((f"{_CONTACTS}.read", "sales-email-read")),
+    "emails": Scopes((f"{_CONTACTS}.read",), texts=("sales-email-read",)),
     "owners": Scopes(("crm.objects.owners.read",)),
     "pipelines": Scopes(("crm.objects.deals.read",)),
     "forms": Scopes(("forms",)),
@@ -63,5 +65,10 @@ def scope_findings(uses: Sequence[Use], granted: Collection[str], people: Collec
         if write:
             found.append(
                 Finding("scopes", "warning", "doctor.hubspot.scopes_write", {"object": use.object, "scopes": ", ".join(write)})
+            )
+        texts = [scope for scope in SCOPES.get(use.object, Scopes(())).texts if scope not in granted]
+        if texts and not read:
+            found.append(
+                Finding("scopes", "warning", "doctor.hubspot.scopes_texts", {"object": use.object, "scopes": ", ".join(texts)})
             )
     return found or [Finding("scopes", "ok", "doctor.hubspot.scopes", {"count": len(uses)})]

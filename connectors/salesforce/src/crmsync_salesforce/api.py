@@ -22,7 +22,7 @@ from crmsync.errors import RetryLater, StopConnector
 from crmsync_salesforce.auth import Hosts
 
 # Found anywhere in the header: it has grown further elements over the years, and anchored patterns silently lost count.
-_USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
+_USAGE = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)")
 _INSTANCE = "instance.invalid"
 _COUNTS_FRESH = timedelta(hours=1)
 

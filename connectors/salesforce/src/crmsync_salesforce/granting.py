@@ -40,10 +40,14 @@ class Granter:
         return str(found[0]["Id"]) if found else self._create("PermissionSet", Name=PERMISSION_SET, Label=PERMISSION_SET)
 
     def _assign(self, set_id: str) -> None:
-        # The resource map tells who is signed in, and needs no right of its own.
-        user_id = str((self._api.get("") or {}).get("identity", "")).rpartition("/")[2]
+        user_id = self._user_id()
         if not self._rows("PermissionSetAssignment", ("Id",), PermissionSetId=set_id, AssigneeId=user_id):
             self._create("PermissionSetAssignment", PermissionSetId=set_id, AssigneeId=user_id)
+
+    def _user_id(self) -> str:
+        """Who is signed in: the resource map tells it and needs no right of its own. One that does not is asked outright."""
+        identity = str((self._api.get("") or {}).get("identity") or "")
+        return identity.rpartition("/")[2] or str(self._api.get("/services/oauth2/userinfo")["user_id"])
 
     def _grant_all(self, set_id: str, wanted: Sequence[FieldName]) -> Mapping[FieldName, str]:
         held = {row["Field"]: row for row in self._rows("FieldPermissions", ("Id", "Field", "PermissionsEdit"), ParentId=set_id)}
