@@ -81,6 +81,34 @@ def test_what_is_no_answer_never_passes_for_an_empty_one(org: Org, answer: httpx
         pull(crm)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text=MAINTENANCE, headers={**DATE, "Content-Type": "text/html"}),
+        httpx.Response(200, headers=DATE),
+        httpx.Response(200, json={}, headers=DATE),
+        httpx.Response(200, json={"name": "Lead", "fields": []}, headers=DATE),
+        httpx.Response(200, json=[], headers=DATE),
+    ],
+    ids=["a page for people", "nothing", "no object", "no fields", "a list"],
+)
+def test_an_answer_that_describes_nothing_takes_no_field_away_and_is_asked_for_later(org: Org, answer: httpx.Response) -> None:
+    crm = made()
+    before = crm.describe(["Lead"])
+    org.router.get(f"{DATA}/sobjects/Lead/describe").mock(return_value=answer)
+    with pytest.raises(RetryLater):
+        crm.describe(["Lead"])
+    org.describe("Lead", "Id", "SystemModstamp", "IsDeleted", "MasterRecordId", "Email", "Rating", "Company")
+    assert crm.describe(["Lead"]) == before
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(200, text=MAINTENANCE, headers=DATE), httpx.Response(200, headers=DATE)])
+def test_limits_that_are_no_limits_break_nothing(org: Org, answer: httpx.Response) -> None:
+    org.router.get(f"{DATA}/limits/").mock(side_effect=[answer, httpx.Response(200, json={}, headers=DATE)])
+    org.queries(rows(1))
+    assert ids(pull(made())) == [1]
+
+
 def test_more_to_come_and_nowhere_to_ask_for_it_is_not_the_end(org: Org) -> None:
     seen = org.queries(rows(1, 2, done=False), rows(3))
     pages = made().pull(PullRequest("Lead", ("Email",), None))

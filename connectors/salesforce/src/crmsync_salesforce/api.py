@@ -166,7 +166,7 @@ class Api:
         sooner: what this one says lags some minutes behind."""
         try:
             limits = self.simple.limits()
-        except SalesforceError:
+        except (SalesforceError, ValueError):  # a ValueError: an answer without a body
             return
         daily = limits.get("DailyApiRequests") if isinstance(limits, dict) else None
         if self.client.usage.day is None and isinstance(daily, dict) and "Max" in daily and "Remaining" in daily:
@@ -178,5 +178,5 @@ class Api:
             self.client.note_left("daily", max(0, usage[1] - usage[0]), usage[1])
 
     def _shaped(self, call: Call) -> Call:
-        """simple-salesforce insists on https and a host: our client decides where a call goes."""
-        return replace(call, url=call.url.replace(f"https://{_INSTANCE}", self._hosts.data, 1))
+        """simple-salesforce insists on https and a host: our client decides where a call goes. It takes every body for JSON."""
+        return replace(call, url=call.url.replace(f"https://{_INSTANCE}", self._hosts.data, 1), wants_json=True)

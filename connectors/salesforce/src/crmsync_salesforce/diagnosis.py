@@ -96,14 +96,14 @@ class Diagnosis:
     def _limits(self) -> Iterator[Finding]:
         try:
             self._api.simple.limits()
-        except SalesforceError:
+        except (SalesforceError, ValueError):  # a ValueError: an answer without a body
             yield Finding("permissions", "warning", "doctor.salesforce.limits_hidden")
 
     def _rights(self, use: Use) -> Iterator[Finding]:
         """What describe says of our rights on one object, and on its fields."""
         try:
             described = getattr(self._api.simple, use.object).describe()
-        except SalesforceError:
+        except (SalesforceError, ValueError):
             return  # that it cannot be seen at all is told by the verb describe
         fields = {str(item["name"]): item for item in described.get("fields", ())}
         verbs = [name for name in ("createable", "updateable") if self._is_needed(use, name) and not described.get(name, True)]

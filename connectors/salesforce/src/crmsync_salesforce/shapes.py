@@ -39,13 +39,18 @@ class Shapes:
         return known[0].calculated if known else frozenset()
 
     def again(self, object: str) -> Shape:
-        """Describe one object now. Raises RetryLater for a refusal that is not Salesforce's own: it says nothing of the object."""
+        """Describe one object now. Raises RetryLater for a refusal that is not Salesforce's own, and for an answer that tells of no
+        field: they say nothing of the object."""
         try:
             described = getattr(self._api.simple, object).describe()
         except SalesforceError as error:
             shape = Shape(object, why_not=self._reason(object, error))
+        except ValueError:  # no body
+            raise self._api.unanswered(_path(object), "EMPTY_ANSWER") from None
         else:
-            shape = read_describe(described)
+            if not (isinstance(described, Mapping) and described.get("fields")):
+                raise self._api.unanswered(_path(object), "EMPTY_ANSWER")
+            shape = read_describe({"name": object, **described})
         self._known[object] = shape, self._api.client.server_time()
         return shape
 
@@ -53,4 +58,8 @@ class Shapes:
         found = errors_of(error.content)
         if found:
             return shown(f"{found[0].code} {found[0].message}")
-        raise self._api.unanswered(f"sobjects/{object}/describe", str(error.status)) from error
+        raise self._api.unanswered(_path(object), str(error.status)) from error
+
+
+def _path(object: str) -> str:
+    return f"sobjects/{object}/describe"
