@@ -293,8 +293,13 @@ def test_blank_and_null_are_one_and_are_not_written(org: Org) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [httpx.Response(200, text=MAINTENANCE), httpx.Response(200, json=[]), httpx.Response(200, json={"instance_url": "x"})],
-    ids=["a page for people", "a list", "no token"],
+    [
+        httpx.Response(200, text=MAINTENANCE),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"instance_url": "x"}),
+        httpx.Response(400, json={"error": "unknown_error", "error_description": "retry your request"}),
+    ],
+    ids=["a page for people", "a list", "no token", "a trouble of its own"],
 )
 def test_a_token_answer_without_a_token_is_tried_later(org: Org, answer: httpx.Response) -> None:
     org.token.mock(return_value=answer)

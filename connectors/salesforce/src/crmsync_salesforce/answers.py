@@ -32,6 +32,8 @@ _INCURABLE = (
 )
 _EXCERPT = re.compile(r"^.*ERROR at Row:\d+:Column:\d+\s*", re.DOTALL)
 _TOO_MANY_LOGINS = ("login rate exceeded", "rate limit exceeded")
+# "unknown_error: retry your request" is Salesforce's own; the others are those of RFC 6749 for a server in trouble.
+_OF_THE_MOMENT = frozenset({"unknown_error", "server_error", "temporarily_unavailable"})
 _CONCURRENT = "Concurrent"
 TOO_BIG = frozenset({"QUERY_TIMEOUT", "OPERATION_TOO_LARGE", "QUERY_TOO_COMPLICATED"})
 URI_TOO_LONG = frozenset({414, 431})
@@ -88,8 +90,11 @@ def classify(response: httpx.Response) -> Verdict:
 
 
 def classify_token_refusal(response: httpx.Response) -> Verdict:
-    """The meaning of a token endpoint's refusal. Too many logins in an hour is no fault of the credentials: an hour helps."""
+    """The meaning of a token endpoint's refusal. Too many logins in an hour is no fault of the credentials: an hour helps. Nor is a
+    trouble of Salesforce's own, which comes as a 400 as well."""
     verdict = classify_token_answer(response)
+    if verdict.code in _OF_THE_MOMENT:
+        return Verdict("retry", verdict.code, verdict.message)
     said = f"{verdict.code} {verdict.message}".lower().replace("_", " ")
     is_rate = any(sign in said for sign in _TOO_MANY_LOGINS)
     return Verdict("quota", "LOGIN_RATE_EXCEEDED", verdict.message) if is_rate else verdict
