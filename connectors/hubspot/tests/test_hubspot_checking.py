@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from crmsync.model.records import FieldInfo
-from crmsync_hubspot.checking import value_fault
+from crmsync_hubspot.checking import checked
+from crmsync_hubspot.faults import Fault
 
 
 def code(value: Any, kind: str, options: tuple[str, ...] | None = None, longest: int | None = None) -> str:
-    fault = value_fault(value, FieldInfo("field", kind, options=options, max_length=longest))
-    return fault.code if fault else ""
+    found = checked(value, FieldInfo("field", kind, options=options, max_length=longest))
+    return found.code if isinstance(found, Fault) else ""
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,6 @@ def test_options_that_live_elsewhere_are_not_judged() -> None:
 
 
 def test_a_refusal_names_the_field_and_no_value_but_an_option() -> None:
-    fault = value_fault("secret" * 20, FieldInfo("field", "string", max_length=10))
-    assert fault is not None
+    fault = checked("secret" * 20, FieldInfo("field", "string", max_length=10))
+    assert isinstance(fault, Fault)
     assert (fault.message, fault.properties) == ("field: 120 > 10", ("field",))

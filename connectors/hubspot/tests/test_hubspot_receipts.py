@@ -24,7 +24,7 @@ def change(id_: str, *, key: str = "", operation: Any = "update") -> Change:
 
 
 def inputs(*ids: str) -> list[Input]:
-    return [Input(change(id_), id_, {"crmsync_phase": "mql"}) for id_ in ids]
+    return [Input.of(change(id_), id_, {"crmsync_phase": "mql"}) for id_ in ids]
 
 
 def answer(status: int, results: Any = (), errors: Any = (), **more: Any) -> Answer:
@@ -52,7 +52,7 @@ def test_rows_in_any_order_are_matched_by_trace_id_else_by_id() -> None:
 
 
 def test_rows_of_an_upsert_are_matched_by_the_key_they_were_sent_with() -> None:
-    sent = [Input(change("a"), "key-a", {}, "crmsync_key"), Input(change("b"), "key-b", {}, "crmsync_key")]
+    sent = [Input.of(change("a"), "key-a", {}, "crmsync_key"), Input.of(change("b"), "key-b", {}, "crmsync_key")]
     rows = [{"id": "8", "properties": {"crmsync_key": "key-b"}}, {"id": "7", "properties": {"crmsync_key": "key-a"}}]
     settled = match(answer(200, rows), sent).settled
     assert [settled[one.trace]["id"] for one in sent] == ["7", "8"]  # type: ignore[index]  # both are rows

@@ -16,6 +16,8 @@ from crmsync_hubspot.faults import Fault
 from crmsync_hubspot.objects import ASSOCIATION_TYPES, OBJECTS
 from crmsync_hubspot.values import instant, wire_text
 
+_TIMES = frozenset({"date", "datetime"})
+
 
 class Checker:
     """The checks of one push. The definitions are read again once, before a value or a field is called wrong: an admin may have
@@ -24,39 +26,43 @@ class Checker:
     def __init__(self, catalogue: Catalogue, object: str) -> None:
         self._catalogue = catalogue
         self._object = object
+        self._is_writable = object in OBJECTS and OBJECTS[object].writable
         self._is_fresh = False
 
-    def fault(self, change: Change) -> Fault | None:
-        """Why a change cannot be sent as it is; None where it can."""
-        fault = _of_object(self._object, change)
+    def texts(self, change: Change) -> dict[str, str] | Fault:
+        """The values that a change wants, as HubSpot takes them; or why it cannot be sent as it is."""
+        fault = self._of_object(change)
         if fault is not None:
             return fault
-        fault = _of_schema(change, self._catalogue.schema(self._object))
-        if fault is None or self._is_fresh:
-            return fault
+        found = _texts(change, self._catalogue.schema(self._object))
+        if found.__class__ is dict or self._is_fresh:
+            return found
         self._is_fresh = True
-        return _of_schema(change, self._catalogue.refresh(self._object))
+        return _texts(change, self._catalogue.refresh(self._object))
+
+    def _of_object(self, change: Change) -> Fault | None:
+        if not self._is_writable:
+            return Fault(0, "OBJECT_NOT_WRITABLE", self._object)
+        if change.operation == "update" and not change.record_id:
+            return Fault(0, "RECORD_ID_MISSING", self._object)
+        strange = [one.object for one in change.associations if (self._object, one.object) not in ASSOCIATION_TYPES]
+        return Fault(0, "ASSOCIATION_UNKNOWN", f"{self._object}/{strange[0]}") if strange else None
 
 
-def _of_object(object: str, change: Change) -> Fault | None:
-    if object not in OBJECTS or not OBJECTS[object].writable:
-        return Fault(0, "OBJECT_NOT_WRITABLE", object)
-    if change.operation == "update" and not change.record_id:
-        return Fault(0, "RECORD_ID_MISSING", object)
-    strange = [one.object for one in change.associations if (object, one.object) not in ASSOCIATION_TYPES]
-    return Fault(0, "ASSOCIATION_UNKNOWN", f"{object}/{strange[0]}") if strange else None
-
-
-def _of_schema(change: Change, schema: ObjectSchema) -> Fault | None:
+def _texts(change: Change, schema: ObjectSchema) -> dict[str, str] | Fault:
     if not schema.readable:
         return Fault(403, "OBJECT_NOT_READABLE", schema.why_not)
-    fields, fault = schema.fields, None
+    fields, texts, fault = schema.fields, dict[str, str](), None
     for diff in change.fields:
         known = fields.get(diff.field)
         if known is None or not known.writable:
             return _of_fields(change, fields)
-        fault = fault or value_fault(diff.desired, known)
-    return fault
+        text = checked(diff.desired, known)
+        if isinstance(text, Fault):
+            fault = fault or text
+        else:
+            texts[diff.field] = text
+    return fault or texts
 
 
 def _of_fields(change: Change, fields: Mapping[str, FieldInfo]) -> Fault:
@@ -69,22 +75,23 @@ def _of_fields(change: Change, fields: Mapping[str, FieldInfo]) -> Fault:
     return Fault(0, "READ_ONLY_VALUE", ", ".join(fixed), properties=fixed)
 
 
-def value_fault(value: Any, field: FieldInfo) -> Fault | None:
-    """Why a property would not take a value. The texts name no value but options: others may be personal."""
+def checked(value: Any, field: FieldInfo) -> str | Fault:
+    """A value as HubSpot takes it, or why the property would not. The fault's text names no value but options: others may be
+    personal."""
     kind = field.type
     try:
         text = wire_text(value, kind)
     except ValueError:
         return Fault(0, "INVALID_NUMBER", field.name, properties=(field.name,))
     if not text:
-        return None
+        return text
     if kind == "number" and not _is_number(text):
         return Fault(0, "INVALID_NUMBER", field.name, properties=(field.name,))
-    if kind in ("date", "datetime") and instant(text) is None:
+    if kind in _TIMES and instant(text) is None:
         return Fault(0, "INVALID_DATE", field.name, properties=(field.name,))
     if field.max_length is not None and len(text) > field.max_length:
         return Fault(0, "VALUE_TOO_LONG", f"{field.name}: {len(text)} > {field.max_length}", properties=(field.name,))
-    return None if field.options is None else _option_fault(text, field.name, field.options)
+    return text if field.options is None else _option_fault(text, field.name, field.options) or text
 
 
 def _option_fault(text: str, name: str, options: Sequence[str]) -> Fault | None:

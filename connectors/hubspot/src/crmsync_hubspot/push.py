@@ -21,7 +21,7 @@ from crmsync_hubspot.portal import BATCH, Portal
 from crmsync_hubspot.receipts import Input, Row, failed, has_moved, modified_of, own, properties_of, refused
 from crmsync_hubspot.sending import send
 from crmsync_hubspot.upsert import Upserter
-from crmsync_hubspot.values import same, texts_of, type_of, wire_text
+from crmsync_hubspot.values import same, type_of, wire_text
 
 # Batches under way at once. With the reading of the next hundred that makes three calls: where each takes a third of a second or
 # more, the smallest plan lets no more through (80 in 10 s).
@@ -32,12 +32,11 @@ _WRITES_AT_ONCE = 2
 LONGEST_RUN: Mapping[Operation, int] = {"update": 10_000, "upsert": 2_000, "create": 2_000}
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """One row to be written, and the record as it was before."""
+Wanted = tuple[Change, dict[str, str]]
+"""A change, and its values as HubSpot takes them."""
 
-    input: Input
-    before: Row
+Due = tuple[Input, Row]
+"""One row to be written, and the record as it was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +76,19 @@ class Pusher:
     def push(self, batch: PushBatch) -> Iterator[Receipt]:
         """See `Connector.push`. A record that is named twice goes out in two runs: HubSpot refuses a batch for that."""
         refusals: list[Receipt] = []
-        for operation, run in runs(self._writable(batch, refusals)):
+        checker = Checker(self._catalogue, batch.object)
+        for operation, run in runs(batch.changes):
+            wanted = _writable(checker, run, refusals)
             match operation:
                 case "update":
-                    yield from self._update(batch.object, run)
+                    yield from self._update(batch.object, wanted)
                 case "upsert":
-                    yield from self._upserter.upsert(batch.object, list(run))
+                    yield from self._upserter.upsert(batch.object, [change for change, _ in wanted])
                 case "create":
-                    yield from self._upserter.create(batch.object, list(run))
+                    yield from self._upserter.create(batch.object, [change for change, _ in wanted])
         yield from refusals
 
-    def _writable(self, batch: PushBatch, refusals: list[Receipt]) -> Iterator[Change]:
-        """The changes that can be sent as they are; those that cannot are added to the refusals. Each is looked at when its turn
-        comes: the first are on their way meanwhile."""
-        checker = Checker(self._catalogue, batch.object)
-        for change in batch.changes:
-            fault = checker.fault(change)
-            if fault is None:
-                yield change
-            else:
-                refusals.append(refused(change, fault))
-
-    def _update(self, object: str, changes: Iterator[Change]) -> Iterator[Receipt]:
+    def _update(self, object: str, changes: Iterator[Wanted]) -> Iterator[Receipt]:
         """Compare 100 at a time, write what is due, two batches at once, and look whether it came true. No record is in both, and
         all are answered when this ends."""
         staged: list[tuple[Due, Row]] = []  # written stages: to be read back, 100 at a time
@@ -114,7 +104,7 @@ class Pusher:
                 del staged[:BATCH]
         yield from self._looked_at(object, staged)
 
-    def _steps(self, object: str, changes: Iterator[Change]) -> Iterator[_Step]:
+    def _steps(self, object: str, changes: Iterator[Wanted]) -> Iterator[_Step]:
         """What is due waits in its lane until 100 are there, so that every batch but the last is full. The next 100 are read while
         these are compared and written: no record is among both."""
         lanes = _Lanes()
@@ -125,58 +115,51 @@ class Pusher:
 
     def _written(self, object: str, step: _Step) -> Mapping[str, Row | Fault]:
         """HubSpot's row for each of a batch, by trace id, or why there is none."""
-        inputs = [due.input for due in step.due]
+        inputs = [one for one, _ in step.due]
         return self._write_back(object, inputs) if step.is_back else send(self._portal, object, "update", inputs)
 
-    def _present(self, object: str, changes: Iterator[Change]) -> Iterator[tuple[Sequence[Change], Mapping[str, Row] | RetryLater]]:
+    def _present(self, object: str, changes: Iterator[Wanted]) -> Iterator[tuple[Sequence[Wanted], Mapping[str, Row] | RetryLater]]:
         """The changes in hundreds, each with the records as they are now, or with why they could not be read."""
         while part := list(islice(changes, BATCH)):
-            names = {diff.field for change in part for diff in change.fields} | {OBJECTS[object].modified}
+            names = {OBJECTS[object].modified}.union(*(texts for _, texts in part))
             try:
-                yield part, self._portal.batch_read(object, [str(change.record_id) for change in part], sorted(names))
+                yield part, self._portal.batch_read(object, [str(change.record_id) for change, _ in part], sorted(names))
             except RetryLater as error:
                 yield part, error
 
     def _compare(
-        self, object: str, lanes: _Lanes, changes: Sequence[Change], found: Mapping[str, Row] | RetryLater
+        self, object: str, lanes: _Lanes, part: Sequence[Wanted], found: Mapping[str, Row] | RetryLater
     ) -> Iterator[Receipt]:
         """Receipts of what need not, or must not, be sent; all else is placed in its lane."""
         if isinstance(found, RetryLater):
-            yield from (failed(change, found, "retry") for change in changes)
+            yield from (failed(change, found, "retry") for change, _ in part)
             return
         fields = self._catalogue.schema(object).fields
-        for change in changes:
-            row, texts = found.get(str(change.record_id)), texts_of(change, fields)
+        for change, texts in part:
+            id_ = str(change.record_id)
+            row = found.get(id_)
             settled = self._absent(object, change) if row is None else _settled(change, texts, row, fields)
             if settled is not None:
                 yield self._linked(object, change, settled)
             elif row is not None:
-                self._place(lanes, Due(Input(change, str(change.record_id), texts), row), fields)
-
-    def _place(self, lanes: _Lanes, due: Due, fields: Mapping[str, FieldInfo]) -> None:
-        """A stage that goes back takes two requests, all else goes out together."""
-        wanted = due.input.properties.get(STAGE)
-        if wanted is None:
-            lanes.forward.append(due)
-            return
-        stages = fields[STAGE].options or () if STAGE in fields else ()
-        is_back = must_clear_first(stages, live(due.before, STAGE), wanted)
-        (lanes.back if is_back else lanes.forward).append(due)
+                lane = lanes.back if STAGE in texts and _goes_back(texts[STAGE], row, fields) else lanes.forward
+                lane.append((Input.of(change, id_, texts), row))
 
     def _answered(
         self, object: str, staged: list[tuple[Due, Row]], part: Sequence[Due], results: Mapping[str, Row | Fault]
     ) -> Iterator[Receipt]:
         """Receipts of what need not be read back; a written stage must, and is added to the others."""
         for due in part:
-            result = results[due.input.trace]
-            if STAGE in due.input.properties and not isinstance(result, Fault):
+            one, _ = due
+            result = results[one.trace]
+            if STAGE in one.properties and not isinstance(result, Fault):
                 staged.append((due, result))
             else:
                 yield self._receipt(object, due, result, {})
 
     def _looked_at(self, object: str, staged: Sequence[tuple[Due, Row]]) -> Iterator[Receipt]:
         """Receipts of written stages, read back first."""
-        read = self._read_back(object, [due.input for due, _ in staged])
+        read = self._read_back(object, [one for (one, _), _ in staged])
         return (self._receipt(object, due, result, read) for due, result in staged)
 
     def _absent(self, object: str, change: Change) -> Receipt:
@@ -193,9 +176,9 @@ class Pusher:
 
     def _write_back(self, object: str, back: Sequence[Input]) -> dict[str, Row | Fault]:
         """The two requests of a step back. Where the second fails the stage stands empty: the change is tried again."""
-        cleared = send(self._portal, object, "update", [Input(one.change, one.id, clearing(one.properties)) for one in back])
+        cleared = send(self._portal, object, "update", [Input.of(one.change, one.id, clearing(one.properties)) for one in back])
         empty = [one for one in back if not isinstance(cleared[one.trace], Fault)]
-        placed = send(self._portal, object, "update", [Input(one.change, one.id, setting(one.properties)) for one in empty])
+        placed = send(self._portal, object, "update", [Input.of(one.change, one.id, setting(one.properties)) for one in empty])
         left = {trace: Fault(503, "LEFT_EMPTY", r.message) for trace, r in placed.items() if isinstance(r, Fault)}
         return cleared | placed | left
 
@@ -210,10 +193,10 @@ class Pusher:
 
     def _receipt(self, object: str, due: Due, result: Row | Fault, read: Mapping[str, Row]) -> Receipt:
         """Written, unless HubSpot refused it, or took it and left the value as it was before."""
-        one, before = due.input, due.before
+        one, before = due
         if isinstance(result, Fault):
             return refused(one.change, result)
-        now = read.get(one.id, result) if read else result
+        now = read.get(one.id, result)
         if not one.properties.items() <= properties_of(now).items():  # else it holds what we sent, as nearly all do
             kept = [name for name, text in one.properties.items() if _is_kept(name, text, before, now, is_read=one.id in read)]
             if kept:
@@ -227,6 +210,17 @@ class Pusher:
         return link(self._portal, object, [(change, receipt)])[0]
 
 
+def _writable(checker: Checker, changes: Iterable[Change], refusals: list[Receipt]) -> Iterator[Wanted]:
+    """The changes that can be sent as they are; those that cannot are added to the refusals. Each is looked at when its turn
+    comes: the first are on their way meanwhile."""
+    for change in changes:
+        texts = checker.texts(change)
+        if isinstance(texts, Fault):
+            refusals.append(refused(change, texts))
+        else:
+            yield change, texts
+
+
 def runs(changes: Iterable[Change]) -> Iterator[tuple[Operation, Iterator[Change]]]:
     """The changes in runs of one operation and no record twice, in their order; each is compared and written before the next
     begins, so none is so long that what was compared first grows old. A run is to be read to its end before the next."""
@@ -235,19 +229,19 @@ def runs(changes: Iterable[Change]) -> Iterator[tuple[Operation, Iterator[Change
 
 @dataclass(slots=True)
 class _Runs:
-    """How far the changes have been cut."""
+    """How far the changes have been cut: the number of the run and its operation."""
 
-    number: int = 0
-    operation: Operation = "update"
+    run: tuple[int, Operation] = (0, "update")
     seen: set[str | None] = field(default_factory=set)
 
     def place(self, change: Change) -> tuple[int, Operation]:
-        """The number of the run that the next change belongs to, and its operation."""
+        """The run that the next change belongs to."""
         name = change.record_id if change.operation == "update" else change.key_value
-        if name in self.seen or len(self.seen) == LONGEST_RUN[self.operation] or change.operation != self.operation:
-            self.number, self.operation, self.seen = self.number + 1, change.operation, set()
+        number, operation = self.run
+        if name in self.seen or len(self.seen) == LONGEST_RUN[operation] or change.operation != operation:
+            self.run, self.seen = (number + 1, change.operation), set()
         self.seen.add(name)
-        return self.number, self.operation
+        return self.run
 
 
 def _settled(change: Change, texts: Mapping[str, str], row: Row, fields: Mapping[str, FieldInfo]) -> Receipt | None:
@@ -265,6 +259,12 @@ def is_true_already(texts: Mapping[str, str], row: Row, fields: Mapping[str, Fie
         if value != text and not same(value, text, type_of(fields, name)):
             return False
     return True
+
+
+def _goes_back(stage: str, row: Row, fields: Mapping[str, FieldInfo]) -> bool:
+    """Whether a stage is before the one that the record has: it takes two requests, all else goes out together."""
+    stages = fields[STAGE].options or () if STAGE in fields else ()
+    return must_clear_first(stages, live(row, STAGE), stage)
 
 
 def _is_kept(name: str, text: str, before: Row, now: Row, *, is_read: bool) -> bool:

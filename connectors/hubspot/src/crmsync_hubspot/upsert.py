@@ -111,7 +111,7 @@ class Upserter:
 
     def _send(self, object: str, changes: Sequence[Change]) -> Iterator[Receipt]:
         """By batch/upsert. All rows that are answered are linked, new or not: the answer to the first try may have been lost."""
-        inputs = [Input(one, str(one.key_value), self._texts(object, one), one.key_field) for one in changes]
+        inputs = [Input.of(one, str(one.key_value), self._texts(object, one), one.key_field) for one in changes]
         results = send(self._portal, object, "upsert", inputs)
         done: list[tuple[Change, Receipt]] = []
         again: list[Change] = []
