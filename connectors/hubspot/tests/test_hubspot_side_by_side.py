@@ -1,4 +1,4 @@
-"""Two batches at once: each record takes its changes one after the other, whatever is asked for; each change has one receipt."""
+"""Several hundreds at once: each record takes its changes one after the other, whatever is asked for; each has one receipt."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmsync.connect.contract import PushBatch
-from crmsync.model.changes import Change, FieldDiff
+from crmsync.errors import StopConnector
+from crmsync.model.changes import Change, FieldDiff, Receipt
 from crmsync.model.records import FieldInfo, ObjectSchema
 from crmsync_hubspot.portal import Answer
 from crmsync_hubspot.push import Pusher
@@ -30,14 +32,18 @@ class Catalogue:
 class Portal:
     """A portal in memory, which notes whom two calls would write at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, stops_at: int = 0) -> None:
+        """`stops_at` is the write, counted from 1, at which the connection is told to stop."""
+        self._stops_at = stops_at
         self.held: dict[str, str] = {}
+        self.read: set[str] = set()
         self.sizes: list[int] = []
         self.met = False
         self._lock = threading.Lock()
         self._under_way: set[str] = set()
 
     def batch_read(self, object: str, ids: Sequence[str], properties: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        self.read |= set(ids)
         return {id_: self._row(id_) for id_ in ids}
 
     def write(self, object: str, verb: str, inputs: Sequence[Mapping[str, Any]]) -> Answer:
@@ -46,6 +52,8 @@ class Portal:
             self.met = self.met or not ids.isdisjoint(self._under_way) or len(ids) < len(inputs)
             self._under_way |= ids
             self.sizes.append(len(inputs))
+            if len(self.sizes) == self._stops_at:
+                raise StopConnector("connect.quota", connection="ma", vendor_code="DAILY", message="")
         threading.Event().wait(0.0002)  # another call may come meanwhile
         rows = []
         for one in inputs:
@@ -69,11 +77,29 @@ def _change(number: int, record: int, value: str) -> Change:
 def test_every_record_ends_as_its_last_change_says_and_no_two_calls_write_it_at_once(wanted: list[tuple[int, str]]) -> None:
     changes = tuple(_change(number, record, value) for number, (record, value) in enumerate(wanted))
     portal = Portal()
-    with patch("crmsync_hubspot.push.BATCH", 3):
-        pusher = Pusher(portal, Catalogue())  # type: ignore[arg-type]  # as much of both as updates ask for
-        receipts = list(pusher.push(PushBatch("contacts", changes)))
+    with patch("crmsync_hubspot.update.BATCH", 3):
+        receipts = list[Receipt]()
+        _push(portal, changes, receipts)
     assert portal.held == {str(record): value for record, value in wanted}
     assert sorted(int(receipt.key) for receipt in receipts) == list(range(len(wanted)))
     assert {receipt.outcome for receipt in receipts} <= {"written", "unchanged"}
     assert not portal.met
     assert all(size <= 3 for size in portal.sizes)
+
+
+@pytest.mark.parametrize("stops_at", [1, 2, 4, 7])
+def test_a_connection_that_stops_in_the_middle_loses_no_receipt_of_what_was_written(stops_at: int) -> None:
+    portal, receipts = Portal(stops_at), list[Receipt]()
+    portal.held = {str(number): "a" for number in range(0, 30, 4)}  # a few hold it already
+    changes = tuple(_change(number, number, "a") for number in range(30))
+    with patch("crmsync_hubspot.update.BATCH", 3), pytest.raises(StopConnector):
+        _push(portal, changes, receipts)
+    assert {receipt.key for receipt in receipts} == portal.held.keys() & portal.read
+    assert len(portal.held) < len(changes)
+
+
+def _push(portal: Portal, changes: tuple[Change, ...], receipts: list[Receipt]) -> None:
+    """Keep the receipts that come before it stops."""
+    pusher = Pusher(portal, Catalogue())  # type: ignore[arg-type]  # as much of both as updates ask for
+    for receipt in pusher.push(PushBatch("contacts", changes)):
+        receipts.append(receipt)  # noqa: PERF402
