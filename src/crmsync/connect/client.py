@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import httpx
 import orjson
 import structlog
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_never
 
 from crmsync.connect.answers import classify_answer, classify_failure, http_date, json_of
 from crmsync.connect.auth import LANE, TokenRefused
@@ -105,6 +106,12 @@ class ApiClient:
         self._seen_at = 0.0
         self._lock = threading.Lock()
         self._tally = Tally()
+        self._retrying = Retrying(
+            sleep=pause,
+            stop=stop_never,  # decide_retry ends the loop: it counts the attempts
+            wait=self._wait,
+            retry=retry_if_result(lambda outcome: isinstance(outcome.next, Wait)),
+        )
         http.event_hooks["request"].append(self._sent)
         http.event_hooks["response"].append(self._seen)
 
@@ -213,13 +220,16 @@ class ApiClient:
         self.close()
 
     def _run(self, call: Call, read: Callable[[httpx.Response], Any], *, is_streamed: bool = False) -> _Outcome:
-        for number in itertools.count(1):
-            outcome = self._attempt(call, read, number, is_streamed=is_streamed)
-            if not isinstance(outcome.next, Wait):  # decide_retry ends the loop: it counts the attempts
-                break
-            self._pause(self._draw(outcome.next.at_least_seconds, outcome.next.at_most_seconds))
+        numbers = itertools.count(1)
+        outcome: _Outcome = self._retrying(lambda: self._attempt(call, read, next(numbers), is_streamed=is_streamed))
         lenient = call.is_lenient and outcome.verdict.kind == "reject"
         return outcome if outcome.verdict.kind == "ok" or lenient else self._refuse(call, outcome)
+
+    def _wait(self, state: RetryCallState) -> float:
+        outcome = state.outcome.result() if state.outcome else None
+        if outcome is None or not isinstance(outcome.next, Wait):
+            return 0.0
+        return self._draw(outcome.next.at_least_seconds, outcome.next.at_most_seconds)
 
     def _attempt(self, call: Call, read: Callable[[httpx.Response], Any], number: int, *, is_streamed: bool) -> _Outcome:
         self._breaker.check()
