@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crmsync.connect.contract import Notice
-from crmsync.errors import CrmsyncError, RetryLater
+from crmsync.errors import RetryLater
 
 Make = Callable[..., Any]
 Twist = Callable[[str, int, Any], Any]
@@ -360,17 +360,42 @@ def test_pages_whose_rows_are_shuffled_or_come_again_lose_none(rig: Any) -> None
     assert set(rig.pull("contacts", cursor).ids) >= set(ids)
 
 
+NO_ANSWERS = {
+    "a page for people": httpx.Response(200, text="<html>please wait</html>", headers={"Content-Type": "text/html"}),
+    "nothing": httpx.Response(200),
+    "no list": httpx.Response(200, json={}),
+    "null": httpx.Response(200, json=None),
+    "null for a list": httpx.Response(200, json={"results": None, "lists": None}),
+}
+
+
+@pytest.mark.parametrize("answer", NO_ANSWERS.values(), ids=NO_ANSWERS)
 @pytest.mark.parametrize("stream", ["owners", "pipelines", "forms", "lists", "contacts"])
-def test_a_page_under_a_200_stops_no_stream_for_good(rig: Any, stream: str) -> None:
-    """Whichever endpoint it comes from, the vendor's own client in between or not: later, and then all is as it should be."""
-    html = httpx.Response(200, text="<html>please wait</html>", headers={"Content-Type": "text/html"})
+def test_what_is_no_answer_under_a_200_stops_no_stream_for_good(rig: Any, stream: str, answer: httpx.Response) -> None:
+    """Whichever endpoint it comes from, the vendor's own client in between or not: never an empty answer, and later all is as it
+    should be."""
     is_busy = [True]
-    rig.twist(lambda _path, _status, body: html if is_busy[0] else body)
-    with pytest.raises(CrmsyncError):
+    rig.twist(lambda _path, _status, body: answer if is_busy[0] else body)
+    with pytest.raises(RetryLater):
         rig.pull(stream)
     is_busy[0] = False
     rig.advance(minutes=2)
     assert rig.pull(stream).cursor
+
+
+@pytest.mark.parametrize("answer", NO_ANSWERS.values(), ids=NO_ANSWERS)
+def test_what_is_no_answer_moves_no_cursor_and_takes_no_property_away(rig: Any, answer: httpx.Response) -> None:
+    people(rig)
+    cursor, before = rig.pull("contacts").cursor, rig.hub.describe(["contacts"])
+    rig.advance(minutes=5)
+    is_busy = [True]
+    rig.twist(lambda path, _status, body: answer if is_busy[0] and "/account" not in path else body)
+    for asks in (lambda: rig.pull("contacts", cursor), lambda: rig.hub.describe(["contacts"])):
+        with pytest.raises(RetryLater):
+            asks()
+    is_busy[0] = False
+    rig.advance(minutes=2)
+    assert rig.hub.describe(["contacts"]) == before
 
 
 def test_owners_on_several_pages_and_without_a_name_come_whole(rig: Any) -> None:

@@ -219,12 +219,18 @@ def test_an_org_that_does_not_tell_its_limits_is_read_all_the_same(org: Org, ans
     assert ids(pull(made())) == [1]
 
 
-@pytest.mark.parametrize("listed", [[], [{"version": "65.0"}, {"version": "67.0"}], {"error": "x"}])
-def test_a_version_that_is_not_offered_names_what_is(org: Org, listed: Any) -> None:
-    org.router.get(f"{API}/services/data").respond(json=listed, headers=DATE)
+def test_a_version_that_is_not_offered_names_what_is(org: Org) -> None:
+    org.router.get(f"{API}/services/data").respond(json=[{"version": "65.0"}, {"version": "67.0"}], headers=DATE)
     with pytest.raises(StopConnector, match="version_missing") as stopped:
         pull(made())
-    assert str(stopped.value.params["offered"]) == ("65.0 – 67.0" if isinstance(listed, list) and listed else "-")
+    assert str(stopped.value.params["offered"]) == "65.0 – 67.0"
+
+
+@pytest.mark.parametrize("listed", [[], {}, {"error": "x"}, [{"label": "?"}], None])
+def test_a_list_that_names_no_version_does_not_say_that_ours_is_gone(org: Org, listed: Any) -> None:
+    org.router.get(f"{API}/services/data").respond(json=listed, headers=DATE)
+    org.queries(rows(1))
+    assert ids(pull(made())) == [1]
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -94,11 +94,11 @@ class Portal:
             params["properties"] = ",".join(properties)
         if after:
             params["after"] = after
-        return self._json(Call("GET", self.paths.records(object), params=params))
+        return self._listed(Call("GET", self.paths.records(object), params=params))
 
     def search(self, object: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """One page of a search; counted in HubSpot's own, narrow search bucket."""
-        return self._json(Call("POST", self.paths.records(object, "/search"), json=body, lane="search", repeatable=True))
+        return self._listed(Call("POST", self.paths.records(object, "/search"), json=body, lane="search", repeatable=True))
 
     def batch_read(
         self,
@@ -135,6 +135,8 @@ class Portal:
             answer = self._answer(call)
         if answer.status >= 300 and answer.status != 404:
             raise rejected(self.client.name, call, answer)
+        if answer.status != 404:
+            check_listed(self.client, call, answer.body)
         self._check_rows(call, answer.body)
         return answer.rows
 
@@ -142,11 +144,7 @@ class Portal:
         """Raises RetryLater for an answer of which a part could not be given just now: rows left out for that are not missing."""
         for fault in row_faults(body):
             if fault.rule.outcome == "retry":
-                params = {"connection": self.client.name, "method": call.method, "path": call.path, "status": 207}
-                after_seconds = self.client.policy.longest_seconds
-                raise RetryLater(
-                    "connect.retry", after_seconds=after_seconds, **params, vendor_code=fault.code, message=fault.message
-                )
+                raise _unanswered(self.client, call, 207, fault.code, fault.message)
 
     def get(self, object: str, id_: str, properties: Sequence[str]) -> Mapping[str, Any] | None:
         """One record, merged ids followed (the row then has another id); None where there is none."""
@@ -164,7 +162,7 @@ class Portal:
             for one in part:
                 guard.check((one["id"], one.get("after")))
             call = Call("POST", self.paths.associations(object, target, "/read"), json={"inputs": part}, repeatable=True)
-            answer = self._json(call)
+            answer = self._listed(call)
             self._check_rows(call, answer)
             for row in answer.get("results") or ():
                 id_ = str(row["from"]["id"])
@@ -231,8 +229,8 @@ class Portal:
             guard.check(offset)
             body = {"listIds": [], "processingTypes": [], "offset": offset, "count": LISTS_COUNT}
             call = Call("POST", self.paths.of("lists") + "/search", json=body, repeatable=True)
-            answer = self._json(call)
-            yield from answer.get("lists") or ()
+            answer = self._listed(call, "lists")
+            yield from answer["lists"]
             offset = int(answer.get("offset") or offset + LISTS_COUNT) if answer.get("hasMore") else None
 
     def members(self, list_id: str) -> Iterator[Sequence[Mapping[str, Any]]]:
@@ -262,9 +260,15 @@ class Portal:
 
     def _answers(self, what: str, path: str, params: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         def fetch(after: str) -> Mapping[str, Any]:
-            return self._json(Call("GET", path, params={**params, "after": after} if after else dict(params)))
+            return self._listed(Call("GET", path, params={**params, "after": after} if after else dict(params)))
 
         yield from walk(fetch, "", next_after, LoopGuard(self.client.name, what))
+
+    def _listed(self, call: Call, key: str = "results") -> Mapping[str, Any]:
+        """The answer to a call that lists things. Raises RetryLater for one without a list."""
+        answer = self._json(call)
+        check_listed(self.client, call, answer, key)
+        return answer
 
     def _json(self, call: Call) -> Mapping[str, Any]:
         answer = self.client.send_json(call)
@@ -275,6 +279,18 @@ class Portal:
         if response.is_success:
             return Answer(response.status_code, body, "")
         return Answer(response.status_code, json_or_none(response), response.text)
+
+
+def check_listed(client: ApiClient, call: Call, body: Any, key: str = "results") -> None:
+    """Raises RetryLater for an answer without the list that was asked for: it tells nothing, least of all that there is nothing."""
+    if not (isinstance(body, Mapping) and isinstance(body.get(key), list)):
+        raise _unanswered(client, call, 200, "NO_RESULTS", "")
+
+
+def _unanswered(client: ApiClient, call: Call, status: int, code: str, message: str) -> RetryLater:
+    asked: dict[str, Any] = {"connection": client.name, "method": call.method, "path": call.path, "status": status}
+    after_seconds = client.policy.longest_seconds
+    return RetryLater("connect.retry", after_seconds=after_seconds, **asked, vendor_code=code, message=message)
 
 
 def rejected(connection: str, call: Call, answer: Answer) -> CallRejected:

@@ -20,6 +20,7 @@ from crmsync.connect.client import ApiClient
 from crmsync.connect.paging import LoopGuard
 from crmsync_hubspot.faults import fault_of
 from crmsync_hubspot.paths import Paths
+from crmsync_hubspot.portal import check_listed
 from crmsync_hubspot.records import next_after
 
 OWNERS_LIMIT = 100  # HubSpot's default; 500 is in use by others, but not documented
@@ -34,11 +35,11 @@ class VendorClient:
 
     def properties(self, object: str) -> list[Mapping[str, Any]]:
         """Every property of an object, unpaged. Raises CallRejected where the credentials may not."""
-        return _results(self._call(self._properties.get_all, object))
+        return self._rows(self._properties.get_all, object)
 
     def property_groups(self, object: str) -> list[Mapping[str, Any]]:
         """Every property group of an object."""
-        return _results(self._call(self._groups.get_all, object))
+        return self._rows(self._groups.get_all, object)
 
     def create_property_group(self, object: str, name: str, label: str) -> None:
         """Raises CallRejected where the credentials may not."""
@@ -59,13 +60,13 @@ class VendorClient:
         while after is not None:
             guard.check(after)
             asked = {"limit": OWNERS_LIMIT, "archived": "true" if archived else "false"} | ({"after": after} if after else {})
-            answer = self._call(self._owners.get_page, **asked)
-            yield from _results(answer)
+            answer = self._listed(self._owners.get_page, **asked)
+            yield from answer["results"]
             after = next_after(answer)
 
     def pipelines(self, object: str) -> list[Mapping[str, Any]]:
         """Every pipeline of an object with its stages, unpaged."""
-        return _results(self._call(self._pipelines.get_all, object))
+        return self._rows(self._pipelines.get_all, object)
 
     @cached_property
     def _properties(self) -> Any:
@@ -105,10 +106,19 @@ class VendorClient:
         path = self._paths.of_vendor_client(url.path)
         return replace(call, url=urlunsplit(url._replace(path=path)), wants_json=True)
 
+    def _rows(self, method: Callable[..., Any], object: str) -> list[Mapping[str, Any]]:
+        return list(self._listed(method, object)["results"])
+
+    def _listed(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Mapping[str, Any]:
+        """The answer to a call that lists things, which are its `results`. Raises RetryLater for one without."""
+        answer = self._call(method, *arguments, **named)
+        check_listed(self._client, Call("CALL", method.__name__), answer)
+        return answer
+
     def _call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Mapping[str, Any]:
         """Raises CallRejected for what the library calls an ApiException; all else is the transport's own errors."""
         try:
-            answer = orjson.loads(method(*arguments, **named, _preload_content=False).data)
+            answer = orjson.loads(method(*arguments, **named, _preload_content=False).data or b"{}")
         except _api_exceptions() as error:
             raise self._rejected(method, error) from None  # its text holds the whole answer, personal data included
         return answer if isinstance(answer, Mapping) else {}
@@ -133,10 +143,6 @@ def _api_exceptions() -> tuple[type[Exception], ...]:
     from hubspot.crm.properties.exceptions import ApiException as PropertiesException
 
     return (OwnersException, PipelinesException, PropertiesException)
-
-
-def _results(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return list(answer.get("results") or ())
 
 
 def _json(body: Any) -> Any:

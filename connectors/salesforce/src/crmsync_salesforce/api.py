@@ -145,7 +145,8 @@ class Api:
             listed = self.client.send_json(self._versions())
         except CallRejected:
             return None
-        return tuple(str(item.get("version")) for item in listed if isinstance(item, dict)) if isinstance(listed, list) else ()
+        items = listed if isinstance(listed, list) else ()
+        return tuple(str(item["version"]) for item in items if isinstance(item, dict) and item.get("version")) or None
 
     def url(self, path: str) -> str:
         """The whole address of a path, which is as in `path`."""
@@ -158,7 +159,7 @@ class Api:
         """A version that nobody offers stops us here. Where none is listed, the first call tells."""
         offered = self.offered()
         if offered is not None and self.version not in offered:
-            span = f"{offered[0]} – {offered[-1]}" if offered else "-"
+            span = f"{offered[0]} – {offered[-1]}"
             raise StopConnector("connect.version_missing", connection=self.client.name, version=self.version, offered=span)
 
     def _read_limits(self) -> None:
