@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from crmsync.cli.shown import table
+from crmsync.cli.shown import failures, table
 from crmsync.figures.chain import STEPS
-from crmsync.messages import catalogue
+from crmsync.messages import Language, catalogue
+from crmsync.sync.pull import Failure
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,15 @@ def test_a_table_cuts_no_japanese_sentence_off_however_narrow_the_terminal() -> 
     console = Console(width=40, file=StringIO())
     console.print(shown)
     assert sentence.replace(" ", "") in "".join(console.file.getvalue().split())
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_connection_that_stopped_is_named_once(capsys: pytest.CaptureFixture[str], language: Language) -> None:
+    told = {"connection": "hub", "vendor_code": "DAILY", "message": "You have reached your daily limit."}
+    failures([Failure("hub", "connect.quota", told)], language)
+    said = capsys.readouterr().err
+    assert said.count("hub") == 1
+    assert "DAILY" in said
 
 
 @pytest.mark.parametrize("columns", ["80", "150"])

@@ -206,9 +206,9 @@ def failure_json(failure: Failure) -> dict[str, Any]:
 
 
 def failures(stopped: Iterable[Failure], language: Language) -> None:
-    """Each connection that stopped, with why and what to do, on standard error."""
+    """Each connection that stopped, with why and what to do, on standard error. Which one it is stands there once."""
     for failure in stopped:
-        reason = say(failure.code, language, **failure.params)
+        reason = say(failure.code, language, **failure.params).removeprefix(f"{failure.connection}: ")
         sys.stderr.write(say("cli.stopped", language, connection=failure.connection, reason=reason) + "\n")
 
 
