@@ -30,6 +30,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    text,
     type_coerce,
 )
 
@@ -50,22 +51,50 @@ def frame_of(
     chosen: Columns,
     where: Sequence[ColumnElement[bool]],
     *,
-    is_few: bool = False,
     is_sorted: bool = True,
 ) -> pl.DataFrame:
     """These columns of the rows that pass, instants as Datetime("us", "UTC"), sorted by primary key where `is_sorted`, else in any
-    order. `is_few`: an index leads to them, and they are not looked for in the order in which the table holds its rows."""
+    order."""
     keys = [column for column in table.primary_key if is_sorted and column.name not in {c.name for c in chosen}]
     columns = [*chosen, *keys]
-    if connection.dialect.name == "sqlite" and not is_few:
+    if connection.dialect.name == "sqlite":
         frame = pl.concat([_typed({}, columns), *_parts(connection, table, columns, where)])
     else:
-        values = _columns_of(connection, select(*map(_plain, columns)).where(*where), columns)
-        if not next(iter(values.values())):
-            return _no_rows(table, tuple(column.name for column in chosen)).clone()
-        frame = _typed(values, columns)
+        frame = _typed(_columns_of(connection, select(*map(_plain, columns)).where(*where), columns), columns)
     ordered = frame.sort([column.name for column in table.primary_key]) if is_sorted and frame.height > 1 else frame
     return ordered.select(column.name for column in chosen) if keys else ordered
+
+
+GIVEN = "given"
+AMONG = f"SELECT value FROM json_each(:{GIVEN})"  # noqa: S608 - a name of ours
+"""Many texts or numbers as one parameter, which is a JSON array. It is a text because to put it together of functions and columns
+costs as much as the search."""
+
+
+def frame_among(
+    connection: Connection,
+    table: Table,
+    names: tuple[str, ...],
+    column: str,
+    values: Sequence[str],
+    where: Sequence[ColumnElement[bool]],
+) -> pl.DataFrame:
+    """As `frame_of`, sorted, in SQLite: those of the rows whose `column`, which has an index, holds one of `values`."""
+    columns, query = [table.c[name] for name in names], _asking(table, names, column)
+    given = {GIVEN: orjson.dumps(values).decode()}
+    found = _columns_of(connection, query.where(*where) if where else query, columns, given) if values else {}
+    if not any(found.values()):
+        return _no_rows(table, names).clone()
+    return _typed(found, columns)
+
+
+@lru_cache(maxsize=256)
+def _asking(table: Table, names: tuple[str, ...], column: str) -> Select[Any]:
+    """The question for rows among many. They are put in order when they are found: the plus keeps SQLite from walking the whole
+    table in the order of its key."""
+    mine = table.c[column].in_(text(AMONG))
+    order: Iterator[ColumnElement[Any]] = (literal_column(f'+"{key.name}"') for key in table.primary_key)
+    return select(*(_plain(table.c[name]) for name in names)).where(mine).order_by(*order)
 
 
 @lru_cache(maxsize=256)
@@ -173,10 +202,12 @@ def _plain(column: Any) -> Any:
     return type_coerce(column, BigInteger).label(column.name) if isinstance(column.type, Instant | Hundredths) else column
 
 
-def _columns_of(connection: Connection, query: Select[Any], columns: Columns) -> dict[str, list[Any]]:
+def _columns_of(
+    connection: Connection, query: Select[Any], columns: Columns, given: Mapping[str, str] | None = None
+) -> dict[str, list[Any]]:
     """What a query gives, by the names of its columns. Of SQLite the driver's own rows are taken: to make them SQLAlchemy's costs
     more than to read them, and `_series` knows how SQLite holds things."""
-    result = connection.execute(query)
+    result = connection.execute(query, given)
     if connection.dialect.name == "sqlite" and result.cursor is not None:
         rows: Sequence[Sequence[Any]] = result.cursor.fetchall()
         result.close()

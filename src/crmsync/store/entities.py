@@ -179,14 +179,12 @@ class Entities:
 
 def _once_named(db: Connection, refs: Iterable[str]) -> list[tuple[str, str]]:
     """(what it names, ref) of those of these records that are touches, or roles in opportunities."""
-    touches, roles = table_of(tables.TouchRow), table_of(tables.OpportunityPersonRow)
     wanted = list(refs)
-    columns = (touches.c.person, touches.c.email, roles.c.person)
-    found = [
-        db.execute(select(column, column.table.c.ref).where(column.is_not(None), among(db, column.table.c.ref, wanted)))
-        for column in columns
-    ]
-    return [(named, ref) for rows in found for named, ref in rows]
+    touches = read_among(db, tables.TouchRow, "ref", wanted, columns=["ref", "person", "email"])
+    roles = read_among(db, tables.OpportunityPersonRow, "ref", wanted, columns=["ref", "person"])
+    naming = ((touches, "person"), (touches, "email"), (roles, "person"))
+    pairs = (pair for rows, column in naming for pair in zip(rows[column], rows["ref"], strict=True))
+    return [(named, ref) for named, ref in pairs if named is not None]
 
 
 def _mention(db: Connection, pairs: Iterable[tuple[str, str]]) -> None:

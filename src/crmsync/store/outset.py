@@ -9,7 +9,8 @@ One SQLite database reads the other, row by row within itself: by way of Python 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -33,16 +34,29 @@ def is_file(engine: Engine) -> bool:
 def begin_with(mine: Engine, theirs: Engine, through: int, at: datetime, timed: Iterable[tuple[str, str]]) -> None:
     """Fill an empty store with what the other one knew when versions were numbered up to `through`, at this instant. `timed` are
     (connection, object) of those records that time alone gives another meaning: they are read anew as well."""
+    with _beside(mine, theirs) as db:
+        _note_touched(db, through, timed)
+        for model in TABLES.values():
+            _take_over(db, model, model, f"ref NOT {_IS_TOUCHED}")
+        for model in _AS_THEY_ARE:
+            _take_over(db, model, model)
+        _take_over(db, tables.RawVersion, tables.RawVersion, f"seq <= ? AND {_REF} {_IS_TOUCHED}", through)
+        _take_over_links(db, to_micros(at))
+
+
+def take_versions(mine: Engine, theirs: Engine, after: int, through: int) -> None:
+    """Take over the raw versions numbered above `after` up to `through`."""
+    with _beside(mine, theirs) as db:
+        _take_over(db, tables.RawVersion, tables.RawVersion, "seq > ? AND seq <= ?", after, through)
+
+
+@contextmanager
+def _beside(mine: Engine, theirs: Engine) -> Iterator[Connection]:
+    """One database with the other as `there`; what is done is kept together, or not at all."""
     with mine.connect() as db:
         db.exec_driver_sql("ATTACH DATABASE ? AS there", (theirs.url.database,))
         try:
-            _note_touched(db, through, timed)
-            for model in TABLES.values():
-                _take_over(db, model, model, f"ref NOT {_IS_TOUCHED}")
-            for model in _AS_THEY_ARE:
-                _take_over(db, model, model)
-            _take_over(db, tables.RawVersion, tables.RawVersion, f"seq <= ? AND {_REF} {_IS_TOUCHED}", through)
-            _take_over_links(db, to_micros(at))
+            yield db
             db.commit()
         finally:
             db.rollback()

@@ -24,8 +24,8 @@ from sqlalchemy import (
     Table,
     Text,
     any_,
-    func,
-    select,
+    bindparam,
+    text,
     type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -34,7 +34,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import SQLModel
 
 from crmsync.ahead import one_ahead
-from crmsync.store.columns import frame_of
+from crmsync.store.columns import AMONG, GIVEN, frame_among, frame_of
 from crmsync.store.tables import IN_ONE, Hundredths, Instant, to_hundredths, to_micros
 
 # Rows in one statement. SQLite's driver lets other threads in after each statement: by single rows the store would wait for the
@@ -311,8 +311,8 @@ def among(connection: Connection, column: Any, values: Iterable[str] | Iterable[
     """Whether a column of texts or numbers holds one of many values, as one parameter: one statement for thousands of them,
     prepared once."""
     if connection.dialect.name == "sqlite":
-        given = func.json_each(orjson.dumps(list(values)).decode()).table_valued("value")
-        found: ColumnElement[bool] = column.in_(select(given.c.value))
+        given = text(AMONG).bindparams(bindparam(GIVEN, orjson.dumps(list(values)).decode(), unique=True))
+        found: ColumnElement[bool] = column.in_(given)
         return found
     kind = BigInteger if isinstance(column.type, Integer) else Text
     same: ColumnElement[bool] = column == any_(type_coerce(list(values), ARRAY(kind)))
@@ -348,6 +348,9 @@ def read_among(
     columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """Those of the rows whose text `column` holds one of `values`. For few of many: `column` has an index."""
-    table = table_of(model)
-    mine = (among(connection, table.c[column], sorted(set(values))), *where)
-    return frame_of(connection, table, [table.c[name] for name in (columns or table.c.keys())], mine, is_few=True)
+    table, wanted = table_of(model), sorted(set(values))
+    names = tuple(columns or table.c.keys())
+    if connection.dialect.name == "sqlite":
+        return frame_among(connection, table, names, column, wanted, where)
+    mine = (among(connection, table.c[column], wanted), *where)
+    return frame_of(connection, table, [table.c[name] for name in names], mine)

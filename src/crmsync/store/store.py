@@ -28,7 +28,7 @@ from crmsync.store.journal import Journal
 from crmsync.store.leases import Leases
 from crmsync.store.memberships import Memberships
 from crmsync.store.outbox import Outbox
-from crmsync.store.outset import begin_with, is_file
+from crmsync.store.outset import begin_with, is_file, take_versions
 from crmsync.store.overrides import Overrides
 from crmsync.store.parting import Parting
 from crmsync.store.past import Past
@@ -117,6 +117,14 @@ class Store:
     def begin_with(self, other: Store, through: int, at: datetime, timed: Iterable[tuple[str, str]]) -> None:
         """Fill this empty store with what the other one knew at an instant: see `outset`."""
         begin_with(self._engine, other._engine, through, at, timed)
+
+    def take_versions(self, other: Store, after: int, through: int) -> None:
+        """Take over the raw versions of the other one numbered above `after` up to `through`."""
+        if other.can_be_begun_with():
+            take_versions(self._engine, other._engine, after, through)
+            return
+        for rows in other.past.versions(after, through):
+            self.past.put_versions(rows)
 
     def close(self) -> None:
         self._engine.dispose()

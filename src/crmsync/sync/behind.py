@@ -9,7 +9,7 @@ import orjson
 
 from crmsync.identity.terms import at_company, company_keys, known_by
 from crmsync.mapping.mentions import kinds_of
-from crmsync.model.entities import Approach, FieldChange, OpportunityPerson, OpportunitySeen, PersonSeen, Touch
+from crmsync.model.entities import Approach, FieldChange, OpportunityPerson, OpportunitySeen, PersonSeen
 from crmsync.model.memberships import MEMBERSHIPS, Membership
 from crmsync.model.records import RecordRef
 from crmsync.store import Store
@@ -76,15 +76,8 @@ def persons_behind(workspace: Workspace, refs: Collection[RecordRef]) -> set[str
 def _named(store: Store, refs: list[str]) -> set[str]:
     """Refs and addresses that these records name, or once did."""
     entities = store.entities
-    columns = (
-        (Touch, "person"),
-        (Touch, "email"),
-        (FieldChange, "record"),
-        (Approach, "opportunity"),
-        (OpportunityPerson, "person"),
-    )
     found = set(entities.named_in(refs))
-    for kind, column in columns:
+    for kind, column in ((FieldChange, "record"), (Approach, "opportunity")):
         found.update(entities.frame_of(kind, "ref", refs, [column])[column].drop_nulls())
     return found
 

@@ -56,8 +56,7 @@ class History:
     def read(self, entry: Entry) -> None:
         """What was learnt, without saying whose it is."""
         through = int(entry.body["through"])
-        for rows in self.there.store.past.versions(self.through, through):
-            self.here.store.past.put_versions(rows)
+        self.here.store.take_versions(self.there.store, self.through, through)
         self.through = max(self.through, through)
         normalise(self.here, entry.at)
 
