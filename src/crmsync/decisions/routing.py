@@ -5,7 +5,6 @@ The draw is a weighted round robin without chance: the least count per weight, t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from crmsync.decisions.frames import DRAWS, instant
+from crmsync.decisions.turns import Drawn, Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,51 +106,70 @@ def draw(
     """Owners for `requests` in their order, and the DRAWS after. `loads`: open leads per rep before. Those who are `resting` are
     drawn only where there is nobody else: no lead goes without an owner for their sake."""
     by_id: Reps = {row["rep_id"]: row for row in reps.sort("rep_id").iter_rows(named=True)}
-    busy = dict(loads)
-    counts = {(row["pool"], row["rep_id"]): int(row["count"]) for row in draws.iter_rows(named=True)}
-    eligible: dict[tuple[str | None, ...], list[str]] = {}
-    made = []
-    for request in requests:
-        key = (request.department, request.territory, request.industry, request.size, request.language)
-        if key not in eligible:
-            serving = [rep_id for rep_id, rep in by_id.items() if _serves(rep, request)]
-            eligible[key] = [rep_id for rep_id in serving if rep_id not in resting] or serving
-        assignment = _assign(request, by_id, [r for r in eligible[key] if r != request.avoid], busy, counts, routing)
-        if assignment.owner is not None:
-            busy[assignment.owner] = busy.get(assignment.owner, 0) + 1
-        made.append(assignment)
-    rows = [(pool, rep_id, count) for (pool, rep_id), count in sorted(counts.items())]
-    return made, pl.DataFrame(rows, schema=DRAWS, orient="row")
+    rota = _Rota(by_id, dict(loads), _drawn(draws), routing, resting)
+    made = [rota.assign(request) for request in requests]
+    counts = ((pool, rep_id, count) for pool, drawn in rota.drawn.items() for rep_id, count in drawn.counts.items())
+    return made, pl.DataFrame(sorted(counts), schema=DRAWS, orient="row")
 
 
-def _assign(
-    request: Request, reps: Reps, eligible: list[str], busy: Mapping[str, int], counts: dict[tuple[str, str], int], routing: Routing
-) -> Assignment:
-    for rep_id, why in request.preferred:
-        rep = reps.get(rep_id or "")
-        if rep_id and rep and rep_id != request.avoid and _on_duty(rep, request.department) and _below_cap(rep, busy):
-            return Assignment(request.person_id, rep_id, why)
-    pool = [reps[rep_id] for rep_id in eligible if _below_cap(reps[rep_id], busy)]
-    if pool:
-        drawn = _next_in(request.department, pool, busy, counts)
-        return Assignment(request.person_id, drawn, "round_robin")
-    if request.fallback is not None:
-        return Assignment(request.person_id, request.fallback, "kept")
-    queue = routing.queues.get(request.department)
-    return Assignment(request.person_id, queue, "queue" if queue else "nobody")
+def _drawn(draws: pl.DataFrame) -> dict[str, Drawn]:
+    """DRAWS by pool."""
+    found: dict[str, Drawn] = {}
+    for pool, rep_id, count in draws.select(DRAWS.keys()).iter_rows():
+        found.setdefault(pool, Drawn({})).counts[rep_id] = int(count)
+    return found
 
 
-def _next_in(pool: str, reps: list[Mapping[str, Any]], busy: Mapping[str, int], counts: dict[tuple[str, str], int]) -> str:
-    """Whose turn it is; the count goes up. In a fair draw counts per weight are never more than one turn apart: who is further
-    behind was away, or is new, and starts at the pool's level rather than with a flood."""
-    weights = {rep["rep_id"]: max(int(rep["weight"] or 1), 1) for rep in reps}
-    level = max(counts.get((pool, rep_id), 0) / weight for rep_id, weight in weights.items())
-    for rep_id, weight in weights.items():
-        least = math.ceil((level - 1) * weight)
-        counts[pool, rep_id] = max(counts.get((pool, rep_id), 0), least)
-    drawn: str = min(weights, key=lambda rep_id: (counts[pool, rep_id] / weights[rep_id], busy.get(rep_id, 0), rep_id))
-    counts[pool, drawn] += 1
-    return drawn
+@dataclass
+class _Rota:
+    """The reps at a series of requests: `busy` and `drawn` (by department) grow with each."""
+
+    reps: Reps
+    busy: dict[str, int]
+    drawn: dict[str, Drawn]
+    routing: Routing
+    resting: frozenset[str]
+    turns: dict[tuple[str, ...], Turns] = field(default_factory=dict)
+    serving: dict[tuple[str | None, ...], Turns] = field(default_factory=dict)
+
+    def assign(self, request: Request) -> Assignment:
+        found = self._preferred(request) or self._next(request)
+        if found.owner is not None:
+            self.busy[found.owner] = self.busy.get(found.owner, 0) + 1
+        return found
+
+    def _preferred(self, request: Request) -> Assignment | None:
+        for rep_id, why in request.preferred:
+            rep = self.reps.get(rep_id or "")
+            if rep_id and rep and rep_id != request.avoid and _on_duty(rep, request.department) and self._is_below_cap(rep_id):
+                return Assignment(request.person_id, rep_id, why)
+        return None
+
+    def _next(self, request: Request) -> Assignment:
+        drawn = self._turns_for(request).draw(request.avoid)
+        if drawn is not None:
+            return Assignment(request.person_id, drawn, "round_robin")
+        if request.fallback is not None:
+            return Assignment(request.person_id, request.fallback, "kept")
+        queue = self.routing.queues.get(request.department)
+        return Assignment(request.person_id, queue, "queue" if queue else "nobody")
+
+    def _turns_for(self, request: Request) -> Turns:
+        """Requests that the same reps serve share their turns."""
+        key = (request.department, *limits_of(request).values())
+        if key not in self.serving:
+            serving = [rep_id for rep_id, rep in self.reps.items() if _serves(rep, request)]
+            pool = (request.department, *([rep_id for rep_id in serving if rep_id not in self.resting] or serving))
+            if pool not in self.turns:
+                weights = {rep_id: max(int(self.reps[rep_id]["weight"] or 1), 1) for rep_id in pool[1:]}
+                drawn = self.drawn.setdefault(request.department, Drawn({}))
+                self.turns[pool] = Turns(weights, drawn, self.busy, self._is_below_cap)
+            self.serving[key] = self.turns[pool]
+        return self.serving[key]
+
+    def _is_below_cap(self, rep_id: str) -> bool:
+        cap = self.reps[rep_id]["cap"]
+        return cap is None or self.busy.get(rep_id, 0) < cap
 
 
 def _serves(rep: Mapping[str, Any], request: Request) -> bool:
@@ -171,7 +190,3 @@ def limits_of(request: Request) -> dict[str, str | None]:
 
 def _on_duty(rep: Mapping[str, Any], department: str) -> bool:
     return bool(rep["is_active"]) and not rep["is_queue"] and rep["department"] == department and rep["absent_until"] is None
-
-
-def _below_cap(rep: Mapping[str, Any], busy: Mapping[str, int]) -> bool:
-    return rep["cap"] is None or busy.get(rep["rep_id"], 0) < rep["cap"]
