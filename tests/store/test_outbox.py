@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -199,6 +200,17 @@ def test_a_receipt_that_says_more_than_that_its_change_arrived_is_kept_with_all_
         ("conflict", "moved", ""),
         ("written", "", "the org's flow ran"),
     ]
+
+
+def test_nothing_that_a_change_can_say_is_left_out(store: Store) -> None:
+    one = FieldDiff("phase", "inquiry", "lead", "mql", alone=False)
+    said = Change(
+        *("key", "sfa", "Task", "upsert", (one,), "p1", "1", "Key__c", "clock", (Association("Lead", "1"),), NOW, "why", "run")
+    )
+    assert all(getattr(said, told.name) != told.default for told in fields(Change))  # also one that is new
+    assert all(getattr(one, told.name) != told.default for told in fields(FieldDiff))
+    _plan(store, "run", said)
+    assert [change for change, _ in store.outbox.history("p1")] == [said]
 
 
 def test_bases_are_kept_by_record_and_field_with_their_types(store: Store) -> None:

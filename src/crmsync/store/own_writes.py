@@ -7,9 +7,8 @@ fill the store with what it holds already. The next pull brings the record as it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, case, select
 
@@ -34,8 +33,7 @@ _KNOWN = select(
 ).join(_LATEST, _LATEST.c.seq == _VERSIONS.c.seq)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What we wrote to a record, and the stamp that the CRM gave it for that; None: it gave none."""
 
     values: Mapping[str, Any]
@@ -48,8 +46,9 @@ def store_own_writes(db: Connection, connection: str, object_: str, written: Map
     mine = (_LATEST.c.connection == connection, _LATEST.c.object == object_, among(db, _LATEST.c.record_id, written))
     rows, again = list[tuple[Any, ...]](), list[dict[str, Any]]()
     for id_, whole, before, known_at, is_deleted, replaced_by, content in zip(*packed(db, _KNOWN, *mine), strict=True):
-        at = written[id_].modified_at or known_at
-        says = {**before, **written[id_].values}
+        values, stamp = written[id_]
+        at = stamp or known_at
+        says = {**before, **values}
         if is_late(at, known_at):
             continue
         if says == before:

@@ -30,6 +30,8 @@ _RECORD_EVERY = 1_000
 # So many of them may wait to be recorded: now and then the database takes a while, and the CRM need not stand idle for that. What
 # waits when we are killed is read again, as is all that was on its way.
 _RUNS_AHEAD = 2
+# The record holds what we wanted.
+_HELD = frozenset({"written", "unchanged"})
 
 Settled = Sequence[tuple[str, Change]]
 """Changes whose values their records hold now, each with the id of its record."""
@@ -104,7 +106,7 @@ class _Sender:
             self._record_memberships(answered)
             return
         store, name, now = self.workspace.store, self.connection.name, self.now
-        held = [(_record_id(*one), *one) for one in answered if one[1].outcome in ("written", "unchanged")]
+        held = [(_record_id(change, receipt), change, receipt) for change, receipt in answered if receipt.outcome in _HELD]
         written = {id_: Written(change.values(), receipt.modified_at) for id_, change, receipt in held}
         settled = [(id_, change) for id_, change, _ in held]
         with store.transaction() as db:
@@ -112,7 +114,9 @@ class _Sender:
             store.guards.note_written(db, name, object_, written)
             store.bases.save(db, self._shared_values(object_, settled), now)
             self._remember_tasks(db, object_, settled)
-            refused = [str(change.key_value) for change, receipt in answered if _is_refused_create(change, receipt)]
+            refused = [
+                str(change.key_value) for change, receipt in answered if change.operation == "create" and _is_refused(receipt)
+            ]
             store.placed_tasks.note_refused(db, refused)
             store.staging.stage_own_writes(db, name, object_, written, now)
         self.progress.advanced("apply", name, object_, len(answered))
@@ -121,7 +125,7 @@ class _Sender:
         """Confirm, and remember who is on the lists now and what that is to us."""
         store, now = self.workspace.store, self.now
         told = [(self._ref(MEMBERSHIPS, _record_id(*one)), after(*one)) for one in answered]
-        known = [(_record_id(*one), one[0]) for one in answered if one[1].outcome in ("written", "unchanged")]
+        known = [(_record_id(*one), one[0]) for one in answered if one[1].outcome in _HELD]
         with store.transaction() as db:
             store.outbox.confirm(db, self.numbers, answered, now)
             store.memberships.note(db, {ref: standing[0] for ref, standing in told if standing is not None}, now)
@@ -134,6 +138,8 @@ class _Sender:
         value: it differs from the base as if they had just set it, and the decision hears of it."""
         policies = self.connection.mappings[object_].policies()
         shared = {name for name, policy in policies.items() if policy == "newest_wins"}
+        if not shared:
+            return {}
         return {
             (self._ref(object_, id_), diff.field): diff.desired
             for id_, change in settled
@@ -154,8 +160,8 @@ class _Sender:
         return RecordRef(self.connection.name, object_, id_)
 
 
-def _is_refused_create(change: Change, receipt: Receipt) -> bool:
-    return change.operation == "create" and receipt.outcome in ("rejected", "retry", "conflict")
+def _is_refused(receipt: Receipt) -> bool:
+    return receipt.outcome in ("rejected", "retry", "conflict")
 
 
 def _record_id(change: Change, receipt: Receipt) -> str:
