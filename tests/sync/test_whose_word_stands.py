@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from dying import Killed
 from fake_house import House
 
+from crmsync.store.outbox import Outbox
 from crmsync.sync.explain import explain
 from crmsync.testing.fake_connector import Trouble
 
@@ -178,6 +180,39 @@ def test_what_we_wrote_and_see_again_is_silence(house: House) -> None:
     assert house.writes == []
     assert _owners(house, contact) == {rep}
     assert _settlements(house, contact) == []
+
+
+_confirm = Outbox.confirm
+
+
+def _dies_before_noting_the_sfas_answers(outbox: Outbox, db: Any, numbers: Any, answered: Any, now: Any) -> None:
+    if any((change.connection, change.object) == ("sfa", "contacts") for change, _ in answered):
+        raise Killed
+    _confirm(outbox, db, numbers, answered, now)
+
+
+@pytest.mark.parametrize("how", ["the process dies", "the answer is lost"])
+def test_an_owner_that_we_wrote_without_hearing_of_it_is_nobody_elses_word(
+    house: House, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    contact, _, other = _decided(house)
+    house.ma.edit("contacts", "c0001", owner=house.users["ma"][other])
+    if how == "the process dies":
+        with monkeypatch.context() as patched:
+            patched.setattr(Outbox, "confirm", _dies_before_noting_the_sfas_answers)
+            with pytest.raises(Killed):
+                house.cycle()
+        house.reopen()
+    else:
+        house.sfa.trouble.lose_answers = 5
+        house.cycle()
+        house.sfa.trouble = Trouble()
+    assert house.rep_of("sfa", house.sfa.get("contacts", contact)["owner"]) == other, "it was written all the same"
+    house.cycle()
+    house.cycle()
+    assert _owners(house, contact) == {other}
+    assert {one["record"].partition("/")[0] for one in _settlements(house, contact)} == {"ma"}
+    _stays(house)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ _ARRIVED = frozenset({"written", "unchanged"})
 OPEN_STATES = ("planned", "sending", "retry", "unknown")
 # It was written, or may have been: the answer was lost, and a later plan looked at what the record showed then.
 ARRIVED_STATES = ("written", "sending", "unknown", "superseded")
+# It was sent, and whether it was written was never said.
+UNSURE_STATES = ("sending", "retry", "unknown", "superseded")
 # What the record holds now cannot be told from what we know of it.
 UNCERTAIN_STATES = ("sending", "unknown", "conflict")
 
@@ -204,6 +206,18 @@ class Outbox:
                 )
                 rows = db.execute(query.order_by(_OUTBOX.c.id))
                 found.extend(Try(r.connection, r.object, r.target, r.state, r.code, r.finished_at) for r in rows)
+        return found
+
+    def unsure(self, record_ids: Collection[str]) -> list[tuple[Change, datetime]]:
+        """The changes of records with these ids that were sent and of which no answer says what became of them, with when they were
+        sent: what they wanted to write may stand there, and is ours then."""
+        found: list[tuple[Change, datetime]] = []
+        with self._engine.connect() as db:
+            for chunk in chunks(sorted(record_ids)):
+                query = _WITH_BODY.where(
+                    _OUTBOX.c.record_id.in_(chunk), _OUTBOX.c.state.in_(UNSURE_STATES), _OUTBOX.c.sent_at.is_not(None)
+                )
+                found.extend((_load(row.body), row.sent_at) for row in db.execute(query.order_by(_OUTBOX.c.id)))
         return found
 
     def letters(self) -> list[tuple[Change, Mapping[str, Any]]]:

@@ -107,7 +107,7 @@ def owner_words(workspace: Workspace, records: pl.DataFrame, users: pl.DataFrame
     bases = owner_bases(workspace, users, records["ref"] if whom is not None else None)
     if bases.is_empty():
         return NO_WORDS
-    edits = _owner_edits(records, users, bases)
+    edits = _by_others(workspace, _owner_edits(records, users, bases))
     places = ["ref", "rep_id"]
     lost = edits.join(workspace.store.settlements.losers("owner", whom), on=places, how="inner").filter(
         pl.col("base_at") < pl.col("seen_at")
@@ -134,6 +134,37 @@ def _owner_edits(records: pl.DataFrame, users: pl.DataFrame, bases: pl.DataFrame
             pl.max_horizontal(pl.coalesce("owner_certain_at", "modified_at"), pl.col("base_at") + _INSTANT_LATER).alias("at")
         )
     )
+
+
+def _by_others(workspace: Workspace, edits: pl.DataFrame) -> pl.DataFrame:
+    """The edits without those that show what we sent ourselves since the base was taken: the process died, or the answer was lost,
+    before the base could be."""
+    if edits.is_empty():
+        return edits
+    fields = _owner_fields(workspace)
+    kinds = {c.name: c.connector.capabilities.user_objects for c in workspace.connections}
+    unsure = workspace.store.outbox.unsure({ref.split("/", 2)[2] for ref in edits["ref"]})
+    ours = [
+        (str(change.ref), f"{change.connection}/{kind}/{change.values()[field]}", sent_at)
+        for change, sent_at in unsure
+        if (field := fields.get((change.connection, change.object))) in change.values()
+        for kind in kinds.get(change.connection, ())
+    ]
+    sent = pl.DataFrame(ours, schema={"ref": pl.String, "owner": pl.String, "sent_at": INSTANT}, orient="row")
+    last = sent.group_by("ref", "owner").agg(pl.col("sent_at").max())
+    is_ours = (pl.col("sent_at") >= pl.col("base_at")).fill_null(value=False)
+    return edits.join(last, on=["ref", "owner"], how="left", maintain_order="left").filter(~is_ours).drop("sent_at")
+
+
+def _owner_fields(workspace: Workspace) -> dict[tuple[str, str], str]:
+    """(connection, object) → the field to which we write the owner."""
+    return {
+        (connection.name, object_): write.field
+        for connection in workspace.connections
+        for object_, mapping in connection.mappings.items()
+        for write in mapping.writes
+        if write.source == "owner"
+    }
 
 
 def status_settlements(records: pl.DataFrame) -> list[Settlement]:
@@ -168,14 +199,9 @@ def owner_bases(workspace: Workspace, users: pl.DataFrame, refs: Iterable[str] |
     account; null where that was nobody, or nobody we know of; base_at: when."""
     known = set(users["ref"])
     ids = None if refs is None else [ref.split("/", 2)[2] for ref in refs]
-    rows = []
+    rows, fields = [], _owner_fields(workspace)
     for connection in workspace.connections:
-        owner_fields = {
-            object_: write.field
-            for object_, mapping in connection.mappings.items()
-            for write in mapping.writes
-            if write.source == "owner"
-        }
+        owner_fields = {object_: field for (name, object_), field in fields.items() if name == connection.name}
         kinds = connection.connector.capabilities.user_objects
         bases = workspace.store.bases.of_all(connection.name, sorted(set(owner_fields.values())), ids)
         for base in bases.iter_rows(named=True):
