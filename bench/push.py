@@ -111,7 +111,7 @@ class Ours:
     def write(self) -> None:
         """Record what is wanted, send it, confirm it. Raises where a single one was not written."""
         now, store = self.tenant.now(), self.space.store
-        with collector_at_rest(), store.transaction() as db:  # as a cycle keeps its plan
+        with collector_at_rest(), store.transaction(is_awaited=True) as db:  # as a cycle keeps its plan
             run_id = store.runs.begin(db, "bench", now, is_rehearsal=True, definitions="")
             store.outbox.plan(db, run_id, self.changes, now)
         applied = apply(self.space, run_id, self.changes, now, Silent(), frozenset())

@@ -16,6 +16,7 @@ from crmsync.model.changes import Change, Receipt
 from crmsync.planning.document import change_of
 from crmsync.store import tables
 from crmsync.store.columns import packed
+from crmsync.store.log import awaited
 from crmsync.store.placed_tasks import PlacedTasks
 from crmsync.store.sql import Columns, among, chunks, insert_columns, read_frame, run_for_columns, table_of
 
@@ -134,7 +135,7 @@ class Outbox:
 
     def mark_sending(self, numbers: Iterable[int], now: datetime, creating: Iterable[str] = ()) -> None:
         """The changes of these numbers are on their way. `creating` are the clocks whose task is sent by a plain create."""
-        with self._engine.begin() as db:
+        with awaited(self._engine) as db:
             self._placed_tasks.expect_answers(db, creating, now)
             db.execute(_OUTBOX.update().where(among(db, _OUTBOX.c.id, numbers)).values(state="sending", sent_at=now))
 

@@ -26,6 +26,7 @@ from crmsync.store.holds import Holds
 from crmsync.store.identity import Identity
 from crmsync.store.journal import Journal
 from crmsync.store.leases import Leases
+from crmsync.store.log import COPIED_AFTER_PAGES, awaited
 from crmsync.store.memberships import Memberships
 from crmsync.store.outbox import Outbox
 from crmsync.store.outset import begin_with, is_file, take_versions
@@ -105,9 +106,10 @@ class Store:
         return store
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Everything done with the yielded connection is kept together, or not at all."""
-        with self._engine.begin() as db:
+    def transaction(self, *, is_awaited: bool = False) -> Iterator[Connection]:
+        """Everything done with the yielded connection is kept together, or not at all. `is_awaited`: nothing is sent before it is
+        kept, and what can be done later is not done with it."""
+        with awaited(self._engine) if is_awaited else self._engine.begin() as db:
             yield db
 
     def can_be_begun_with(self) -> bool:
@@ -143,16 +145,15 @@ def _engine(url: str) -> Engine:
 
 
 def _prepare_sqlite(connection: object, _entry: ConnectionPoolEntry) -> None:
-    """Readers do not wait for the writer (WAL); a second writer waits up to 30 s instead of failing at once. The log is copied
-    into the database every 32 MB (8,000 pages), not every 4, and 32 MB of pages are kept at hand: a backfill writes ten times
-    that, and touches the same index pages again and again."""
+    """Readers do not wait for the writer (WAL); a second writer waits up to 30 s instead of failing at once. 32 MB of pages are
+    kept at hand, as much as the log has before it is copied."""
     cursor = connection.cursor()  # type: ignore[attr-defined]  # a DB-API connection, which has no common type
     for pragma in (
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "busy_timeout=30000",
         "temp_store=MEMORY",
-        "wal_autocheckpoint=8000",
+        f"wal_autocheckpoint={COPIED_AFTER_PAGES}",
         "cache_size=-32768",
     ):
         cursor.execute(f"PRAGMA {pragma}")

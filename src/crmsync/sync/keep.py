@@ -23,7 +23,7 @@ def keep(workspace: Workspace, prepared: Prepared, moment: Moment, verb: str = "
     store, decided = workspace.store, prepared.decided
     overrides = find_overrides(workspace, prepared)
     last = last_decision(workspace, moment, decided.through, decided.facts.reps, verb)
-    with store.transaction() as db:
+    with store.transaction(is_awaited=True) as db:
         run_id = store.runs.begin(db, verb, moment.now, is_rehearsal=moment.is_rehearsal, definitions=workspace.definitions_digest)
         again = {change.person_id for change in prepared.held_back}
         planned = set(prepared.persons) - prepared.waiting - again

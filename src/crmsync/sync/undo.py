@@ -98,7 +98,7 @@ def _keep(workspace: Workspace, undoing: Undoing, moment: Moment) -> str:
     store = workspace.store
     for connection, records in undoing.read.items():
         store.staging.stage_read(connection, records, moment.now)
-    with store.transaction() as db:
+    with store.transaction(is_awaited=True) as db:
         run_id = store.runs.begin(
             db, "undo", moment.now, is_rehearsal=moment.is_rehearsal, definitions=workspace.definitions_digest
         )
