@@ -105,8 +105,8 @@ def _watch(passing: Callable[[str], None]) -> None:
     transaction = Store.transaction
 
     @contextmanager
-    def watched(self: Store) -> Iterator[Any]:
-        with transaction(self) as db:
+    def watched(self: Store, **how: Any) -> Iterator[Any]:
+        with transaction(self, **how) as db:
             yield db
             passing("before commit")
         passing("after commit")
