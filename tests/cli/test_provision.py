@@ -6,16 +6,20 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from crmsync.bootstrap import open_workspace, shipped
 from crmsync.cli.app import app
+from crmsync.cli.commands.provision import show
 from crmsync.connect.contract import Need, ProvisionStep
 from crmsync.demo.configuration import write_configuration
+from crmsync.messages import Language, say
 from crmsync.sandbox.world.config import WorldConfig
 from crmsync.sandbox.world.control import Sandbox, open_sandbox
 from crmsync.sandbox.world.roster import roster
 from crmsync.sync.provision import Provisioned, needs
+from crmsync.sync.pull import Failure
 
 STOCK = WorldConfig(population=20, provisioned=False)
 
@@ -62,3 +66,13 @@ def test_a_field_that_a_crm_will_not_make_is_work_for_an_admin_and_no_success() 
     need = Need("contacts", "crmsync_key", "text", "Key")
     assert not Provisioned((("crm", ProvisionStep(need, "refused", "ask an admin")),), ()).is_complete
     assert Provisioned((("crm", ProvisionStep(need, "created")),), ()).is_complete
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_crm_that_lets_nobody_in_is_not_said_to_lack_fields(capsys: pytest.CaptureFixture[str], language: Language) -> None:
+    """There is no list to hand to an admin: nothing is known of it."""
+    refused = Failure("hub", "connect.auth", {"connection": "hub", "vendor_code": "401", "message": ""})
+    show(Console(width=200), Provisioned((), (refused,)), language)
+    said = capsys.readouterr().out
+    assert say("cli.provision_unasked", language) in said
+    assert "--apply" not in said

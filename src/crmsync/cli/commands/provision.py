@@ -60,4 +60,11 @@ def show(console: Console, found: Provisioned, words: Language) -> None:
         console.print(say("cli.provision_asks", words, connection=connection))
         for ask in dict.fromkeys(text for name, text in asks if name == connection):
             console.print(f"  * {ask}", markup=False, highlight=False, soft_wrap=True)
-    console.print(say("cli.provision_done" if found.is_complete else "cli.provision_missing", words))
+    console.print(say(f"cli.provision_{_outcome(found)}", words))
+
+
+def _outcome(found: Provisioned) -> str:
+    """`done`, `missing`, or `unasked`: all that could be looked at is there, and some CRM could not be."""
+    if found.is_complete:
+        return "done"
+    return "unasked" if all(step.state in ("present", "created") for _, step in found.steps) else "missing"
