@@ -69,6 +69,9 @@ def limit(policy: str, *headers: tuple[str, str]) -> dict[str, Any]:
 SOON = ("Retry-After", "3")
 JSON = ("Content-Type", "application/json")
 FAULTS: Mapping[str, Mapping[str, Any]] = {
+    "200 page for people": html(200),
+    "200 nothing": {"kind": FaultKind.ANSWER, "status": 200, "body": b""},
+    "200 no list": {"kind": FaultKind.ANSWER, "status": 200, "body": b"{}"},
     "401 expired": {"kind": FaultKind.EXPIRED_TOKEN},
     "401 malformed": {"kind": FaultKind.EXPIRED_TOKEN, "detail": "malformed"},
     "403 scope": said(403, "MISSING_SCOPES"),

@@ -38,6 +38,11 @@ ENDPOINTS = {
     "results": "/results$",
 }
 TROUBLES = {
+    "200 page for people": Fault(
+        FaultKind.ANSWER, status=200, body=b"<html>please wait</html>", headers=(("Content-Type", "text/html"),)
+    ),
+    "200 nothing": Fault(FaultKind.ANSWER, status=200, body=b""),
+    "200 no rows": Fault(FaultKind.ANSWER, status=200, body=b"{}"),
     "html 502": Fault(FaultKind.HTML_502),
     "503 before anything": refuse("SERVER_UNAVAILABLE", "busy", status=503),
     "500": refuse("UNKNOWN_EXCEPTION", "An unexpected error occurred.", status=500),

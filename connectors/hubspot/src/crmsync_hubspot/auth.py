@@ -76,8 +76,9 @@ def oauth_flow(secret: Secret, url: str, now: Callable[[], datetime | None], sav
 
     def read(response: httpx.Response) -> Token:
         answer = json_of(response)
+        value = str(answer["access_token"])  # first: what is no mapping, or holds none, is told by this
         seconds = answer.get("expires_in")
-        token = Token(str(answer["access_token"]), expires_in_seconds=float(seconds) if seconds is not None else None)
+        token = Token(value, expires_in_seconds=float(seconds) if seconds is not None else None)
         # HubSpot normally returns the same refresh token; should it hand out a new one, the old may stop working.
         newest = str(answer.get("refresh_token") or parameters["refresh_token"])
         if newest != parameters["refresh_token"]:

@@ -155,6 +155,9 @@ class Upserter:
             return failed(change, error, "retry")
         if answer.status >= 300:
             return refused(change, fault_of(answer.status, answer.body, answer.text))
+        if not (isinstance(answer.body, Mapping) and answer.body.get("id")):  # a yes that names no record is none
+            self._lost[change.key] = self._portal.client.server_time()
+            return own(change, "unknown", "UNANSWERED")
         self._lost.pop(change.key, None)
         return own(change, "written", "", answer.body, new=True)
 
