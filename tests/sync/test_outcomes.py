@@ -108,6 +108,27 @@ def test_an_edit_between_our_read_and_our_write_is_a_conflict_and_is_decided_aga
     assert (shown["status"], shown["phase"]) == ("working", "mql")
 
 
+@pytest.mark.parametrize("before", [None, "the other"])
+def test_an_owner_whom_somebody_sets_before_our_very_first_write_stands(house: House, before: str | None) -> None:
+    """There is nothing yet that we wrote, to tell by that it was a person: only what we had read."""
+    contact, taken = house.mql(), []
+    reps = [rep for rep in house.users["sfa"] if rep.startswith("is")]
+    house.sfa.edit("contacts", contact, owner=before and house.users["sfa"]["fs1@home.example"])
+
+    def a_rep_is_faster(change) -> None:
+        drawn = change.values().get("owner")
+        if change.object == "contacts" and drawn and not taken:
+            taken.append(next(rep for rep in reps if house.users["sfa"][rep] != drawn))
+            house.sfa.edit("contacts", contact, owner=house.users["sfa"][taken[0]])
+
+    house.sfa.trouble.before_write = a_rep_is_faster
+    for _ in range(3):
+        house.cycle()
+    assert house.rep_of("sfa", house.sfa.get("contacts", contact)["owner"]) == taken[0]
+    assert house.state(house.person_of("sfa", contact))["owner"] == taken[0]
+    assert [house.rep_of("sfa", task["owner"]) for task in house.tasks().values()] == [taken[0]]
+
+
 def test_a_conflict_is_read_again_even_where_the_connection_is_not_pulled(house: House) -> None:
     """With `only`, or where a search index lags, a pull would show the old version and conflict for ever."""
     contact = house.mql()

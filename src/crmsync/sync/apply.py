@@ -112,7 +112,7 @@ class _Sender:
         with store.transaction() as db:
             store.outbox.confirm(db, self.numbers, answered, now)
             store.guards.note_written(db, name, object_, written)
-            store.bases.save(db, self._shared_values(object_, settled), now)
+            store.bases.save(db, self._seen_values(object_, answered) | self._shared_values(object_, settled), now)
             self._remember_tasks(db, object_, settled)
             refused = [
                 str(change.key_value) for change, receipt in answered if change.operation == "create" and _is_refused(receipt)
@@ -136,8 +136,7 @@ class _Sender:
     def _shared_values(self, object_: str, settled: Settled) -> dict[tuple[RecordRef, str], object]:
         """What we wrote to fields that people write too: the base of the next comparison. What an undo put back is somebody else's
         value: it differs from the base as if they had just set it, and the decision hears of it."""
-        policies = self.connection.mappings[object_].policies()
-        shared = {name for name, policy in policies.items() if policy == "newest_wins"}
+        shared = self._shared(object_)
         if not shared:
             return {}
         return {
@@ -146,6 +145,22 @@ class _Sender:
             for diff in change.fields
             if diff.field in shared and not change.undoes
         }
+
+    def _seen_values(self, object_: str, answered: Sequence[tuple[Change, Receipt]]) -> dict[tuple[RecordRef, str], object]:
+        """What we had read of such fields where the record has moved since: what stands there now and is not that, somebody set.
+        Before our first write there is no other base."""
+        moved = [change for change, receipt in answered if receipt.outcome == "conflict" and change.ref is not None]
+        shared = self._shared(object_) if moved else set()
+        return {
+            (self._ref(object_, str(change.record_id)), diff.field): diff.current
+            for change in moved
+            for diff in change.fields
+            if diff.field in shared and not change.undoes
+        }
+
+    def _shared(self, object_: str) -> set[str]:
+        policies = self.connection.mappings[object_].policies()
+        return {name for name, policy in policies.items() if policy == "newest_wins"}
 
     def _remember_tasks(self, db: Database, object_: str, settled: Settled) -> None:
         """Where each task stands now, and with which values."""

@@ -60,11 +60,12 @@ def show(console: Console, found: Provisioned, words: Language) -> None:
         console.print(say("cli.provision_asks", words, connection=connection))
         for ask in dict.fromkeys(text for name, text in asks if name == connection):
             console.print(f"  * {ask}", markup=False, highlight=False, soft_wrap=True)
-    console.print(say(f"cli.provision_{_outcome(found)}", words))
+    console.print(say(_outcome(found), words))
 
 
 def _outcome(found: Provisioned) -> str:
-    """`done`, `missing`, or `unasked`: all that could be looked at is there, and some CRM could not be."""
+    """The last word. Where all that could be looked at is there, and some CRM could not be, nothing is known to be missing."""
     if found.is_complete:
-        return "done"
-    return "unasked" if all(step.state in ("present", "created") for _, step in found.steps) else "missing"
+        return "cli.provision_done"
+    is_all_there = all(step.state in ("present", "created") for _, step in found.steps)
+    return "cli.provision_unasked" if is_all_there else "cli.provision_missing"
