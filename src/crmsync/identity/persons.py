@@ -53,7 +53,8 @@ CHOICES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "opted_out": ("any", ("opted_out",)),
     "bounced": ("any", ("bounced",)),
 }
-_SAID = tuple(name for _, columns in CHOICES.values() for name in columns if name != "sales_status_at")
+SAID = tuple(name for _, columns in CHOICES.values() for name in columns if name != "sales_status_at")
+"""What a record can say of a person."""
 _BLANK = pl.lit(None, dtype=pl.String)
 # Printable ASCII without capitals and one @: nothing about it is folded, and `keys.email_key` takes it as it stands.
 _PLAIN_ADDRESS = r"^[!-~&&[^A-Z@]]+@([!-~&&[^A-Z@]]+)$"
@@ -76,11 +77,12 @@ def persons_frame(records: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vo
 def says_the_same(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
     """Whether two versions of a record say the same of the person. A new version that does is no fresher than the old one: it
     was touched by our own write, or by something that means nothing here. Refs may be refs or their texts."""
-    return all(_text_of(before.get(name)) == _text_of(now.get(name)) for name in _SAID)
+    return all(_is_same_text(before.get(name), now.get(name)) for name in SAID)
 
 
-def _text_of(value: object) -> str:
-    return "" if value is None else str(value)
+def _is_same_text(one: object, other: object) -> bool:
+    # most are missing on both sides
+    return one is other or ("" if one is None else str(one)) == ("" if other is None else str(other))
 
 
 def _ranked(records: pl.DataFrame) -> pl.DataFrame:

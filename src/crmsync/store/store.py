@@ -86,11 +86,18 @@ class Store:
             raise StopConnector("store.unreachable", where=make_url(url).render_as_string(), detail=str(reason)) from error
 
     @classmethod
-    def _opened(cls, url: str) -> Store:
+    def passing(cls, path: Path) -> Store:
+        """A store of its own in a file that nobody opens again: it waits for no disk, and does not outlive a loss of power."""
+        return cls._opened(f"sqlite:///{path}", lasts=False)
+
+    @classmethod
+    def _opened(cls, url: str, *, lasts: bool = True) -> Store:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         engine = _engine(url)
+        if not lasts:
+            event.listen(engine, "connect", _wait_for_no_disk)
         with engine.begin() as db:
             if db.dialect.name == "postgresql":  # two hosts may start at once on a database that is still empty
                 db.execute(select(func.pg_advisory_xact_lock(_MAKING_TABLES)))
@@ -142,6 +149,10 @@ def _engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _wait_for_no_disk(connection: object, _entry: ConnectionPoolEntry) -> None:
+    connection.execute("PRAGMA synchronous=OFF")  # type: ignore[attr-defined]  # as below
 
 
 def _prepare_sqlite(connection: object, _entry: ConnectionPoolEntry) -> None:

@@ -95,6 +95,6 @@ def _persons(store: Store, named: set[str]) -> set[str]:
     known = (address for text in links["evidence"] if text.startswith("{") for address in orjson.loads(text).get("emails", ()))
     own = store.entities.frame_of(PersonSeen, "ref", named, ["email"])["email"].drop_nulls()
     addresses = {*known, *own, *(one for one in named if "@" in one)}
-    sharing = store.entities.frame_of(PersonSeen, "email", addresses, ["ref"])["ref"]
-    others = store.identity.links_of("record", sharing)
+    sharing = set(store.entities.frame_of(PersonSeen, "email", addresses, ["ref"])["ref"])
+    others = store.identity.links_of("record", sharing - named)
     return {*links["person_id"], *others["person_id"]}

@@ -158,7 +158,7 @@ def history(workspace: Workspace) -> AbstractContextManager[History]:
 def history_as(make: Callable[[Workspace, Workspace], H], workspace: Workspace) -> Iterator[H]:
     """The same of another kind: `make` is given the workspace, and the same over a store of its own."""
     with TemporaryDirectory(prefix="crmsync-history-") as directory:
-        store = Store.open(f"sqlite:///{Path(directory) / 'history.db'}")
+        store = Store.passing(Path(directory) / "history.db")
         try:
             yield make(workspace, replace(workspace, store=store))
         finally:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection as Database
 
-from crmsync.identity.persons import says_the_same
+from crmsync.identity.persons import SAID, says_the_same
 from crmsync.mapping import Reader
 from crmsync.mapping.columns import Column
 from crmsync.model.entities import PersonSeen, Rejected
@@ -165,11 +165,12 @@ def _since(columns: Mapping[str, Column], before: Mapping[str, Row]) -> Mapping[
     statuses, stamps = columns["sales_status"], columns["modified_at"]
     status_at = [stamp if status else None for status, stamp in zip(statuses, stamps, strict=True)]
     fresh_at = list(stamps)
+    said = {name: columns[name] for name in SAID if name in columns}
     for place, ref in enumerate(columns["ref"]) if before else ():
         known = before.get(ref, {})
         if statuses[place] and known.get("sales_status") == statuses[place]:
             status_at[place] = known["sales_status_at"] or status_at[place]
-        if known and says_the_same(known, {name: column[place] for name, column in columns.items()}):
+        if known and says_the_same(known, {name: column[place] for name, column in said.items()}):
             fresh_at[place] = known["fresh_at"] or fresh_at[place]
     return {"sales_status_at": status_at, "fresh_at": fresh_at}
 

@@ -63,8 +63,8 @@ class Sight:
         records = self._rows(PersonSeen, "ref", links["ref"], ["ref", "email"]).drop_nulls("email")
         if self.whom is not None:
             records = self._rows(PersonSeen, "email", records["email"], ["ref", "email"])
-            live = self.store.identity.links_of("record", records["ref"])
-            links = live.select(pl.col("record").alias("ref"), "person_id")
+            live = self.store.identity.links_of("record", set(records["ref"]).difference(links["ref"]))
+            links = pl.concat([links, live.select(pl.col("record").alias("ref"), "person_id")])
         return records.join(links, on="ref", how="inner").select("email", "person_id").unique()
 
     def approaches(self, links: pl.DataFrame, opportunities: pl.DataFrame) -> pl.DataFrame:
