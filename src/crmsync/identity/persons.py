@@ -77,12 +77,16 @@ def persons_frame(records: pl.DataFrame, companies: pl.DataFrame, vocabulary: Vo
 def says_the_same(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
     """Whether two versions of a record say the same of the person. A new version that does is no fresher than the old one: it
     was touched by our own write, or by something that means nothing here. Refs may be refs or their texts."""
-    return all(_is_same_text(before.get(name), now.get(name)) for name in SAID)
+    for name in SAID:
+        one, other = before.get(name), now.get(name)
+        # most are missing on both sides
+        if one is not other and _text_of(one) != _text_of(other):
+            return False
+    return True
 
 
-def _is_same_text(one: object, other: object) -> bool:
-    # most are missing on both sides
-    return one is other or ("" if one is None else str(one)) == ("" if other is None else str(other))
+def _text_of(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _ranked(records: pl.DataFrame) -> pl.DataFrame:

@@ -119,20 +119,19 @@ class Entities:
         with self._engine.connect() as db:
             return self.people_in(db, refs)
 
-    def people_in(self, db: Connection, refs: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The same, as they stand in this transaction."""
+    def people_in(self, db: Connection, refs: Iterable[str], columns: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+        """The same, as they stand in this transaction; or these columns of them alone, beside their refs."""
         table, wanted = table_of(tables.PersonRow), list(refs)
         if not wanted:
             return {}
-        return {row["ref"]: dict(row) for row in db.execute(select(table).where(among(db, table.c.ref, wanted))).mappings()}
+        names = tuple(table.c.keys() if columns is None else ("ref", *columns))
+        rows = db.execute(select(*(table.c[name] for name in names)).where(among(db, table.c.ref, wanted)))
+        return {row[names.index("ref")]: dict(zip(names, row, strict=True)) for row in rows}
 
     def keys_of_tasks(self, refs: Iterable[str]) -> list[str]:
         """The keys of those of these records that are tasks of ours."""
-        table = table_of(tables.TaskRow)
         with self._engine.connect() as db:
-            return [
-                key for chunk in chunks(refs) for key in db.execute(select(table.c.key).where(table.c.ref.in_(chunk))).scalars()
-            ]
+            return read_among(db, tables.TaskRow, "ref", refs, columns=["key"])["key"].drop_nulls().to_list()
 
     def tasks(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Stored task rows by key; of several with one key the last by ref."""

@@ -152,9 +152,13 @@ def _later(reader: Reader, run: Run) -> dict[RecordRef, tuple[int, datetime | No
     return {version.ref: (version.seq, at) for version, at in moments if at is not None or not version.is_first}
 
 
+_BEFORE = tuple(dict.fromkeys((*SAID, "sales_status_at", "fresh_at")))
+"""What is asked of earlier versions of people's records."""
+
+
 def _save(store: Store, db: Database, kind: type, columns: Mapping[str, Column], again: set[str]) -> None:
     if kind is PersonSeen:
-        before = store.entities.people_in(db, again.intersection(columns["ref"]))
+        before = store.entities.people_in(db, again.intersection(columns["ref"]), _BEFORE)
         columns = {**columns, **_since(columns, before)}
     store.entities.save_columns(db, kind, columns)
 
