@@ -100,6 +100,14 @@ def test_each_step_of_the_escalation_happens_once_at_its_share_of_business_time(
     assert case.desired("p1")["sla_state"] == "breached"
 
 
+def test_a_breach_that_was_seen_goes_to_the_next_rep_once_it_is_long_over_due(case: Any) -> None:
+    handed_over(case)
+    case.decide(after=tokyo("2026-06-02T11:00") - case.now)
+    case.check("p1", owner="is1@x.jp")
+    case.decide(after=tokyo("2026-06-02T15:00") - case.now)
+    case.check("p1", owner="is2@x.jp", owner_because="reassigned", gaps=[])
+
+
 def test_long_over_due_it_goes_once_to_the_next_rep_with_a_fresh_clock_and_task(case: Any) -> None:
     handed_over(case)
     case.check("p1", owner="is1@x.jp")

@@ -132,7 +132,7 @@ def test_the_last_act_is_of_either_side(case: Any) -> None:
 
 def test_a_round_is_a_cycle_somebody_worked_on_within_a_year(case: Any) -> None:
     case.person("p")
-    started = {"p:first_approach:0:1": 400, "p:a:1:1": 365, "p:a:2:1": 364.99, "p:b:2:2": 30, "p:a:13:1": 2, "q:a:7:1": 1}
+    started = {"p:first_approach:0:1": 400, "p:a:1:1": 365, "p:a:2:1": 364.99, "p:b:13:2": 30, "p:a:13:1": 2, "q:a:7:1": 1}
     rows = [{"clock_id": clock, "person_id": clock[0], "started_at": ago(days)} for clock, days in started.items()]
     case.before = Before(case.before.state, conform(pl.DataFrame(rows), CLOCKS), case.before.draws, None)
     assert gathered(case)["rounds"] == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,3 +96,20 @@ def _desired() -> type:
     from crmsync.store.tables import DesiredRow
 
     return DesiredRow
+
+
+def test_calls_of_the_last_business_day_fill_the_week_end_whomever_they_reached(tmp_path: Path) -> None:
+    house = House(tmp_path, capacity=1)
+    quiet = [house.contact("sfa", f"quiet{number}@acme.example") for number in range(2)]
+    house.cycle()
+    house.cycle(later=timedelta(days=4, hours=5))  # Friday, after 15:00
+    for rep, contact in zip(("is1", "is2"), quiet, strict=True):
+        house.call("sfa", f"{rep}@home.example", contact=contact)
+    house.cycle()
+    house.cycle(later=timedelta(hours=19))  # Saturday
+    house.mql("keen@acme.example")
+    house.cycle()
+    house.cycle(later=timedelta(days=3))
+    found = what_if(house.workspace, definitions(), FIRST, date(2026, 6, 9), 30)
+    house.workspace.close()
+    assert {day: count for day, count in found.present.by_day.items() if count} == {date(2026, 6, 8): 1}
