@@ -8,6 +8,8 @@ import pytest
 from fake_house import House
 from known_alone import check_alone, check_each_alone
 
+from crmsync.model.entities import Touch
+from crmsync.model.records import RecordRef
 from crmsync.sync.explain import find_person
 from crmsync.sync.facts import gather
 
@@ -42,12 +44,31 @@ def test_a_colleague_who_has_an_owner_counts_though_nobody_asked_for_them(people
     check_alone(peopled.workspace, peopled.clock.now(), person)
 
 
+def _form(house: House, number: int, email: str) -> None:
+    """A form that bears nothing but an address."""
+    form = Touch(RecordRef("ma", "forms", str(number)), house.clock.now(), "document_request", house.clock.now(), email=email)
+    with house.store.transaction() as db:
+        house.store.entities.save(db, [form])
+
+
 def test_an_address_that_two_persons_have_leads_a_visit_to_neither(house: House) -> None:
     one = house.contact("sfa", "info@acme.example", family="田中", given="太郎")
     house.contact("sfa", "info@acme.example", family="佐藤", given="花子")
     house.cycle()
+    _form(house, 1, "info@acme.example")
     assert len(set(house.store.identity.links()["person_id"])) == 2
+    assert gather(house.workspace, house.clock.now()).touches.is_empty()
     check_alone(house.workspace, house.clock.now(), house.person_of("sfa", one))
+
+
+def test_a_form_that_bears_an_address_alone_reaches_whoever_has_it(house: House) -> None:
+    one, _ = (house.contact("sfa", email) for email in ("a@one.example", "b@two.example"))
+    house.cycle()
+    for number, email in enumerate(("a@one.example", "b@two.example", "c@three.example")):
+        _form(house, number, email)
+    known = gather(house.workspace, house.clock.now(), [house.person_of("sfa", one)])
+    assert known.touches["touch_id"].to_list() == ["ma/forms/0"]
+    check_each_alone(house)
 
 
 def test_what_a_call_no_longer_names_is_not_known_of_the_person_it_named(house: House) -> None:
