@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from multiprocessing import Pipe
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from random import Random
@@ -23,7 +24,7 @@ from crmsync.decisions.qualification import End
 from crmsync.errors import StopConnector
 from crmsync.figures.whatif import HandOver
 from crmsync.sync import whatif
-from crmsync.sync.apart import PlaysApart, plays_apart
+from crmsync.sync.apart import _AHEAD, PlaysApart, _told, plays_apart
 from crmsync.sync.facts import gather
 from crmsync.sync.history import OWNER_EDITS, history, with_owner_edits
 from crmsync.sync.plays import Flip, Played
@@ -167,6 +168,15 @@ def test_what_goes_wrong_in_the_other_process_is_raised_here() -> None:
         plays.morning("no morning")  # type: ignore[arg-type]  # this is what goes wrong
         with pytest.raises(AttributeError):
             plays.played()
+
+
+def test_mornings_wait_where_they_are_played_and_not_where_they_are_told() -> None:
+    ours, theirs = Pipe()
+    told = _told(theirs)
+    for number in range(_AHEAD):
+        ours.send_bytes(bytes([number]) * 1_000_000)  # far more than a pipe holds, and nobody has asked for it yet
+    ours.close()
+    assert [one[0] for one in told] == list(range(_AHEAD))
 
 
 def test_a_process_that_was_killed_is_told_in_words() -> None:

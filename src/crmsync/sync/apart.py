@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -19,6 +20,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from queue import Queue
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -31,6 +33,8 @@ from crmsync.sync.plays import Morning, Played, Plays
 
 _LARGE = 20_000
 """Rows from which a frame goes by way of a file."""
+_AHEAD = 10
+"""Mornings that may wait to be played: some take one side longer, and some the other."""
 _PATIENCE_SECONDS = 5.0
 _THREADS = "POLARS_MAX_THREADS"
 
@@ -133,33 +137,40 @@ def _with_half_of_the_cores() -> Iterator[None]:
 def _serve(pipe: Connection, present: Definitions, other: Definitions) -> None:
     """Play what comes, until nobody is there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    told = _told(pipe)
     try:
         with collector_at_rest():
-            _play(pipe, Plays(present, other))
-    except EOFError:
-        return
+            _play(pipe, told, Plays(present, other))
     except BaseException as error:  # noqa: BLE001 - it is raised on the other side
         pipe.send(error)
-        _wait_for_end(pipe)
+        for _ in told:  # dropped, so that nobody waits for a full pipe
+            pass
 
 
-def _play(pipe: Connection, plays: Plays) -> None:
-    while (morning := _received(pipe)) is not None:
-        plays.morning(morning)
-    pipe.send(plays.played())
+def _play(pipe: Connection, told: Iterator[bytes], plays: Plays) -> None:
+    """Play each morning; None asks what they have come to."""
+    for packed in told:
+        morning = pickle.loads(packed)  # noqa: S301 - from the process that started this one
+        if morning is None:
+            pipe.send(plays.played())
+        else:
+            plays.morning(morning)
 
 
-def _wait_for_end(pipe: Connection) -> None:
-    """Take what is still told and drop it, so that nobody waits for a full pipe."""
+def _told(pipe: Connection) -> Iterator[bytes]:
+    """What is told, until nobody is there any more. Another thread takes it out of the pipe, which holds less than one morning:
+    who tells it would wait until each has been played."""
+    waiting: Queue[bytes | None] = Queue(_AHEAD)
+    threading.Thread(target=_hear, args=(pipe, waiting), name="crmsync-told", daemon=True).start()
+    return iter(waiting.get, None)
+
+
+def _hear(pipe: Connection, waiting: Queue[bytes | None]) -> None:
     try:
         while True:
-            pipe.recv_bytes()
+            waiting.put(pipe.recv_bytes())
     except EOFError:
-        return
-
-
-def _received(pipe: Connection) -> Any:
-    return pickle.loads(pipe.recv_bytes())  # noqa: S301 - from the process that started this one
+        waiting.put(None)
 
 
 class _Packer(pickle.Pickler):

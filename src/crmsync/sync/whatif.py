@@ -69,10 +69,11 @@ def what_if(
         for morning in _mornings(past, days, zone):
             capacity[morning.day] = _capacity(workspace, morning)
             plays.morning(morning)
+        # while the last mornings are still at play
+        by_day, found = _happened(workspace, capacity, zone, minutes)
+        cases = _cases(workspace, first, zone)
         played = plays.played()
-    cases = _cases(workspace, first, zone)
     now, then = (play(side, days, capacity, cases, minutes) for side in (played.present, played.other))
-    by_day, found = _happened(workspace, capacity, zone, minutes)
     return WhatIf(days, capacity, by_day, found, now, then, played.flips)
 
 
