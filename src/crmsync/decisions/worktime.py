@@ -85,7 +85,9 @@ def _due(rows: pl.DataFrame, unit: str, calendar: BusinessCalendar) -> pl.DataFr
 
 def _business_hours(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
     position = _position("started_at", table) + (pl.col("amount") * HOUR).cast(pl.Int64)
-    return rows.with_columns(_instant(position, table).alias("due_at"))
+    # a column of its own: what stands twice in an expression is worked out twice
+    placed = rows.with_columns(position.alias("position"))
+    return placed.with_columns(_instant(pl.col("position"), table).alias("due_at")).drop("position")
 
 
 def _business_days(rows: pl.DataFrame, table: pl.DataFrame, calendar: BusinessCalendar) -> pl.DataFrame:
@@ -94,19 +96,18 @@ def _business_days(rows: pl.DataFrame, table: pl.DataFrame, calendar: BusinessCa
     )
     # the window that is open at the start, or the next to open
     window = _among(table, pl.lit(table["closes"]).search_sorted(pl.col("started_at"), side="right"))
-    begun = rows.with_columns(
-        pl.max_horizontal("started_at", _of(table, "opens", window))
-        .dt.convert_time_zone(calendar.time_zone)
-        .dt.time()
-        .alias("wall"),
-        (_of(table, "day", window) + pl.col("amount").cast(pl.Int64)).alias("day"),
+    placed = rows.with_columns(window.alias("window"))
+    opening, day = (_of(table, name, pl.col("window")) for name in ("opens", "day"))
+    begun = placed.with_columns(
+        pl.max_horizontal("started_at", opening).dt.convert_time_zone(calendar.time_zone).dt.time().alias("wall"),
+        _among(days, day + pl.col("amount").cast(pl.Int64)).alias("day"),
     )
-    date, opens, closes = (_of(days, name, _among(days, pl.col("day"))) for name in ("date", "day_opens", "day_closes"))
+    date, opens, closes = (_of(days, name, pl.col("day")) for name in ("date", "day_opens", "day_closes"))
     wanted = (
         date.dt.combine(pl.col("wall")).dt.replace_time_zone(calendar.time_zone, ambiguous="earliest", non_existent="null")
     ).dt.convert_time_zone("UTC")
     due_at = wanted.fill_null(opens).clip(opens, closes).cast(INSTANT).alias("due_at")
-    return begun.with_columns(due_at).drop("day", "wall")
+    return begun.with_columns(due_at).drop("window", "day", "wall")
 
 
 def _shares(rows: pl.DataFrame, calendar: BusinessCalendar, percents: tuple[int, ...]) -> pl.DataFrame:
@@ -124,14 +125,14 @@ def _shares(rows: pl.DataFrame, calendar: BusinessCalendar, percents: tuple[int,
 def _position(column: str, table: pl.DataFrame) -> pl.Expr:
     """How much business time lies before the instant in this column, counted from the start of the table."""
     window = _among(table, pl.lit(table["opens"]).search_sorted(pl.col(column), side="right").cast(pl.Int64) - 1)
-    inside = pl.min_horizontal(column, _of(table, "closes", window)) - _of(table, "opens", window)
-    return (_of(table, "before", window) + inside.dt.total_microseconds()).fill_null(0)
+    since = (pl.col(column) - _of(table, "origin", window)).dt.total_microseconds()
+    return pl.min_horizontal(since, _of(table, "until", window)).fill_null(0)
 
 
 def _instant(position: pl.Expr, table: pl.DataFrame) -> pl.Expr:
     """The first instant at which this much business time has gone by: at closing time rather than at the next opening."""
     window = _among(table, pl.lit(table["before"]).search_sorted(position, side="left").cast(pl.Int64) - 1)
-    return _of(table, "opens", window) + pl.duration(microseconds=position - _of(table, "before", window))
+    return _of(table, "origin", window) + pl.duration(microseconds=position)
 
 
 def _among(table: pl.DataFrame, row: pl.Expr) -> pl.Expr:
@@ -156,7 +157,8 @@ def _table(rows: pl.DataFrame, calendar: BusinessCalendar, days: int) -> pl.Data
 
 @lru_cache(maxsize=128)
 def _windows(calendar: BusinessCalendar, first: date, last: date) -> pl.DataFrame:
-    """Every window from `first` to `last`: opens, closes, business time before it, its date and the number of its day."""
+    """Every window from `first` to `last`: opens, closes, business time before it and until it closes, when that would have begun
+    (`origin`) had it been business time all along, its date and the number of its day."""
     spans = [
         (day, opens, closes)
         for day in (first + timedelta(days=n) for n in range((last - first).days + 1))
@@ -164,8 +166,12 @@ def _windows(calendar: BusinessCalendar, first: date, last: date) -> pl.DataFram
     ]
     schema = {"date": pl.Date(), "opens": INSTANT, "closes": INSTANT}
     length = (pl.col("closes") - pl.col("opens")).dt.total_microseconds()
+    before = length.cum_sum() - length
     return pl.DataFrame(spans, schema=schema, orient="row").with_columns(
-        (length.cum_sum() - length).alias("before"), (pl.col("date").rle_id().cast(pl.Int64)).alias("day")
+        before.alias("before"),
+        length.cum_sum().alias("until"),
+        (pl.col("opens") - pl.duration(microseconds=before)).alias("origin"),
+        pl.col("date").rle_id().cast(pl.Int64).alias("day"),
     )
 
 
@@ -228,9 +234,9 @@ def _by_calendar(rows: pl.DataFrame, holds: pl.DataFrame, calendar: BusinessCale
     held = _position("end", table) - _position("begin", table)
     spent = holds.with_columns(held.alias("spent")).group_by("clock_id").agg(pl.col("spent").sum())
     joined = rows.join(spent, on="clock_id", how="left").with_columns(pl.col("spent").fill_null(0))
-    later = _instant(_position("promised_at", table) + pl.col("spent"), table)
-    is_moved = pl.col("spent") > 0
-    return joined.with_columns(pl.when(is_moved).then(later).otherwise("promised_at").cast(INSTANT).alias("due_at")).drop("spent")
+    placed = joined.with_columns((_position("promised_at", table) + pl.col("spent")).alias("position"))
+    due_at = pl.when(pl.col("spent") > 0).then(_instant(pl.col("position"), table)).otherwise("promised_at").cast(INSTANT)
+    return placed.with_columns(due_at.alias("due_at")).drop("spent", "position")
 
 
 def _held_table(rows: pl.DataFrame, holds: pl.DataFrame, calendar: BusinessCalendar) -> pl.DataFrame:
