@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -231,6 +232,29 @@ def test_rows_told_and_rows_come_must_agree() -> None:
         headers = (("Content-Type", "text/csv"), ("Sforce-NumberOfRecords", "5"), ("Sforce-Locator", "null"))
         crm.faults.add(Fault(FaultKind.ANSWER, "/results", status=200, body=heading, headers=headers))
         assert {record.id for record in crm.pull(fields=("Company",))} == made, "read by REST instead"
+
+
+@pytest.mark.parametrize("status", [400, 404, 409])
+@pytest.mark.parametrize("page", [1, 2])
+def test_results_that_are_gone_when_they_are_asked_for_are_read_by_rest(status: int, page: int) -> None:
+    """An admin deletes the job, or its seven days have passed, between two calls."""
+    with place(OrgConfig(bulk_page=2), bulk_query_from=1) as crm:
+        made = {crm.lead(f"n{n}") for n in range(5)}
+        fault = refuse("NOT_FOUND", "The requested resource does not exist", route="/results", status=status)
+        crm.faults.add(replace(fault, calls=(page,)))
+        assert {record.id for record in crm.pull()} == made
+        assert crm.cursors["Lead"]["until"] is None
+
+
+def test_a_byte_order_mark_before_results_belongs_to_no_column() -> None:
+    with place(bulk_query_from=1) as crm:
+        lead = crm.lead("n")
+        heading = '\ufeff"Id","SystemModstamp","IsDeleted","MasterRecordId","Company"\r\n'
+        content = f'{heading}"{lead}","2024-04-01T12:00:00.000Z","false","","A\r\nB"\r\n'
+        headers = (("Content-Type", "text/csv"), ("Sforce-NumberOfRecords", "1"), ("Sforce-Locator", "null"))
+        crm.faults.add(Fault(FaultKind.ANSWER, "/results", status=200, body=content.encode(), headers=headers))
+        (record,) = crm.pull(fields=("Company",))
+        assert record.fields["Company"] == "A\r\nB"
 
 
 def test_results_are_compressed_on_the_way() -> None:

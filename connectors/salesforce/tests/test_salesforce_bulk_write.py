@@ -182,11 +182,20 @@ def test_locked_rows_go_again_those_of_one_parent_side_by_side() -> None:
         assert [(crm.org.get("Contact", one) or {})["AccountId"] for one in places] == order
 
 
-@pytest.mark.parametrize("outcome", ["failed", "stuck"])
-def test_a_job_that_fails_or_never_ends_leaves_its_rows_for_the_next_run(outcome: str) -> None:
+def test_what_a_failed_job_did_not_come_to_is_written_by_collections_in_the_same_run() -> None:
+    """The next job might fail in the same way, and no row would ever be told why."""
     with place(bulk_write_from=1) as crm:
         ids = leads(crm, 5)
-        crm.faults.add(job(outcome))
+        crm.faults.add(job("failed"))
+        receipts = crm.push(*hot(ids[:4]), update(ids[4], crmsync_phase__c="nonsense"))
+        assert [receipts[f"update {lead}"].outcome for lead in ids] == ["written"] * 4 + ["rejected"]
+        assert receipts[f"update {ids[4]}"].code == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+
+
+def test_a_job_that_never_ends_leaves_its_rows_for_the_next_run() -> None:
+    with place(bulk_write_from=1) as crm:
+        ids = leads(crm, 5)
+        crm.faults.add(job("stuck"))
         assert {receipt.outcome for receipt in crm.push(*hot(ids)).values()} == {"retry"}
         crm.faults.clear()
         assert {receipt.outcome for receipt in crm.push(*hot(ids)).values()} == {"written"}

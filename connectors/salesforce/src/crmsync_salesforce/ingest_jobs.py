@@ -9,19 +9,27 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from crmsync.connect.calls import CallRejected
+import structlog
+
+from crmsync.connect.calls import CallRejected, shown
+from crmsync.model.changes import Outcome
 from crmsync_salesforce.answers import VendorError
 from crmsync_salesforce.api import Api
 from crmsync_salesforce.cells import rows_of
 from crmsync_salesforce.facts import INGEST_BYTES, INGEST_ROWS
 from crmsync_salesforce.ids import to_18
 from crmsync_salesforce.outgoing import Answered, Outgoing, key_field_of
-from crmsync_salesforce.query_jobs import FIRST_SECONDS, LONGEST_SECONDS
+from crmsync_salesforce.query_jobs import ENCODING, FIRST_SECONDS, LONGEST_SECONDS
+
+_log = structlog.get_logger("crmsync.salesforce")
 
 NULL = "#N/A"
+# Of a row that the job did not come to, and of one that no file names: no codes of Salesforce's.
+NOT_PROCESSED, NOT_TOLD = "NOT_PROCESSED", "NOT_TOLD"
 _ENDED = frozenset({"JobComplete", "Failed", "Aborted"})
 
 
@@ -110,8 +118,8 @@ class IngestJobs:
         nothing of it is done, and after that a row that is not answered for may be sent again, for it has a name."""
         job = self._opened(object, upload)
         self._close(job)
-        self._ended(job)
-        return self._answered(job, upload)
+        has_failed = self._ended(job)
+        return self._answered(job, upload, has_failed=has_failed)
 
     def _opened(self, object: str, upload: Upload) -> str:
         """A job with its content. A job that is left behind open does nothing."""
@@ -132,27 +140,36 @@ class IngestJobs:
             self._api.write("PATCH", f"jobs/ingest/{job}", {"state": "UploadComplete"}, {})
         except CallRejected as refusal:
             # A closing whose answer was lost is refused the second time.
-            if self._state(job) == "Open":
+            if self._seen(job).get("state") == "Open":
                 raise NotTaken(f"{refusal.vendor_code} {refusal.message}") from refusal
 
-    def _ended(self, job: str) -> None:
-        """Wait for the job; one that does not end is aborted, and what it has not done by then is left for later."""
+    def _ended(self, job: str) -> bool:
+        """Wait for the job, and say whether it failed; one that does not end is aborted, and what it has not done by then is left
+        for later."""
         waited, pause = 0.0, FIRST_SECONDS
         while waited < self._patience_seconds:
             self._api.client.wait(pause)
             waited, pause = waited + pause, min(2 * pause, LONGEST_SECONDS)
-            if self._state(job) in _ENDED:
-                return
-        try:
+            seen = self._seen(job)
+            if seen.get("state") == "Failed":
+                why = shown(str(seen.get("errorMessage") or ""))
+                _log.warning("bulk_job_failed", connection=self._api.client.name, job=job, why=why)
+            if seen.get("state") in _ENDED:
+                return seen.get("state") == "Failed"
+        with suppress(CallRejected):  # it has ended by itself
             self._api.write("PATCH", f"jobs/ingest/{job}", {"state": "Aborted"}, {})
-        except CallRejected:
-            return  # it has ended by itself
+        return False
 
-    def _state(self, job: str) -> str:
-        return str((self._api.get(f"jobs/ingest/{job}") or {}).get("state"))
+    def _seen(self, job: str) -> Mapping[str, Any]:
+        """The job as the org shows it; nothing of it where the answer is none."""
+        answer = self._api.get(f"jobs/ingest/{job}")
+        return answer if isinstance(answer, dict) else {}
 
-    def _answered(self, job: str, upload: Upload) -> list[Answered]:
+    def _answered(self, job: str, upload: Upload, *, has_failed: bool) -> list[Answered]:
+        """What the three files say. What a failed job did not come to is for Collections, where each row fails by itself: the next
+        job might fail in the same way. What was aborted, by us or an admin, is for later."""
         waiting = {_name(sent, upload.heading): sent for sent in upload.rows}
+        left: Outcome | None = None if has_failed else "retry"
         answered: list[Answered] = []
         key = upload.heading[0]
         for row in self._rows(job, "successfulResults", ("sf__Id", "sf__Created", key)):
@@ -168,13 +185,13 @@ class IngestJobs:
         for row in self._rows(job, "unprocessedrecords", (key,)):
             sent = waiting.pop(_same(row[key]), None)
             if sent is not None:
-                answered.append(Answered(sent, error=VendorError("NOT_PROCESSED", ""), outcome="retry"))
+                answered.append(Answered(sent, error=VendorError(NOT_PROCESSED, ""), outcome=left))
         # What no file names is sent again: it does no harm.
-        return [*answered, *(Answered(sent, error=VendorError("NOT_TOLD", ""), outcome="retry") for sent in waiting.values())]
+        return [*answered, *(Answered(sent, error=VendorError(NOT_TOLD, ""), outcome=left) for sent in waiting.values())]
 
     def _rows(self, job: str, file: str, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         with self._api.download(f"jobs/ingest/{job}/{file}", {}) as results:
-            text = io.TextIOWrapper(results.file, encoding="utf-8", newline="")
+            text = io.TextIOWrapper(results.file, encoding=ENCODING, newline="")
             try:
                 yield from rows_of(text, dict.fromkeys(columns, "string"))
             except ValueError:

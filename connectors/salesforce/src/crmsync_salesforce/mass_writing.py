@@ -20,7 +20,7 @@ from crmsync_salesforce.api import Api
 from crmsync_salesforce.composite import Composite, query_part
 from crmsync_salesforce.facts import COMPOSITE_QUERIES, IDS_PER_QUERY, PARENTS
 from crmsync_salesforce.ids import to_18
-from crmsync_salesforce.ingest_jobs import IngestJobs, NotTaken, Upload, fits, uploads
+from crmsync_salesforce.ingest_jobs import NOT_PROCESSED, NOT_TOLD, IngestJobs, NotTaken, Upload, fits, uploads
 from crmsync_salesforce.outgoing import Answered, Outgoing, compare, confirmed, fields_of, key_field_of, name_of, outgoing, refused
 from crmsync_salesforce.reading import Reader
 from crmsync_salesforce.shapes import Shapes
@@ -160,5 +160,7 @@ class MassWriter:
 
 
 def _goes_again(answered: Answered) -> bool:
-    """What Collections may still get through: a lock, a race, a rule that only alerts."""
-    return answered.error is not None and answered.outcome is None and row_class(answered.error) in ("again", "once", "rule")
+    """What Collections may still get through: a lock, a race, a rule that only alerts, what a failed job did not come to."""
+    if answered.error is None or answered.outcome is not None:
+        return False
+    return answered.error.code in (NOT_PROCESSED, NOT_TOLD) or row_class(answered.error) in ("again", "once", "rule")

@@ -16,6 +16,8 @@ from crmsync_salesforce.api import Api
 from crmsync_salesforce.cells import rows_of
 from crmsync_salesforce.facts import BULK_PART, BULK_RESULTS, LONGEST_QUERY
 
+# With or without a byte order mark: what stands between us and the org may put one there.
+ENCODING = "utf-8-sig"
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
 # The query itself is wrong, by Bulk or by REST: field-level security may have taken a field away.
@@ -78,7 +80,7 @@ class QueryJobs:
         except CallRejected as refusal:
             if refusal.vendor_code in _QUERY_CODES:
                 raise
-            raise Unfit(f"{refusal.vendor_code} {refusal.message}", is_lasting=True) from refusal
+            raise _unfit(refusal, is_lasting=True) from refusal
         if not isinstance(answer, dict) or not answer.get("id"):
             raise Unfit("a job without an id")
         return Job(str(answer["id"]), digest_of(soql))
@@ -95,24 +97,28 @@ class QueryJobs:
             except CallRejected as refusal:
                 if refusal.status in _GONE:
                     return None
-                raise
+                raise _unfit(refusal) from refusal
             if state.get("state") == "JobComplete":
                 return int(state.get("numberRecordsProcessed") or 0)
             if state.get("state") in ("Failed", "Aborted"):
-                raise Unfit(f"the job ended as {state['state']}")
+                raise Unfit(f"the job ended as {state['state']}: {state.get('errorMessage') or 'without a word'}")
         self._abort(job)
         raise Unfit("the job did not end in time")
 
     def parts(self, job: Job, types: Mapping[str, str]) -> Iterator[Part]:
-        """The results from the job's locator on. Only the server says where they end: by a locator that reads "null"."""
+        """The results from the job's locator on. Only the server says where they end: by a locator that reads "null". Raises Unfit
+        where they are not to be had: an admin may delete a job, and after seven days the org does."""
         guard = LoopGuard(self._api.client.name, "jobs/query")
         locator = job.locator
         while True:
             self._api.check_reserve()
             params = {"maxRecords": str(BULK_RESULTS), **({"locator": locator} if locator else {})}
-            with self._api.download(f"jobs/query/{job.id}/results", params) as results:
-                following = _following(results)
-                yield from _parts(results, types, locator, following)
+            try:
+                with self._api.download(f"jobs/query/{job.id}/results", params) as results:
+                    following = _following(results)
+                    yield from _parts(results, types, locator, following)
+            except CallRejected as refusal:
+                raise _unfit(refusal) from refusal
             if following is None:
                 return
             guard.check(following)
@@ -125,6 +131,10 @@ class QueryJobs:
             return  # it has ended by itself
 
 
+def _unfit(refusal: CallRejected, *, is_lasting: bool = False) -> Unfit:
+    return Unfit(f"{refusal.vendor_code} {refusal.message}", is_lasting=is_lasting)
+
+
 def _following(results: Download) -> str | None:
     locator = results.headers.get("Sforce-Locator", "")
     return None if locator in ("", "null") else locator
@@ -132,7 +142,7 @@ def _following(results: Download) -> str | None:
 
 def _parts(results: Download, types: Mapping[str, str], locator: str | None, following: str | None) -> Iterator[Part]:
     """One answer in parts of bounded size. Its rows have no order, so a part that is not its last resumes where it began."""
-    text = io.TextIOWrapper(results.file, encoding="utf-8", newline="")
+    text = io.TextIOWrapper(results.file, encoding=ENCODING, newline="")
     count = 0
     try:
         rows = rows_of(text, types)
