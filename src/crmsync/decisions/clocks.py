@@ -1,5 +1,6 @@
-"""Clocks over time: started, met by what people did (at the time they did it), escalated, breached, ended. `sla.py` says what
-was promised; here it is kept, for everyone at once.
+"""Clocks over time: started, met by what people did (at the time they did it), breached, ended. `sla.py` says what was promised;
+here it is kept, for everyone at once. What is done about a clock that nobody meets stands in `escalation.py`, the one that a
+contract's end brings in `renewals.py`: both are made of `opened`, `replaced` and `breach`.
 
 A clock runs while it is neither met nor cancelled. A breach does not end it: it stays open until somebody acts.
 """
@@ -7,17 +8,17 @@ A clock runs while it is neither met nor cancelled. A breach does not end it: it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 
 import polars as pl
 
 from crmsync.decisions import worktime
-from crmsync.decisions.aligned import divided, in_order
+from crmsync.decisions.aligned import in_order
 from crmsync.decisions.calendar import Calendars
 from crmsync.decisions.evidence import CYCLE
 from crmsync.decisions.frames import CLOCKS, INSTANT, Facts, Schema, conform, empty, instant
-from crmsync.decisions.holding import has_open_hold, is_on_hold
-from crmsync.decisions.sla import ACKNOWLEDGED, LEAVING, ClockRule, Sla
+from crmsync.decisions.holding import has_open_hold
+from crmsync.decisions.sla import ACKNOWLEDGED, LEAVING, Sla
 
 MOST_LINKS = 64
 """Clocks that one decision starts and meets one after the other for one person; what is left follows in the next decision."""
@@ -26,6 +27,9 @@ LEAVERS: Schema = {"person_id": pl.String, "left_at": INSTANT, "because": pl.Str
 """Whose clocks end, when, why, and who did it."""
 
 RUNNING = pl.col("met_at").is_null() & pl.col("cancelled_at").is_null()
+
+ITS_CYCLE = pl.col("clock_id").str.extract(CYCLE).cast(pl.Int64).alias("cycle")
+"""How often its person had been recycled when a clock began: part of its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,13 @@ def close(clocks: pl.DataFrame, leavers: pl.DataFrame, sla: Sla) -> pl.DataFrame
     ending = clocks.filter(RUNNING).join(leavers, on="person_id", how="inner", maintain_order="left")
     is_met = pl.col("kind").is_in(by_leaving) & (pl.col("actor") == "crm-user")
     ended = ending.with_columns(
-        _breach(pl.col("left_at")),
+        breach(pl.col("left_at")),
         pl.when(is_met).then("left_at").alias("met_at"),
         pl.when(is_met).then("because").alias("met_by"),
         pl.when(~is_met).then("left_at").alias("cancelled_at"),
         pl.when(~is_met).then("because").alias("cancelled_because"),
     )
-    return _replaced(clocks, conform(ended, CLOCKS))
+    return replaced(clocks, conform(ended, CLOCKS))
 
 
 def out_of_phase(clocks: pl.DataFrame, state: pl.DataFrame, sla: Sla, now: datetime) -> pl.DataFrame:
@@ -110,88 +114,9 @@ def start(clocks: pl.DataFrame, people: pl.DataFrame, desk: Desk) -> pl.DataFram
     missing = people.with_columns(kind.alias("kind"), pl.col("start_at").alias("started_at")).filter(pl.col("kind").is_not_null())
     if missing.is_empty():
         return clocks
-    ahead = _opened(_already_acted(missing, desk), clocks, desk).filter(pl.col("due_at") > instant(desk.now))
-    begun = pl.concat([ahead, _opened(missing.join(ahead, on="person_id", how="anti"), clocks, desk)])
+    ahead = opened(_already_acted(missing, desk), clocks, desk).filter(pl.col("due_at") > instant(desk.now))
+    begun = pl.concat([ahead, opened(missing.join(ahead, on="person_id", how="anti"), clocks, desk)])
     return _met_in_turn(pl.concat([clocks, begun]), begun, empty(LEAVERS), desk)
-
-
-def escalate(clocks: pl.DataFrame, desk: Desk) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(clocks with every step taken that is due, each once; the running clocks to be given to someone else). What stands still
-    takes no step."""
-    running = clocks.filter(RUNNING & ~is_on_hold(desk.now))
-    if running.is_empty():
-        return clocks, running
-    timed = _timed(running, desk)
-    now = instant(desk.now)
-    steps = {column: pl.col(column).is_null() & (pl.col(step) <= now) for step, column in _STEPS.items()}
-    due = timed.filter(pl.any_horizontal(*steps.values(), _is_breach(now), pl.col("#reassign") <= now))
-    if due.is_empty():
-        return clocks, running.clear()
-    told = due.with_columns(
-        *(pl.when(steps[column]).then(step).otherwise(column).alias(column) for step, column in _STEPS.items()), _breach(now)
-    )
-    given = clocks.filter(pl.col("reassigned_at").is_not_null()).select(
-        "person_id", "kind", pl.col("reassigned_at").alias("started_at")
-    )
-    late = told.filter(pl.col("#reassign") <= now).join(given, on=["person_id", "kind", "started_at"], how="anti")
-    return _replaced(clocks, conform(told, CLOCKS)), conform(late, CLOCKS)
-
-
-def next_steps(clocks: pl.DataFrame, desk: Desk) -> pl.DataFrame:
-    """person_id, at: for each running clock the first instant from now on at which it is due, or a step of its escalation. One that
-    waits for somebody to take it over has its step now: each decision tries again."""
-    running = clocks.filter(RUNNING)
-    if running.is_empty():
-        return running.select("person_id", pl.col("due_at").alias("at"))
-    now = instant(desk.now)
-    steps = [pl.when(pl.col(step) >= now).then(step) for step in ("due_at", "#remind", "#notice")]
-    handing_on = pl.max_horizontal("#reassign", pl.when(pl.col("#reassign").is_not_null()).then(now))
-    timed = _timed(running, desk).select("person_id", pl.min_horizontal(*steps, handing_on).cast(INSTANT).alias("at"))
-    return timed.drop_nulls("at")
-
-
-def reassign(clocks: pl.DataFrame, late: pl.DataFrame, owners: pl.DataFrame, desk: Desk) -> pl.DataFrame:
-    """Give `late` clocks to their new `owners` (person_id, owner): the old clock keeps its breach and ends, a fresh one starts."""
-    if owners.is_empty():
-        return clocks
-    handed = late.drop("owner").join(owners.select("person_id", "owner"), on="person_id", how="inner", maintain_order="left")
-    now = instant(desk.now)
-    ended = late.join(handed, on="clock_id", how="semi").with_columns(
-        now.alias("reassigned_at"), now.alias("cancelled_at"), pl.lit("reassigned").alias("cancelled_because")
-    )
-    fresh = handed.select(
-        "person_id", "kind", "owner", now.alias("started_at"), pl.col("clock_id").str.extract(CYCLE).cast(pl.Int64).alias("cycle")
-    )
-    return pl.concat([_replaced(clocks, ended), _opened(fresh, clocks, desk)]).sort("clock_id")
-
-
-def renew(clocks: pl.DataFrame, former: pl.DataFrame, contracts: pl.DataFrame, desk: Desk) -> pl.DataFrame:
-    """Let the clock of a contract's renewal take the place of one that would be due too late for it, once per contract.
-
-    `contracts`: person_id, contract_end (the next one). What was begun in this decision (not in `former`) leaves no trace, the
-    rest is cancelled."""
-    for rule in desk.sla.clocks if contracts.height else ():
-        if rule.before_contract_end is None:
-            continue
-        kept = clocks.filter(pl.col("kind") == rule.kind).group_by("person_id").agg(pl.col("due_at").max().alias("kept"))
-        replaced = (
-            clocks.filter(RUNNING & (pl.col("kind") == rule.instead_of))
-            .join(contracts, on="person_id", how="inner")
-            .join(kept, on="person_id", how="left")
-            .with_columns(_contract_ends(rule.before_contract_end, desk).alias("renew_at"))
-            .filter((pl.col("renew_at") <= pl.col("due_at")) & (pl.col("kept").is_null() | (pl.col("kept") < pl.col("renew_at"))))
-        )
-        if not replaced.is_empty():
-            clocks = _renewed(clocks, replaced, former, rule, desk)
-    return clocks
-
-
-def contracts_of(facts: Facts, now: datetime) -> pl.DataFrame:
-    """person_id, contract_end: of each person the next contract to end after today (UTC)."""
-    running = facts.opportunities.filter((pl.col("status") == "won") & (pl.col("contract_end") > now.date()))
-    if running.is_empty():
-        return running[["person_id", "contract_end"]]
-    return running.group_by("person_id").agg(pl.col("contract_end").min()).sort("person_id")
 
 
 def follow_owners(clocks: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
@@ -202,6 +127,39 @@ def follow_owners(clocks: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
     return conform(joined.with_columns(owner.alias("owner")), CLOCKS)
 
 
+def opened(rows: pl.DataFrame, clocks: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """New CLOCKS rows for (person_id, kind, started_at, owner, cycle): numbered, due, with their arithmetic."""
+    if rows.is_empty():
+        return empty(CLOCKS)
+    numbered = _numbered(rows, clocks)
+    owners = desk.reps.select(pl.col("rep_id").alias("owner"), "department", "calendar").unique(
+        "owner", keep="first", maintain_order=True
+    )
+    known = numbered.join(owners, on="owner", how="left", maintain_order="left").join(
+        _among(desk.temperatures, numbered, "temperature"), on="person_id", how="left", maintain_order="left"
+    )
+    due = worktime.due_column(known.with_columns(_amount(desk.sla), _unit(desk.sla)), desk.calendars)
+    identity = pl.concat_str("person_id", "kind", pl.col("cycle").cast(pl.String), pl.col("attempt").cast(pl.String), separator=":")
+    return conform(due.with_columns(identity.alias("clock_id")), CLOCKS)
+
+
+def replaced(clocks: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
+    """The clocks, with the rows of `newer` in place of their former selves."""
+    if newer.is_empty():
+        return clocks
+    return pl.concat([clocks.join(newer, on="clock_id", how="anti"), newer]).sort("clock_id")
+
+
+def breach(seen_at: pl.Expr) -> pl.Expr:
+    """The breach is at the due instant, whenever it is noticed."""
+    return pl.when(is_breach(seen_at)).then("due_at").otherwise("breached_at").alias("breached_at")
+
+
+def is_breach(seen_at: pl.Expr) -> pl.Expr:
+    """Whether a breach is noticed that was not before."""
+    return pl.col("breached_at").is_null() & (seen_at > pl.col("due_at")) & ~has_open_hold()
+
+
 # ------------------------------------------------------------------------------------------------------------- inside
 
 
@@ -210,69 +168,13 @@ def _among(frame: pl.DataFrame, few: pl.DataFrame, column: str) -> pl.DataFrame:
     return frame.select("person_id", column).join(few, on="person_id", how="semi")
 
 
-def _contract_ends(days: int, desk: Desk) -> pl.Expr:
-    """So many days before the contract ends, at midnight where the default calendar is."""
-    day = (pl.col("contract_end") - timedelta(days=days)).dt.combine(time(0))
-    local = day.dt.replace_time_zone(desk.calendars.named(None).time_zone, ambiguous="earliest", non_existent="null")
-    return local.dt.convert_time_zone("UTC").cast(INSTANT)
-
-
-def _renewed(clocks: pl.DataFrame, replaced: pl.DataFrame, former: pl.DataFrame, rule: ClockRule, desk: Desk) -> pl.DataFrame:
-    now = instant(desk.now)
-    known = former.select("clock_id")
-    ended = replaced.join(known, on="clock_id", how="semi").with_columns(
-        _breach(now), now.alias("cancelled_at"), pl.lit(rule.kind).alias("cancelled_because")
-    )
-    begun = replaced.join(ended.select("clock_id", pl.lit(True).alias("ended")), on="clock_id", how="left").select(
-        "person_id",
-        pl.lit(rule.kind).alias("kind"),
-        pl.when("ended").then(now).otherwise("started_at").alias("started_at"),
-        "owner",
-        pl.col("clock_id").str.extract(CYCLE).cast(pl.Int64).alias("cycle"),
-    )
-    kept = _replaced(
-        clocks.join(replaced.join(known, on="clock_id", how="anti"), on="clock_id", how="anti"), conform(ended, CLOCKS)
-    )
-    opened = _opened(begun, clocks, desk).join(replaced.select("person_id", "contract_end", "renew_at"), on="person_id", how="left")
-    zone = desk.calendars.named(None).time_zone
-    text = pl.format(
-        "{} - {} clock days = {}",
-        pl.col("contract_end").dt.combine(time(0)).dt.replace_time_zone(zone, ambiguous="earliest").dt.strftime(_SHOWN),
-        pl.lit(rule.before_contract_end),
-        pl.col("renew_at").dt.convert_time_zone(zone).dt.strftime(_SHOWN),
-    )
-    on_its_day = pl.col("renew_at") > pl.col("due_at")
-    dated = opened.with_columns(
-        pl.when(on_its_day).then(text).otherwise("arithmetic").alias("arithmetic"),
-        pl.max_horizontal("renew_at", "due_at").alias("due_at"),
-    )
-    return pl.concat([kept, conform(dated, CLOCKS)]).sort("clock_id")
-
-
-_SHOWN = "%Y-%m-%dT%H:%M%:z"
-
-
-_STEPS = {"#remind": "reminded_at", "#notice": "noticed_at"}
-"""Where it is kept that a step was taken."""
-
-
-def _breach(seen_at: pl.Expr) -> pl.Expr:
-    """The breach is at the due instant, whenever it is noticed."""
-    return pl.when(_is_breach(seen_at)).then("due_at").otherwise("breached_at").alias("breached_at")
-
-
-def _is_breach(seen_at: pl.Expr) -> pl.Expr:
-    """Whether a breach is noticed that was not before."""
-    return pl.col("breached_at").is_null() & (seen_at > pl.col("due_at")) & ~has_open_hold()
-
-
 def _met_in_turn(clocks: pl.DataFrame, waiting: pl.DataFrame, left: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     """The clocks after acts have met those of `waiting`, and what follows these, and so on."""
     for _ in range(MOST_LINKS):
         met = _met(waiting, left, desk)
         if met.is_empty():
             break
-        clocks = _replaced(clocks, met)
+        clocks = replaced(clocks, met)
         waiting = _successors(met, clocks, left, desk)
         clocks = pl.concat([clocks, waiting])
     return in_order(clocks, "clock_id")
@@ -290,7 +192,7 @@ def _met(waiting: pl.DataFrame, left: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     )
     in_time = _before_they_left(counted, left, pl.col("acted_at") <= pl.col("left_at"))
     first = in_time.sort("clock_id", "acted_at", "act_id").unique("clock_id", keep="first", maintain_order=True)
-    met = first.with_columns(pl.col("acted_at").alias("met_at"), pl.col("act_id").alias("met_by"), _breach(pl.col("acted_at")))
+    met = first.with_columns(pl.col("acted_at").alias("met_at"), pl.col("act_id").alias("met_by"), breach(pl.col("acted_at")))
     return conform(met, CLOCKS)
 
 
@@ -315,9 +217,9 @@ def _successors(met: pl.DataFrame, clocks: pl.DataFrame, left: pl.DataFrame, des
         _next_kind(desk.sla).alias("kind"),
         pl.col("met_at").alias("started_at"),
         "owner",
-        pl.col("clock_id").str.extract(CYCLE).cast(pl.Int64).alias("cycle"),
+        ITS_CYCLE,
     )
-    return _opened(following.filter(pl.col("kind").is_not_null()), clocks, desk)
+    return opened(following.filter(pl.col("kind").is_not_null()), clocks, desk)
 
 
 def _next_kind(sla: Sla) -> pl.Expr:
@@ -346,27 +248,10 @@ def _already_acted(missing: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     )
 
 
-def _opened(rows: pl.DataFrame, clocks: pl.DataFrame, desk: Desk) -> pl.DataFrame:
-    """New CLOCKS rows for (person_id, kind, started_at, owner, cycle): numbered, due, with their arithmetic."""
-    if rows.is_empty():
-        return empty(CLOCKS)
-    numbered = _numbered(rows, clocks)
-    owners = desk.reps.select(pl.col("rep_id").alias("owner"), "department", "calendar").unique(
-        "owner", keep="first", maintain_order=True
-    )
-    known = numbered.join(owners, on="owner", how="left", maintain_order="left").join(
-        _among(desk.temperatures, numbered, "temperature"), on="person_id", how="left", maintain_order="left"
-    )
-    due = worktime.due_column(known.with_columns(_amount(desk.sla), _unit(desk.sla)), desk.calendars)
-    identity = pl.concat_str("person_id", "kind", pl.col("cycle").cast(pl.String), pl.col("attempt").cast(pl.String), separator=":")
-    return conform(due.with_columns(identity.alias("clock_id")), CLOCKS)
-
-
 def _numbered(rows: pl.DataFrame, clocks: pl.DataFrame) -> pl.DataFrame:
     """Add `attempt`: one more than the person's last clock of this kind in this cycle."""
     keys = ["person_id", "kind", "cycle"]
-    cycle = pl.col("clock_id").str.extract(CYCLE).cast(pl.Int64).alias("cycle")
-    mine = clocks.join(rows, on=["person_id", "kind"], how="semi").with_columns(cycle)
+    mine = clocks.join(rows, on=["person_id", "kind"], how="semi").with_columns(ITS_CYCLE)
     last = mine.group_by(keys).agg(pl.col("attempt").max().alias("last"))
     kept = rows.select("person_id", "kind", "started_at", "owner", "cycle")
     joined = kept.join(last, on=keys, how="left", maintain_order="left")
@@ -393,37 +278,3 @@ def _first_due(sla: Sla, part: str, dtype: pl.DataType) -> pl.Expr:
             fits = fits & (pl.col("department") == due.department).fill_null(False)
         found = pl.when(fits).then(pl.lit(getattr(due, part), dtype=dtype)).otherwise(found)
     return found
-
-
-def _timed(running: pl.DataFrame, desk: Desk) -> pl.DataFrame:
-    """Running clocks with `#remind`, `#notice`, `#reassign`: the instants of the escalation steps."""
-    calendars = desk.reps.select(pl.col("rep_id").alias("owner"), "calendar").unique("owner", keep="first", maintain_order=True)
-    known = running.join(calendars, on="owner", how="left", maintain_order="left")
-    in_business = [rule.kind for rule in desk.sla.clocks if rule.escalation.in_business_time]
-    percents = tuple(sorted({p for rule in desk.sla.clocks for p in _percents(rule) if p is not None}))
-    by_calendar, others = divided(known, known["kind"].is_in(in_business))
-    by_calendar = worktime.business_share(by_calendar, desk.calendars, percents)
-    by_clock = others.with_columns(worktime.clock_share(p).alias(f"at_{p}") for p in percents)
-    both = pl.concat([by_calendar, by_clock[by_calendar.columns]])
-    steps = {"remind": 0, "notice": 1, "reassign": 2}
-    return both.with_columns(_step(desk.sla, index).alias(f"#{name}") for name, index in steps.items())
-
-
-def _percents(rule: ClockRule) -> tuple[int | None, int | None, int | None]:
-    return (rule.escalation.remind, rule.escalation.notice, rule.escalation.reassign)
-
-
-def _step(sla: Sla, index: int) -> pl.Expr:
-    found: pl.Expr = pl.lit(None, dtype=INSTANT)
-    for rule in sla.clocks:
-        percent = _percents(rule)[index]
-        if percent is not None:
-            found = pl.when(pl.col("kind") == rule.kind).then(f"at_{percent}").otherwise(found)
-    return found
-
-
-def _replaced(clocks: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
-    """The clocks, with the rows of `newer` in place of their former selves."""
-    if newer.is_empty():
-        return clocks
-    return pl.concat([clocks.join(newer, on="clock_id", how="anti"), newer]).sort("clock_id")

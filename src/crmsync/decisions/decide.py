@@ -16,12 +16,14 @@ from crmsync.decisions import clocks as clock
 from crmsync.decisions import (
     conditions,
     desired,
+    escalation,
     evidence,
     gaps,
     handover,
     nurture,
     owners,
     phase,
+    renewals,
     returns,
     scoring,
     temperature,
@@ -209,10 +211,10 @@ def _handed_over(case: _Case, moved: _Moved) -> tuple[pl.DataFrame, pl.DataFrame
     # the clocks of the phases they are in, and what is over due
     waiting = Waiting(definitions.sla.holds, moved.facts_now, facts.reps, definitions.calendars, now)
     clocks = clock.start(clocks, _to_be_clocked(state, clocks, moved.moves, facts, now), desk)
-    clocks = clock.renew(clocks, before.clocks, clock.contracts_of(facts, now), desk)
-    clocks, late = clock.escalate(hold(clocks, waiting), desk)
+    clocks = renewals.renew(clocks, before.clocks, renewals.contracts_of(facts, now), desk)
+    clocks, late = escalation.escalate(hold(clocks, waiting), desk)
     state, handed_on, draws = owners.hand_on(state, late, clocks, draws, staff)
-    return state, hold(clock.reassign(clocks, late, handed_on, desk), waiting), draws
+    return state, hold(escalation.reassign(clocks, late, handed_on, desk), waiting), draws
 
 
 def _met_or_left(clocks: pl.DataFrame, moves: pl.DataFrame, facts: Facts, frame: pl.DataFrame, desk: Desk) -> pl.DataFrame:

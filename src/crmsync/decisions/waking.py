@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from crmsync.decisions import clocks as clock
+from crmsync.decisions import escalation
 from crmsync.decisions.clocks import Desk
 from crmsync.decisions.frames import Facts
 
@@ -36,7 +36,7 @@ def wakings(facts: Facts, state: pl.DataFrame, clocks: pl.DataFrame, desk: Desk)
         (state, "not_before"),
     )
     instants = [frame.select("person_id", pl.col(name).alias("at")).filter(pl.col("at") >= desk.now) for frame, name in ahead]
-    every = pl.concat([*instants, clock.next_steps(clocks, desk)])
+    every = pl.concat([*instants, escalation.next_steps(clocks, desk)])
     return every.group_by("person_id").agg(pl.col("at").min()).sort("person_id")
 
 
