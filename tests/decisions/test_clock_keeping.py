@@ -71,6 +71,22 @@ def test_an_approach_before_the_hand_over_meets_nothing(case: Any) -> None:
     case.check("p1", clock="verdict")
 
 
+def test_of_several_approaches_the_earliest_counts_in_whatever_order_they_were_logged(case: Any) -> None:
+    person = handed_over(case)
+    for hour in (16, 14, 15):
+        person.approached(at=tokyo(f"2026-06-01T{hour}:00"))
+    case.decide(days=1)
+    assert (case.clocks("p1")[0]["met_at"], case.clocks("p1")[0]["met_by"]) == (tokyo("2026-06-01T14:00"), "approaches-1")
+
+
+def test_an_approach_at_the_instant_at_which_the_lead_moves_on_still_counts(case: Any) -> None:
+    person = handed_over(case).approached(at=tokyo("2026-06-01T16:00"))
+    person.accepted(at=tokyo("2026-06-01T16:00"))
+    case.decide(hours=8)
+    kinds = [(c["kind"], c["met_at"], c["met_by"]) for c in case.clocks("p1")]
+    assert kinds == [("first_approach", tokyo("2026-06-01T16:00"), "approaches-0"), ("first_meeting", None, None)]
+
+
 def test_who_was_met_with_sales_at_work_goes_on_from_the_last_of_several_acts(case: Any) -> None:
     person = case.person("p1").opportunity("o1", created=case.now - timedelta(days=9))
     for days in (5, 3):

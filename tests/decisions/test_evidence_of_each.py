@@ -116,6 +116,13 @@ def test_the_last_to_close_speaks_and_one_without_a_day_closed_when_it_changed(c
         shows(gathered(case), lost_word="budget", contract_end=date(2026, 9, 1))
 
 
+@pytest.mark.parametrize("status", ["won", "lost"])
+def test_one_that_was_never_changed_closed_when_it_was_made(case: Any, status: str) -> None:
+    person = case.person("p").opportunity("o1", status, created=ago(9), modified_at=ago(6))
+    person.opportunity("o2", status, created=ago(4), modified_at=None)
+    shows(gathered(case), **{f"{status}_id": "o2", f"{status}_at": ago(4)})
+
+
 def test_what_is_made_or_done_after_now_is_not_known_yet(case: Any) -> None:
     person = case.person("p").opportunity("o1", created=NOW).opportunity("o2", created=NOW + timedelta(seconds=1))
     person.approached(at=NOW).approached(at=NOW + timedelta(seconds=1))

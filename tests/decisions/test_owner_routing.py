@@ -111,6 +111,14 @@ def test_a_known_companys_lead_goes_to_the_one_who_knows_it(case: Any) -> None:
     case.check("p1", owner="is2@x.jp", owner_because="account_owner")
 
 
+def test_an_opportunity_that_is_shown_twice_with_different_reps_has_one_of_them(case: Any) -> None:
+    case.rep("fs2@x.jp", "field_sales").rep("fs0@x.jp", "field_sales")
+    person = case.person("p1").opportunity("o1", rep_id="fs2@x.jp").opportunity("o1", rep_id="fs1@x.jp")
+    person.opportunity("o2", created=case.now - timedelta(days=9), rep_id="fs0@x.jp")
+    case.decide()
+    case.check("p1", phase="sql", owner="fs1@x.jp", owner_because="opportunity_owner")
+
+
 @pytest.mark.parametrize(
     ("limit", "fact"),
     [
@@ -225,6 +233,17 @@ def test_a_cap_counts_what_is_open(case: Any) -> None:
     handed_over(case, 4)
     got = Counter(case.state(f"p{n}")["owner"] for n in range(1, 5))
     assert got == {"is1@x.jp": 1, "is2@x.jp": 3}
+
+
+def test_a_cap_counts_who_stays_with_a_rep_and_not_who_has_gone_on(case: Any) -> None:
+    case.edit_rep("is1@x.jp", cap=1).edit_rep("is2@x.jp", cap=0)
+    handed_over(case)
+    case.person("p2").touched("pricing_page")
+    case.decide(hours=1)
+    case.check("p2", phase="mql", owner=None)
+    case.edit("p1", sales_status="accepted", sales_status_at=case.now, need="yes", budget="yes", authority="yes").decide(hours=1)
+    case.check("p1", phase="sql", owner="fs1@x.jp")
+    case.check("p2", owner="is1@x.jp")
 
 
 def test_the_best_lead_is_drawn_first(case: Any) -> None:

@@ -14,7 +14,7 @@ import pytest
 from crmsync.config.rules import load_definitions
 from crmsync.decisions.definitions import Definitions
 from crmsync.decisions.qualification import Signature
-from crmsync.decisions.signing import Lack, Rules, digest_of
+from crmsync.decisions.signing import Lack, Rules, digest_of, reviewed_on
 from crmsync.decisions.team import Absence, Rep, Team
 
 RULES = Path(__file__).parents[2] / "mappings" / "rules"
@@ -109,6 +109,18 @@ def test_a_name_without_a_date_is_no_signature() -> None:
     blank = tuple(replace(one, signed_on=None) for one in signed(digest, "marketing", "inside_sales").qualification.signed_by)
     lacking = Rules.of(replace(SHIPPED, qualification=replace(SHIPPED.qualification, signed_by=blank)), TEAM).lacks
     assert [(lack.department, lack.why) for lack in lacking] == [("marketing", "unsigned"), ("inside_sales", "unsigned")]
+
+
+def test_the_last_joint_review_is_when_the_later_of_both_heads_signed_whoever_else_does() -> None:
+    days = {"marketing": date(2026, 4, 1), "inside_sales": date(2026, 4, 15), "field_sales": date(2026, 5, 1)}
+
+    def reviewed(*departments: str) -> date | None:
+        by = tuple(replace(one, signed_on=days[one.department]) for one in signed("", *departments).qualification.signed_by)
+        return reviewed_on(replace(SHIPPED.qualification, signed_by=by))
+
+    assert reviewed("marketing", "inside_sales", "field_sales") == days["inside_sales"]
+    assert reviewed("marketing", "field_sales") is None
+    assert reviewed("inside_sales", "field_sales") is None
 
 
 def effective(rules: Definitions, day: date | None) -> Definitions:

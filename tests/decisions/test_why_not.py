@@ -85,6 +85,15 @@ def test_attributes_that_would_be_enough_are_told_and_those_that_take_points(cas
     assert steps(asked(case)) == [["fit big"], ["unfit free"]]
 
 
+def test_half_a_point_that_is_missing_is_made_up_by_a_rule_that_gives_it(case: Any) -> None:
+    fit = (*case.definitions.scoring.fit, FitRule("big", NAME, parse("employees >= 100", catalogue.attributes({})), 0.5))
+    loose = replace(case.definitions.qualification.loose, minimum_score=5.5, temperatures=("hot", "warm", "cold"))
+    case.using(scoring=Scoring(1, fit), qualification=replace(case.definitions.qualification, loose=loose))
+    case.person("p", employees=3)
+    found = asked(case)
+    assert (found.shortfall, steps(found)) == (0.5, [["fit big"]])
+
+
 def test_what_no_act_can_change_is_named_apart(case: Any) -> None:
     case.person("p", opted_out=True, title_rank=None)
     found = asked(case)
