@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from pytest_httpserver import HTTPServer
 from salesforce_place import Place, opened, place
 
 from crmsync.connect.contract import PullRequest
@@ -53,6 +55,34 @@ def test_a_kept_token_that_has_ended_costs_one_sign_in(tmp_path: Path) -> None:
         restarted(crm, WITH_KEY, token_file=file)
         restarted(crm, WITH_KEY, token_file=file)
         assert sign_ins(crm) == 2
+
+
+def moved_from(crm: Place, file: Path, place: str) -> None:
+    """The kept token names an instance that the org has left since."""
+    kept = TokenFile(file, cipher_of(KEY))
+    kept.save({**kept.load(), "base_url": place})
+
+
+@pytest.mark.parametrize("answer", ["nobody", "a page", "a redirection"])
+def test_a_kept_token_of_an_instance_that_is_no_more_costs_one_sign_in(tmp_path: Path, httpserver: HTTPServer, answer: str) -> None:
+    file = tmp_path / "token"
+    status, headers = (301, {"Location": "https://moved.example/"}) if answer == "a redirection" else (404, {})
+    httpserver.expect_request(re.compile(".*")).respond_with_data("<html>", status, headers, content_type="text/html")
+    with place(secrets=WITH_KEY, token_file=str(file)) as crm:
+        crm.pull()
+        for _ in range(2):
+            moved_from(crm, file, "http://127.0.0.1:9" if answer == "nobody" else httpserver.url_for("").rstrip("/"))
+            restarted(crm, WITH_KEY, token_file=str(file))
+            restarted(crm, WITH_KEY, token_file=str(file))
+        assert sign_ins(crm) == 1 + 2
+
+
+def test_an_instance_that_falls_silent_after_it_has_answered_costs_no_sign_in(tmp_path: Path) -> None:
+    with place(secrets=WITH_KEY, token_file=str(tmp_path / "token")) as crm:
+        crm.pull()
+        crm.faults.add(Fault(FaultKind.CUT_BEFORE, "/query", calls=(1, 2)))
+        restarted(crm, WITH_KEY, token_file=str(tmp_path / "token"))
+        assert sign_ins(crm) == 1
 
 
 def test_nothing_on_disk_is_readable_without_the_key(tmp_path: Path) -> None:

@@ -59,7 +59,10 @@ class TokenFlow(httpx.Auth):
 
     `ask` builds the token request; `read` makes a Token of its 200 answer (raise ValueError where it is none); `is_expired`
     tells the 401 that a fresh token cures from every other. `place` may move a request to where the token's calls go.
-    Renewal is single-flight: threads that meet the same dead token wait for one renewal and share its token."""
+    Renewal is single-flight: threads that meet the same dead token wait for one renewal and share its token.
+
+    A token from before may lead to a place that is no more. Until it has opened one door it is only believed to be good: where it
+    names its place and nobody answers there, or `is_elsewhere` says that it was somebody else, another is asked for, once."""
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class TokenFlow(httpx.Auth):
         now: Callable[[], datetime | None] = lambda: None,
         kept: Callable[[], Token | None] = lambda: None,
         keep: Callable[[Token], None] = lambda _token: None,
+        is_elsewhere: Callable[[httpx.Response], bool] = lambda _response: False,
         classify: Callable[[httpx.Response], Verdict] | None = None,
     ) -> None:
         """`now` is the server's clock (None: not known yet): with it and `expires_in_seconds`, a token is renewed
@@ -85,10 +89,12 @@ class TokenFlow(httpx.Auth):
         self._now = now
         self._kept = kept
         self._keep = keep
+        self._is_elsewhere = is_elsewhere
         self._classify = classify or classify_token_answer
         self._has_looked = False
         self._lock = threading.Lock()
         self._token: Token | None = None
+        self._untried: Token | None = None
         self.renewals = 0
 
     @property
@@ -99,11 +105,16 @@ class TokenFlow(httpx.Auth):
     def sync_auth_flow(self, request: httpx.Request) -> Flow:
         token = yield from self._current(request)
         self._sign(request, token)
-        response = yield request
+        try:
+            response = yield request
+        except GeneratorExit:  # how httpx says that no answer came
+            self._doubt(token)
+            raise
         if response.is_success:
+            self._untried = None
             return  # not read here: it may be as long as a whole object's rows
         response.read()
-        if self._is_expired(response):
+        if self._is_expired(response) or (token is self._untried and self._is_elsewhere(response)):
             token = yield from self._renewed(request, token)
             self._sign(request, token)
             yield request
@@ -121,6 +132,13 @@ class TokenFlow(httpx.Auth):
             if not self._has_looked:
                 self._has_looked = True
                 self._token = self._kept()
+                self._untried = self._token if self._token is not None and self._token.base_url else None
+
+    def _doubt(self, token: Token) -> None:
+        """Forget a token from before that has reached nobody yet: the next request asks for another."""
+        with self._lock:
+            if token is self._untried and token is self._token:
+                self._token = self._untried = None
 
     def _renewed(self, request: httpx.Request, dead: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
         with self._lock:

@@ -37,6 +37,7 @@ _OF_THE_MOMENT = frozenset({"unknown_error", "server_error", "temporarily_unavai
 _CONCURRENT = "Concurrent"
 TOO_BIG = frozenset({"QUERY_TIMEOUT", "OPERATION_TOO_LARGE", "QUERY_TOO_COMPLICATED"})
 URI_TOO_LONG = frozenset({414, 431})
+_NOBODY = frozenset({404, 410})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +118,8 @@ def is_expired(response: httpx.Response) -> bool:
         return False
     errors = errors_of(json_or_none(response))
     return not errors or not is_incurable(errors[0])
+
+
+def is_elsewhere(response: httpx.Response) -> bool:
+    """Whether somebody else answers at an org's address: it has moved (org migration, a renamed My Domain). Its own 404 is JSON."""
+    return response.is_redirect or (response.status_code in _NOBODY and json_or_none(response) is None)

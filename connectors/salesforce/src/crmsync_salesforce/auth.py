@@ -25,7 +25,7 @@ from crmsync.connect.client import ApiClient
 from crmsync.connect.contract import ConnectionSettings
 from crmsync.connect.token_files import SavedRefresh, TokenFile, digest_of, saved_refresh_of
 from crmsync.errors import StopConnector
-from crmsync_salesforce.answers import classify_token_refusal, is_expired
+from crmsync_salesforce.answers import classify_token_refusal, is_elsewhere, is_expired
 from crmsync_salesforce.ciphers import KeyCipher, cipher_of
 
 _log = structlog.get_logger("crmsync.salesforce")
@@ -114,6 +114,7 @@ def make_auth(settings: ConnectionSettings, client: ApiClient, save: Callable[[s
         now=client.server_time_or_none,
         kept=cache.load if cache else lambda: None,
         keep=cache.keep if cache else lambda _token: None,
+        is_elsewhere=is_elsewhere,
         classify=classify_token_refusal,
     )
 

@@ -25,6 +25,8 @@ REFUSALS: Sequence[tuple[str, str, str]] = (
     ("invalid_grant", "no client credentials user", "no_run_as_user"),
     ("invalid_grant", "hasn't approved", "not_approved"),
     ("invalid_grant", "not installed", "not_installed"),
+    ("invalid_grant", "not supported on this domain", "domain"),
+    ("invalid_app_access", "", "not_approved"),
     ("invalid_grant", "audience", "audience"),
     ("invalid_grant", "expired access/refresh token", "refresh_token"),
     ("invalid_grant", "", "user"),
