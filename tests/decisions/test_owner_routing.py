@@ -246,6 +246,17 @@ def test_a_cap_counts_who_stays_with_a_rep_and_not_who_has_gone_on(case: Any) ->
     case.check("p2", owner="is1@x.jp")
 
 
+def test_a_cap_counts_whom_somebody_gave_or_took_away_by_hand_in_the_same_run(case: Any) -> None:
+    case.edit_rep("is1@x.jp", cap=1).edit_rep("is2@x.jp", cap=1)
+    case.rep("is3@x.jp", "inside_sales", cap=0)
+    handed_over(case)  # to is1
+    case.edit("p1", owner_edit="is2@x.jp", owner_edit_at=case.now + timedelta(minutes=5))
+    case.person("p2").touched("pricing_page")
+    case.decide(hours=1)
+    case.check("p1", owner="is2@x.jp", owner_because="crm_user")
+    case.check("p2", owner="is1@x.jp", owner_because="round_robin")
+
+
 def test_the_best_lead_is_drawn_first(case: Any) -> None:
     case.person("b").touched("quote_request")
     case.person("a").touched("pricing_page")

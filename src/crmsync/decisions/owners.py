@@ -42,7 +42,7 @@ def assign(state: pl.DataFrame, clocks: pl.DataFrame, draws: pl.DataFrame, staff
     judged = _judged(numbered.filter(pl.col("phase").is_in(list(DEPARTMENTS))), clocks, staff)
     open_to_draw = judged.filter(pl.col("#verdict") == "route").join(staff.order, on="person_id", how="left")
     requests = (_request(row, staff.routing) for row in _in_order(open_to_draw))
-    loads = _loads(judged.filter(pl.col("#verdict") != "route"), staff)
+    loads = _loads(_staying(judged), staff)
     resting = routing.out_of_rotation(clocks, state, staff.routing.breaches, staff.now)
     made, draws = routing.draw(requests, staff.facts.reps, loads, draws, staff.routing, resting)
     nobody = [pl.lit(None, dtype=STATE[name]).alias(name) for name in ("owner", "owner_at", "owner_because")]
@@ -203,6 +203,14 @@ def _loads(state: pl.DataFrame, staff: Staff) -> dict[str, int]:
     """Open leads per owner, where a phase asks for one: of these persons and of all others."""
     owned = state.select("phase", "owner").filter(pl.col("phase").is_in(list(DEPARTMENTS)) & pl.col("owner").is_not_null())
     return dict(Counter(staff.loads) + Counter(dict(owned.group_by("owner").len().iter_rows())))
+
+
+def _staying(judged: pl.DataFrame) -> pl.DataFrame:
+    """Those for whom nobody has to be looked for, each with who answers from now on."""
+    verdict = pl.col("#verdict")
+    return judged.filter(verdict != "route").with_columns(
+        pl.when(verdict == "edit").then("owner_edit").otherwise("owner").alias("owner")
+    )
 
 
 def _settled(judged: pl.DataFrame, made: list[Assignment], now: datetime) -> pl.DataFrame:
