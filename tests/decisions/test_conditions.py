@@ -205,6 +205,8 @@ def test_why_not_names_the_conjuncts_that_are_not_true() -> None:
         ("free_mail AND", [(11, "condition.syntax")]),
         ("free_mail bounced", [(1, "condition.syntax")]),
         ("free_mail AND (bounced", [(16, "condition.syntax")]),
+        ("employees > 5 )", [(15, "condition.syntax")]),
+        ("employees > ) 5", [(13, "condition.syntax")]),
         ("title = 'CEO", [(9, "condition.unclosed")]),
         ("CASE WHEN free_mail THEN bounced END", [(6, "condition.syntax")]),
     ],
