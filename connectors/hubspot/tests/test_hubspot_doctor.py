@@ -8,9 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from crmsync.connect.contract import Finding, Use
+from crmsync.connect.calls import CallRejected
+from crmsync.connect.contract import Finding, Need, Use
 from crmsync.connect.forecast import forecast
 from crmsync.connect.reserve import Allowance
 from crmsync.errors import StopConnector
@@ -122,6 +124,54 @@ def test_an_address_where_nothing_is_found_is_named(rig_of: Make) -> None:
     rig.client.base_urls["api"] += "/elsewhere"
     (finding,) = looked(rig)
     assert (finding.state, finding.code) == ("error", "connect.base_url_wrong")
+
+
+NOW = {"Date": "Mon, 02 Nov 2026 00:00:00 GMT"}
+NO_SUCH = {
+    "a page": httpx.Response(404, headers=NOW, text="<html>404</html>"),
+    "a refusal": httpx.Response(
+        400, headers=NOW, json={"status": "error", "category": "VALIDATION_ERROR", "message": "no such version"}
+    ),
+    "gone": httpx.Response(410, headers=NOW, json={"status": "error", "category": "GONE", "message": "no longer supported"}),
+}
+
+
+@pytest.mark.parametrize("said", NO_SUCH)
+def test_a_version_that_is_not_served_is_named_wherever_it_is_met(rig: Any, said: str) -> None:
+    """By what is pulled, described, provisioned and examined alike: that every property is missing there says nothing."""
+    rig.twist(lambda path, _status, body: NO_SUCH[said] if "/2026-03" in path else body)
+    need = Need("contacts", "crmsync_phase", "text", "Phase")
+    (finding,) = looked(rig)
+    assert finding.code == "connect.base_url_wrong"
+    for ask in (
+        lambda: rig.pull("contacts"),
+        lambda: rig.pull("owners"),
+        lambda: rig.hub.describe(["contacts"]),
+        lambda: rig.hub.provision([need], apply=True),
+    ):
+        with pytest.raises(StopConnector) as stopped:
+            ask()
+        assert (stopped.value.code, stopped.value.params["version"]) == ("connect.base_url_wrong", "2026-03")
+
+
+def test_where_one_family_is_not_found_its_path_is_told(rig: Any) -> None:
+    """A permission would be asked for in vain."""
+    rig.twist(lambda path, _status, body: NO_SUCH["a page"] if path.startswith("/crm/lists") else body)
+    assert rig.hub.describe(["lists"])["lists"].why_not.startswith("/crm/lists/2026-03/search: 404")
+    assert rig.pull("lists").pages[0].notices[0].params["why"].startswith("/crm/lists/2026-03/search: 404")
+
+
+def test_what_the_vendors_client_is_refused_names_its_path(rig: Any) -> None:
+    rig.twist(lambda path, _status, body: NO_SUCH["a refusal"] if "/pipelines" in path else body)
+    with pytest.raises(CallRejected) as refused:
+        rig.pull("pipelines")
+    assert (refused.value.params["method"], refused.value.params["path"]) == ("GET", "/crm/pipelines/2026-03/deals")
+
+
+def test_the_version_of_a_single_family_that_ends_sooner_is_told_too(rig_of: Make) -> None:
+    rig = rig_of(options={"api_version": "2026-09", "api_versions": {"owners": "v3"}}, is_dated=False)
+    (version,) = [finding for finding in rig.hub.diagnose(USES) if finding.check == "version"]
+    assert version.params == {"version": "v3", "ends": "2027-09-01"}
 
 
 def test_a_version_that_ends_soon_is_told_in_time(rig: Any) -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from crmsync.connect.calls import Call, CallRejected
 from crmsync.model.records import ObjectSchema
-from crmsync_hubspot.faults import fault_of
+from crmsync_hubspot.faults import why_refused
 from crmsync_hubspot.objects import OBJECTS
-from crmsync_hubspot.portal import Answer, Portal
-from crmsync_hubspot.rules import NOT_HERE
+from crmsync_hubspot.portal import Portal, rejected
+from crmsync_hubspot.rules import ELSEWHERE, NOT_HERE
 from crmsync_hubspot.schema import fixed_schema, property_schema, unreadable
 from crmsync_hubspot.vendor import VendorClient
 
@@ -64,18 +64,19 @@ class Catalogue:
         try:
             return property_schema(object, self._vendor.properties(object), related)
         except CallRejected as error:
+            if error.status in ELSEWHERE:
+                self._portal.check_address()
             if error.status not in NOT_HERE:
                 raise
-            if error.status == 404:
-                self._portal.check_address()
-            return unreadable(object, f"{error.vendor_code}: {error.message}")
+            return unreadable(object, why_refused(error))
 
     def _refusal(self, object: str) -> str | None:
         """Why the object cannot be read; None where it can."""
-        answer = self._portal.probe(self._probe(object))
-        if answer.status == 404:
+        call = self._probe(object)
+        answer = self._portal.probe(call)
+        if answer.status in ELSEWHERE:
             self._portal.check_address()
-        return _why(answer) if answer.status in NOT_HERE else None
+        return why_refused(rejected(self._portal.client.name, call, answer)) if answer.status in NOT_HERE else None
 
     def _probe(self, object: str) -> Call:
         """The cheapest call that needs the same permission as reading the object."""
@@ -99,11 +100,6 @@ class Catalogue:
 
 
 _NO_LISTS = {"listIds": [], "processingTypes": [], "offset": 0, "count": 1}
-
-
-def _why(answer: Answer) -> str:
-    fault = fault_of(answer.status, answer.body, answer.text)
-    return f"{fault.code}: {fault.message}"
 
 
 def fits_query(properties: Iterable[str]) -> bool:

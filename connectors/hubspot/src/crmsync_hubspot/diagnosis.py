@@ -12,6 +12,7 @@ from crmsync.errors import StopConnector
 from crmsync_hubspot.objects import CAPABILITIES
 from crmsync_hubspot.paths import VERSION_ENDS
 from crmsync_hubspot.portal import Portal
+from crmsync_hubspot.rules import ELSEWHERE
 from crmsync_hubspot.scopes import scope_findings
 
 _ENDS_SOON = timedelta(days=90)
@@ -63,15 +64,16 @@ class Diagnosis:
     def _who(self) -> Mapping[str, Any]:
         """Account, its host and its time zone. Any token may ask; an address where nothing is found is none of HubSpot's."""
         answer = self._portal.probe(Call("GET", self._portal.paths.of("account"), is_lenient=True))
-        if answer.status == 404:
+        if answer.status in ELSEWHERE:
             self._portal.check_address()
         told = answer.body if isinstance(answer.body, Mapping) and answer.status == 200 else {}
         names = {"account": "portalId", "kind": "accountType", "zone": "timeZone"}
         return {name: str(told.get(key) or "—") for name, key in names.items()}
 
     def _version(self) -> Finding:
-        version, today = self._portal.paths.version, self._portal.client.server_time().date()
-        ends = VERSION_ENDS[version]
+        """Of the versions that are called, the one that ends first."""
+        today = self._portal.client.server_time().date()
+        version, ends = min(((one, VERSION_ENDS[one]) for one in self._portal.paths.versions), key=lambda pair: pair[1])
         params = {"version": version, "ends": ends.isoformat()}
         if today >= ends - _ENDS_SOON:
             return Finding("version", "warning", "doctor.hubspot.version_ends", params)

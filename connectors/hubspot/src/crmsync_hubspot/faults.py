@@ -14,8 +14,8 @@ import httpx
 import orjson
 
 from crmsync.connect.answers import json_or_none, retry_after
-from crmsync.connect.calls import OK, Verdict, shown
-from crmsync_hubspot.rules import DAILY, SECONDLY, TEN_SECONDLY, Rule, rule_of
+from crmsync.connect.calls import OK, CallRejected, Verdict, shown
+from crmsync_hubspot.rules import DAILY, ELSEWHERE, SECONDLY, TEN_SECONDLY, Rule, rule_of
 
 _POLICY_MARKS = (("DAILY", DAILY), ("TEN_SECONDLY", TEN_SECONDLY), ("TEN SECONDLY", TEN_SECONDLY), ("SECONDLY", SECONDLY))
 
@@ -125,6 +125,12 @@ def row_faults(body: Any) -> Iterator[Fault]:
 def fault_of_answer(response: httpx.Response) -> Fault:
     """The fault of a refused call."""
     return fault_of(response.status_code, json_or_none(response), response.text)
+
+
+def why_refused(error: CallRejected) -> str:
+    """Why something cannot be read, for people: HubSpot's words, and the path where nothing is found."""
+    place = f"{error.params.get('path')}: " if error.status in ELSEWHERE else ""
+    return f"{place}{error.vendor_code}: {error.message}"
 
 
 def missing_scopes(body: Any) -> tuple[str, ...]:

@@ -83,6 +83,11 @@ class Paths:
         """The version that a family's calls go to."""
         return self.by_family.get(family, self.version)
 
+    @property
+    def versions(self) -> frozenset[str]:
+        """Every version that some family's calls go to."""
+        return frozenset(self.version_of(family) for family in FAMILIES)
+
     def is_dated(self, family: str) -> bool:
         return self.version_of(family) != "v3"
 

@@ -18,6 +18,7 @@ from crmsync_hubspot.faults import TOO_MUCH_WORK, fault_of, row_faults
 from crmsync_hubspot.objects import ASSOCIATION_TYPES
 from crmsync_hubspot.paths import Paths
 from crmsync_hubspot.records import associated_ids, next_after
+from crmsync_hubspot.rules import ELSEWHERE
 from crmsync_hubspot.usage import Allowance
 
 BATCH = 100  # inputs per batch call of the object API; 101 are a 400
@@ -76,13 +77,13 @@ class Portal:
             self.now()
 
     def check_address(self) -> None:
-        """After a 404 for a whole object: every account has contacts and details of its own. Where neither is found, this is not
-        HubSpot, or not at this version: raises StopConnector."""
+        """After an answer of `ELSEWHERE` for a whole object: every account has contacts and details of its own. Where neither is
+        found, this is not HubSpot, or not at this version: raises StopConnector."""
         if self._is_there:
             return
         one = Call("GET", self.paths.records("contacts"), params={"limit": "1"}, is_lenient=True)
         details = Call("GET", self.paths.of("account"), is_lenient=True)
-        if all(self._answer(call).status == 404 for call in (one, details)):
+        if all(self._answer(call).status in ELSEWHERE for call in (one, details)):
             url, version = self.client.base_urls["api"], self.paths.version
             raise StopConnector("connect.base_url_wrong", connection=self.client.name, url=url, version=version)
         self._is_there = True

@@ -6,12 +6,14 @@ What was made is looked at again: a property of that name in the recycle bin com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from crmsync.connect.calls import CallRejected
 from crmsync.connect.contract import FieldKind, Need, Notice, ProvisionStep
+from crmsync_hubspot.portal import Portal
+from crmsync_hubspot.rules import ELSEWHERE
 from crmsync_hubspot.vendor import VendorClient
 
 GROUP = "crmsync"
@@ -41,28 +43,31 @@ _ROUNDS = 2
 Row = Mapping[str, Any]
 
 
-def provision(vendor: VendorClient, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:
-    """One step per need, in their order. An object whose properties cannot be read has its needs refused."""
-    names = dict.fromkeys(need.object for need in needs)
-    steps = {step.need: step for name in names for step in _of(vendor, name, needs, apply)}
+def provision(vendor: VendorClient, portal: Portal, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:
+    """One step per need, in their order. An object whose properties cannot be read has its needs refused. Raises StopConnector
+    where no account is found at all: that properties are missing there says nothing."""
+    steps: dict[Need, ProvisionStep] = {}
+    for name in dict.fromkeys(need.object for need in needs):
+        mine = [need for need in needs if need.object == name]
+        try:
+            steps |= {step.need: step for step in _of(vendor, name, mine, apply)}
+        except CallRejected as error:
+            if error.status in ELSEWHERE:
+                portal.check_address()
+            steps |= {need: _refused(ProvisionStep(need, "refused", asks=(absent(need),)), error) for need in mine}
     return tuple(steps[need] for need in needs)
 
 
-def _of(vendor: VendorClient, object: str, needs: Sequence[Need], apply: bool) -> Iterator[ProvisionStep]:
-    mine = [need for need in needs if need.object == object]
-    try:
-        steps = _compared(vendor, object, mine)
-        refused: dict[Need, CallRejected] = {}
-        rounds = _ROUNDS if apply else 0
-        while rounds and any(_is_due(step, refused) for step in steps.values()):
-            rounds -= 1
-            refused |= _made(vendor, object, [step.need for step in steps.values() if _is_due(step, refused)])
-            steps = {need: _ended(steps[need], after) for need, after in _compared(vendor, object, mine).items()}
-    except CallRejected as error:
-        yield from (_refused(ProvisionStep(need, "refused", asks=(absent(need),)), error) for need in mine)
-        return
-    for need, step in steps.items():
-        yield _refused(step, refused[need]) if need in refused and step.state == "missing" else step
+def _of(vendor: VendorClient, object: str, mine: Sequence[Need], apply: bool) -> list[ProvisionStep]:
+    """The steps of one object. Raises CallRejected where its properties cannot be read."""
+    steps = _compared(vendor, object, mine)
+    refused: dict[Need, CallRejected] = {}
+    rounds = _ROUNDS if apply else 0
+    while rounds and any(_is_due(step, refused) for step in steps.values()):
+        rounds -= 1
+        refused |= _made(vendor, object, [step.need for step in steps.values() if _is_due(step, refused)])
+        steps = {need: _ended(steps[need], after) for need, after in _compared(vendor, object, mine).items()}
+    return [_refused(step, refused[need]) if need in refused and step.state == "missing" else step for need, step in steps.items()]
 
 
 def _compared(vendor: VendorClient, object: str, needs: Sequence[Need]) -> dict[Need, ProvisionStep]:

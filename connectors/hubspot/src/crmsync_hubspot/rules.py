@@ -15,6 +15,8 @@ from crmsync.model.changes import Outcome
 
 # An endpoint, or an object, that these credentials or this portal do not have: it rests, all else goes on.
 NOT_HERE = frozenset({403, 404, 410})
+# What an address answers that is not HubSpot's, or a version that is not served (any more): asked for what every account has.
+ELSEWHERE = frozenset({400, 404, 410})
 
 TEN_SECONDLY, SECONDLY, DAILY = "TEN_SECONDLY_ROLLING", "SECONDLY", "DAILY"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
@@ -24,6 +24,15 @@ from crmsync_hubspot.portal import check_listed
 from crmsync_hubspot.records import next_after
 
 OWNERS_LIMIT = 100  # HubSpot's default; 500 is in use by others, but not documented
+
+# The library's classes → the family of their paths and its end; the first word of its methods → the HTTP method.
+_SENDS: Mapping[str, tuple[str, str]] = {
+    "CoreApi": ("properties", ""),
+    "GroupsApi": ("properties", "/groups"),
+    "OwnersApi": ("owners", ""),
+    "PipelinesApi": ("pipelines", ""),
+}
+_VERBS: Mapping[str, Literal["GET", "POST", "PATCH"]] = {"get": "GET", "create": "POST", "update": "PATCH"}
 
 
 class VendorClient:
@@ -112,7 +121,7 @@ class VendorClient:
     def _listed(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Mapping[str, Any]:
         """The answer to a call that lists things, which are its `results`. Raises RetryLater for one without."""
         answer = self._call(method, *arguments, **named)
-        check_listed(self._client, Call("CALL", method.__name__), answer)
+        check_listed(self._client, self._shown(method, *arguments), answer)
         return answer
 
     def _call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Mapping[str, Any]:
@@ -120,16 +129,22 @@ class VendorClient:
         try:
             answer = orjson.loads(method(*arguments, **named, _preload_content=False).data or b"{}")
         except _api_exceptions() as error:
-            raise self._rejected(method, error) from None  # its text holds the whole answer, personal data included
+            # Not chained: its text holds the whole answer, personal data included.
+            raise self._rejected(self._shown(method, *arguments), error) from None
         return answer if isinstance(answer, Mapping) else {}
 
-    def _rejected(self, method: Callable[..., Any], error: Any) -> CallRejected:
+    def _shown(self, method: Callable[..., Any], *arguments: Any) -> Call:
+        """What a method of the library sends, as people are told it."""
+        family, tail = _SENDS[type(method.__self__).__name__]  # type: ignore[attr-defined]  # all are bound methods
+        return Call(_VERBS[method.__name__.partition("_")[0]], self._paths.of(family, *map(str, arguments[:1])) + tail)
+
+    def _rejected(self, call: Call, error: Any) -> CallRejected:
         fault = fault_of(int(error.status), _json(error.body))
         return CallRejected(
             "connect.rejected",
             connection=self._client.name,
-            method="CALL",
-            path=method.__name__,
+            method=call.method,
+            path=call.path,
             status=fault.status,
             vendor_code=fault.code,
             message=fault.message,

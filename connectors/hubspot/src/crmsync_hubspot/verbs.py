@@ -26,6 +26,7 @@ from crmsync_hubspot.auth import auth_of, introspection
 from crmsync_hubspot.catalogue import Catalogue
 from crmsync_hubspot.costs import costs
 from crmsync_hubspot.diagnosis import Diagnosis
+from crmsync_hubspot.faults import why_refused
 from crmsync_hubspot.memberships import Enroller
 from crmsync_hubspot.objects import CAPABILITIES, OBJECTS
 from crmsync_hubspot.options import Options, read_options
@@ -38,7 +39,7 @@ from crmsync_hubspot.pull_submissions import submission_pages
 from crmsync_hubspot.pull_views import page_view_pages
 from crmsync_hubspot.push import Pusher
 from crmsync_hubspot.records import record_of, with_losers
-from crmsync_hubspot.rules import NOT_HERE
+from crmsync_hubspot.rules import ELSEWHERE, NOT_HERE
 from crmsync_hubspot.sweeping import gone_records
 from crmsync_hubspot.usage import Allowance
 from crmsync_hubspot.vendor import VendorClient
@@ -84,11 +85,11 @@ class HubSpotConnector:
             else:
                 why = self._catalogue.schema(request.object).why_not
         except CallRejected as error:
+            if error.status in ELSEWHERE:
+                self._portal.check_address()
             if error.status not in NOT_HERE:
                 raise
-            if error.status == 404:
-                self._portal.check_address()
-            why = self._catalogue.refuse(request.object, f"{error.vendor_code}: {error.message}").why_not
+            why = self._catalogue.refuse(request.object, why_refused(error)).why_not
         if why:
             yield Page((), cursor, notices=(unread(request.object, why),))
 
@@ -127,7 +128,7 @@ class HubSpotConnector:
 
     def provision(self, needs: Sequence[Need], *, apply: bool) -> tuple[ProvisionStep, ...]:
         """See `Connector.provision`."""
-        fields = provision(self._vendor, [need for need in needs if need.type != "list"], apply=apply)
+        fields = provision(self._vendor, self._portal, [need for need in needs if need.type != "list"], apply=apply)
         return (*fields, *self._enroller.provision([need for need in needs if need.type == "list"], apply=apply))
 
     def diagnose(self, uses: Sequence[Use]) -> Iterator[Finding]:
