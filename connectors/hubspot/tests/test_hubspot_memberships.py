@@ -85,16 +85,33 @@ def test_a_contact_that_is_gone_costs_the_others_nothing(rig: Any) -> None:
 
 
 def test_a_list_that_its_filters_keep_refuses_in_hubspots_words(rig: Any) -> None:
-    (one,) = contacts(rig)
+    """One call and a look at the list, however many are to join: it is not narrowed down to each of them."""
+    people = contacts(rig, 7)
     active = rig.portal.add_list("active", processing="DYNAMIC")
-    (receipt,) = rig.push(of(active, one))
-    assert (receipt.outcome, "dynamic" in receipt.message) == ("rejected", True)
-    assert rig.hub.capabilities.causes[receipt.code] == "validation_rule"
+    receipts = rig.push(*(of(active, one) for one in people))
+    assert {(receipt.outcome, "dynamic" in receipt.message) for receipt in receipts} == {("rejected", True)}
+    assert {rig.hub.capabilities.causes[receipt.code] for receipt in receipts} == {"list_not_static"}
+    assert len(rig.calls("PUT", "add-and-remove")) == 1
 
 
 def test_a_list_that_is_gone_is_refused(rig: Any) -> None:
     (receipt,) = rig.push(of(999, *contacts(rig)))
-    assert receipt.outcome == "rejected"
+    assert (receipt.outcome, rig.hub.capabilities.causes[receipt.code]) == ("rejected", "list_gone")
+
+
+def test_a_list_that_was_deleted_is_told_as_gone_and_one_that_took_its_name_as_there(rig: Any) -> None:
+    old = str(rig.portal.add_list("warm", processing="MANUAL"))
+    assert rig.pull("lists").ids == [old]
+    del rig.portal.activity.lists[int(old)]
+    new = str(rig.portal.add_list("warm", processing="MANUAL"))
+    told = rig.pull("lists", known=[old, "7"]).records
+    assert [(one.id, one.is_deleted) for one in told] == [(new, False), (old, True), ("7", True)]
+
+
+def test_a_portal_with_more_lists_than_their_search_reaches_loses_none(rig: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crmsync_hubspot.pull_reference.LISTS_REACH", 2)
+    there = [rig.portal.add_list(name, processing="MANUAL") for name in ("a", "b")]
+    assert [one.is_deleted for one in rig.pull("lists", known=["999"]).records] == [False] * len(there)
 
 
 def test_a_lost_answer_is_unknown_and_not_repeated(rig: Any) -> None:

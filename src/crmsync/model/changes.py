@@ -27,6 +27,8 @@ Cause = Literal[
     "read_only_record",
     "inactive_owner",
     "record_gone",
+    "list_gone",
+    "list_not_static",
     "automation",
     "overruled",
     "limit",

@@ -17,13 +17,12 @@ from crmsync.model.changes import Change, Receipt
 from crmsync.model.memberships import MEMBER, Membership
 from crmsync_hubspot.faults import Fault, fault_of
 from crmsync_hubspot.objects import OBJECTS
-from crmsync_hubspot.portal import Answer, Portal, chunks
+from crmsync_hubspot.portal import STATIC_LISTS, Answer, Portal, chunks
 from crmsync_hubspot.receipts import UNANSWERED, failed, own, refused
 
 PEOPLE = "contacts"
 # HubSpot documents no limit that a cycle would meet; so many ids make 6 KB.
 MEMBERS_AT_ONCE = 500
-_STATIC = frozenset({"MANUAL", "SNAPSHOT"})
 
 Row = Mapping[str, Any]
 
@@ -48,8 +47,9 @@ class Enroller:
             for part in chunks(mine, MEMBERS_AT_ONCE):
                 yield from self._sent(list_id, part)
 
-    def _sent(self, list_id: str, part: Sequence[Change]) -> Iterator[Receipt]:
-        """The answers to one call. A refusal of the whole for one record's sake is narrowed down by halves."""
+    def _sent(self, list_id: str, part: Sequence[Change], *, is_narrowed: bool = False) -> Iterator[Receipt]:
+        """The answers to one call. A refusal of the whole for one record's sake is narrowed down by halves; one for the list's sake
+        is everybody's."""
         add, remove = ([_of(change).record_id for change in part if change.values()[MEMBER] is wanted] for wanted in (True, False))
         try:
             answer = self._portal.enrol(list_id, add, remove)
@@ -59,10 +59,16 @@ class Enroller:
         except RetryLater as error:
             yield from (failed(change, error, "retry") for change in part)
             return
-        if answer.status == 400 and len(part) > 1:
+        if answer.status == 400 and not is_narrowed and not self._portal.takes_by_hand(list_id):
+            said = fault_of(answer.status, answer.body, answer.text).message
+            yield from (refused(change, Fault(400, "LIST_NOT_STATIC", said)) for change in part)
+        elif answer.status == 400 and len(part) > 1:
             middle = len(part) // 2
-            yield from self._sent(list_id, part[:middle])
-            yield from self._sent(list_id, part[middle:])
+            yield from self._sent(list_id, part[:middle], is_narrowed=True)
+            yield from self._sent(list_id, part[middle:], is_narrowed=True)
+        elif answer.status == 404:
+            said = fault_of(answer.status, answer.body, answer.text).message
+            yield from (refused(change, Fault(404, "LIST_NOT_FOUND", said)) for change in part)
         else:
             yield from _receipts(part, answer)
 
@@ -126,7 +132,7 @@ def _ids(body: Row, name: str) -> set[str]:
 def _compared(need: Need, row: Row) -> ProvisionStep:
     """A list of that name that takes nobody by hand, or none but companies, is of no use."""
     kind, held = str(row.get("processingType")), str(row.get("objectTypeId"))
-    if kind in _STATIC and held == OBJECTS[PEOPLE].type_id:
+    if kind in STATIC_LISTS and held == OBJECTS[PEOPLE].type_id:
         return ProvisionStep(need, "present")
     return ProvisionStep(need, "refused", f"{kind} {held}", asks=(_ask(need),))
 

@@ -80,6 +80,8 @@ CAUSES: Mapping[str, Cause] = {
     "OBJECT_NOT_WRITABLE": "no_record_access",
     "OBJECT_NOT_FOUND": "record_gone",
     "404": "record_gone",
+    "LIST_NOT_FOUND": "list_gone",
+    "LIST_NOT_STATIC": "list_not_static",
     "CONFLICT": "duplicate",
     "OBJECT_ALREADY_EXISTS": "duplicate",
     "ASSOCIATION_FAILED": "record_gone",

@@ -31,6 +31,7 @@ FORMS_LIMIT = 500
 LISTS_COUNT = 500
 CAMPAIGNS_LIMIT = 100
 MEMBERS_LIMIT = 250
+STATIC_LISTS = frozenset({"MANUAL", "SNAPSHOT"})
 LISTS_REACH = 10_000  # the search of lists refuses an offset from here on
 
 Item = TypeVar("Item")
@@ -245,6 +246,13 @@ class Portal:
         body = {"recordIdsToAdd": list(add), "recordIdsToRemove": list(remove)}
         path = f"{self.paths.of('lists')}/{list_id}/memberships/add-and-remove"
         return self._answer(Call("PUT", path, json=body, repeatable=False, is_lenient=True))
+
+    def takes_by_hand(self, list_id: str) -> bool:
+        """Whether a list takes members by hand; one that cannot be looked at is taken for one that does."""
+        answer = self._answer(Call("GET", f"{self.paths.of('lists')}/{list_id}", is_lenient=True))
+        row = answer.body.get("list") if isinstance(answer.body, Mapping) else None
+        kind = row.get("processingType") if isinstance(row, Mapping) else None
+        return kind is None or kind in STATIC_LISTS
 
     def create_list(self, name: str, type_id: str) -> None:
         """A static list. Raises CallRejected where the name is taken, or the credentials may not."""

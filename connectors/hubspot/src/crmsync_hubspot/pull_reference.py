@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from crmsync.connect.contract import Page
 from crmsync.model.records import RawRecord
-from crmsync_hubspot.portal import Portal, chunks
+from crmsync_hubspot.portal import LISTS_REACH, Portal, chunks
 from crmsync_hubspot.schema import fixed_schema
 from crmsync_hubspot.values import instant, iso
 from crmsync_hubspot.vendor import VendorClient
@@ -18,10 +18,13 @@ PIPELINE_OBJECTS = ("deals",)
 Row = Mapping[str, Any]
 
 
-def reference_pages(object: str, portal: Portal, vendor: VendorClient) -> Iterator[Page]:
-    """Everything in one go; the cursor only says when. Raises KeyError for an object that is no reference."""
+def reference_pages(object: str, portal: Portal, vendor: VendorClient, known: Iterable[str] = ()) -> Iterator[Page]:
+    """Everything in one go; the cursor only says when. Of lists, what is stored (`known`) and listed no more is told as gone:
+    another of its name may take its place. Raises KeyError for an object that is no reference."""
     readers = {"owners": _owners, "pipelines": _pipelines, "forms": _forms, "lists": _lists}
     records = tuple(readers[object](portal, vendor))
+    if object == "lists":
+        records += _gone(known, records)
     cursor = {"read_at": iso(portal.client.server_time())}
     for part in chunks(records, PAGE_SIZE) if records else ((),):
         yield Page(tuple(part), cursor, len(records))
@@ -67,6 +70,12 @@ def _forms(portal: Portal, _vendor: VendorClient) -> Iterator[RawRecord]:
 def _lists(portal: Portal, _vendor: VendorClient) -> Iterator[RawRecord]:
     for row in portal.lists():
         yield _plain("lists", str(row["listId"]), row)
+
+
+def _gone(known: Iterable[str], there: Sequence[RawRecord]) -> tuple[RawRecord, ...]:
+    """The lists that are not there any more; none where their search may not have reached all of them."""
+    missing = set(known) - {record.id for record in there} if len(there) < LISTS_REACH else ()
+    return tuple(RawRecord("lists", id_, {}, None, is_deleted=True) for id_ in sorted(missing))
 
 
 def _plain(object: str, id_: str, row: Row) -> RawRecord:

@@ -142,7 +142,7 @@ class HubSpotConnector:
     def _pages(self, request: PullRequest) -> Iterator[Page]:
         kind = OBJECTS[request.object].kind
         if kind == "reference":
-            return reference_pages(request.object, self._portal, self._vendor)
+            return reference_pages(request.object, self._portal, self._vendor, request.known(request.object))
         if kind == "submissions":
             return submission_pages(self._portal, self._options, request)
         if kind == "reports":
