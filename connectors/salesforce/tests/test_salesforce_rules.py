@@ -190,6 +190,12 @@ def test_a_restricted_picklist_gives_its_active_values() -> None:
     assert (field.options, field.writable, field.required) == (("a",), True, False)
 
 
+@pytest.mark.parametrize(("object", "is_writable"), [("Lead", False), ("Task", True)])
+def test_a_field_that_is_set_only_at_creation_is_written_to_tasks_alone(object: str, *, is_writable: bool) -> None:
+    fields = [{"name": "Kind__c", "type": "string", "createable": True, "updateable": False}]
+    assert read_describe({"name": object, "fields": fields}).fields["Kind__c"].writable is is_writable
+
+
 def test_history_is_ordered_by_creation() -> None:
     assert read_describe({**DESCRIBED, "name": "OpportunityHistory"}).stamp == "CreatedDate"
 

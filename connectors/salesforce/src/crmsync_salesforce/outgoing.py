@@ -12,6 +12,7 @@ from crmsync_salesforce.answers import VendorError, errors_of, row_class
 from crmsync_salesforce.codes import RowClass
 from crmsync_salesforce.facts import COLLECTION_SIZE
 from crmsync_salesforce.ids import to_18
+from crmsync_salesforce.rows import named_in
 from crmsync_salesforce.schema import Shape
 from crmsync_salesforce.values import is_same
 
@@ -116,6 +117,13 @@ def _matched(sent: Outgoing, result: Any) -> Answered:
         return Answered(sent, to_18(str(named)) or None, bool(row.get("created")))
     errors = errors_of(row.get("errors"))
     return Answered(sent, error=errors[0] if errors else VendorError("UNKNOWN", ""))
+
+
+def without_named(part: Sequence[Outgoing], error: VendorError) -> list[Outgoing]:
+    """The rows that carry no field that a refusal of the whole names: one field that we may not write refuses all rows of a call.
+    None where it names none of them, or they all carry it."""
+    named = named_in(error.message, sorted({field for sent in part for field in sent.values}))
+    return [sent for sent in part if named.isdisjoint(sent.values)] if named else []
 
 
 def compare(change: Change, current: RawRecord | None, types: Mapping[str, str] | None = None) -> Receipt | None:

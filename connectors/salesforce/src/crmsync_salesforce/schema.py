@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crmsync.model.records import FieldInfo, ObjectSchema
-from crmsync_salesforce.facts import CURSOR_FIELDS, HISTORY, SYSTEM_FIELDS
+from crmsync_salesforce.facts import CAPABILITIES, CURSOR_FIELDS, HISTORY, SYSTEM_FIELDS
 
 # Owner, Who and What point to several objects: only what these share can be selected. (soql: polymorphic relationships)
 _SHARED = ("Id", "Name", "Type")
@@ -60,7 +60,8 @@ class Shape:
 
 def read_describe(described: Mapping[str, Any]) -> Shape:
     """The shape in a describe answer."""
-    fields = {str(item["name"]): _field(item) for item in described.get("fields", ())}
+    is_made = described["name"] == CAPABILITIES.task_object  # tasks alone are created, so what is set only then counts there
+    fields = {str(item["name"]): _field(item, is_made=is_made) for item in described.get("fields", ())}
     relationships = {
         str(item["relationshipName"]): tuple(item.get("referenceTo") or ())
         for item in described.get("fields", ())
@@ -88,13 +89,13 @@ def _reachable(targets: tuple[str, ...], others: Mapping[str, Shape]) -> Iterabl
     return [FieldInfo(name, "string") for name in _SHARED]
 
 
-def _field(item: Mapping[str, Any]) -> FieldInfo:
+def _field(item: Mapping[str, Any], *, is_made: bool) -> FieldInfo:
     options = tuple(str(option["value"]) for option in item.get("picklistValues") or () if option.get("active", True))
     return FieldInfo(
         name=str(item["name"]),
         type=str(item.get("type", "")),
         label=str(item.get("label", "")),
-        writable=bool(item.get("updateable") or item.get("createable")),
+        writable=bool(item.get("updateable", item.get("createable")) or (is_made and item.get("createable"))),
         required=bool(item.get("createable") and not item.get("nillable", True) and not item.get("defaultedOnCreate")),
         options=options if item.get("restrictedPicklist") else None,
         unique=bool(item.get("unique")),

@@ -41,6 +41,7 @@ from crmsync_salesforce.outgoing import (
     outgoing,
     path_of,
     refused,
+    without_named,
 )
 from crmsync_salesforce.reading import Reader
 from crmsync_salesforce.schema import Shape
@@ -264,7 +265,10 @@ class Writer:
             if len(part) > 1 and row_class(error) == "data":
                 middle = len(part) // 2
                 return self._call(object, part[:middle], halt) + self._call(object, part[middle:], halt)
-            return [Answered(sent, error=error) for sent in part]
+            others = without_named(part, error)
+            passing = {sent.change.key for sent in others}
+            told = [Answered(sent, error=error) for sent in part if sent.change.key not in passing]
+            return [*told, *(self._call(object, others, halt) if others else ())]
         except AnswerLost as lost:
             return [Answered(sent, error=VendorError(code_of(lost), ""), outcome="unknown") for sent in part]
         except RetryLater as later:
