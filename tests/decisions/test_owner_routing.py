@@ -220,6 +220,16 @@ def test_who_waits_in_the_queue_is_taken_when_someone_is_free(case: Any) -> None
     assert case.open_tasks("p1") == ["p1:first_approach:0:1"]
 
 
+def test_who_waited_in_the_queue_of_one_department_goes_to_that_of_the_next(case: Any) -> None:
+    case.using(routing=replace(ROUTING, queues={"inside_sales": "q@x.jp", "field_sales": "fs-queue@x.jp"}))
+    for rep in ("is1@x.jp", "is2@x.jp", "fs1@x.jp"):
+        case.edit_rep(rep, cap=0)
+    handed_over(case)
+    case.check("p1", phase="mql", owner="q@x.jp", owner_because="queue")
+    case.edit("p1", sales_status="accepted", sales_status_at=case.now, need="yes", budget="yes", authority="yes").decide(hours=1)
+    case.check("p1", phase="sql", owner="fs-queue@x.jp", owner_because="queue")
+
+
 def test_without_rep_or_queue_the_missing_owner_is_a_gap(case: Any) -> None:
     case.edit_rep("cs1@x.jp", is_active=False)
     case.person("p1").opportunity("o1", "won", closed_at=case.now)

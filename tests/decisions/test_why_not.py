@@ -160,6 +160,13 @@ GROUPED = Scoring(
 )
 
 
+def test_one_touch_that_is_enough_is_told_without_a_number(case: Any) -> None:
+    case.person("p", title_rank=4)
+    way = replace(asked(case), ways=((Step("touch", "seminar"),),))
+    assert tell(way, case.definitions, "en")[-1] == "It would be enough if they now attended a seminar."
+    assert tell(way, case.definitions, "ja")[-1] == "次があれば満たします: いま「セミナーに参加」"
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from(["pricing_page", "email_open", "email_click"]), st.integers(0, 60)), max_size=5),
