@@ -183,7 +183,7 @@ def test_only_customer_success_or_an_acknowledgement_kicks_off(case: Any) -> Non
 
 
 def test_an_imported_customer_looked_after_lately_is_due_from_the_last_contact(case: Any) -> None:
-    for person_id, days in (("lately", 30), ("long_ago", 200)):
+    for person_id, days in (("lately", 30), ("long_ago", 200), ("until_now", 90)):
         person = case.person(person_id).opportunity(
             f"o-{person_id}", "won", created=case.now - timedelta(days=400), closed_at=case.now - timedelta(days=300)
         )
@@ -192,6 +192,14 @@ def test_an_imported_customer_looked_after_lately_is_due_from_the_last_contact(c
     case.check("lately", clock="customer_care")
     assert case.running("lately")["due_at"] == case.now + timedelta(days=60)
     case.check("long_ago", clock="kick_off")
+    case.check("until_now", clock="kick_off")
+
+
+def test_a_clock_that_has_ended_stays_with_who_kept_it_and_the_running_one_goes_on_with_the_new_owner(case: Any) -> None:
+    handed_over(case).approached(at=tokyo("2026-06-01T14:00"))
+    case.decide(hours=5)
+    case.edit_rep("is1@x.jp", is_active=False).decide(hours=1)
+    assert [(c["kind"], c["owner"]) for c in case.clocks("p1")] == [("first_approach", "is1@x.jp"), ("verdict", "is2@x.jp")]
 
 
 def test_a_neglected_customer_stays_one_and_joins_the_upsell_list(case: Any) -> None:
