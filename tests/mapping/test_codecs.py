@@ -43,6 +43,13 @@ def test_an_email_is_one_address_however_it_is_typed(written: str, meant: str) -
     assert read("email", written) == meant
 
 
+@pytest.mark.parametrize("codec", ["email", "text"])
+def test_a_nul_is_no_part_of_a_text(codec: str) -> None:
+    """Forms let it through, and PostgreSQL stores none: one such name stopped every cycle there."""
+    assert read(codec, "\0taro@\0example.co.jp \0") == "taro@example.co.jp"
+    assert read("text", "\0") is None
+
+
 @pytest.mark.parametrize("written", ["taro", "taro@", "@example.com", "a@b@c.com", "taro@example", "a b@example.com"])
 def test_what_is_no_email_quarantines_the_record(written: str) -> None:
     assert unfit("email", written) == "mapping.not_an_email"

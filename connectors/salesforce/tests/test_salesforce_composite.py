@@ -113,17 +113,6 @@ def test_a_field_taken_away_since_costs_the_reading_and_tells_each_row() -> None
         assert {(receipt.outcome, receipt.code) for receipt in receipts.values()} == {("rejected", "INVALID_FIELD")}
 
 
-def test_a_field_taken_away_since_costs_only_the_rows_that_carry_it() -> None:
-    """Salesforce refuses the whole call for the sake of one unknown column."""
-    with place() as crm:
-        ids = leads(crm, 30)
-        crm.connector.describe(["Lead"])
-        crm.org.hide_field("Lead", "Rating")
-        receipts = crm.push(*hot(ids[::10]), *(update(lead, Company="B") for lead in ids if lead not in ids[::10]))
-        assert {lead for lead in ids if receipts[f"update {lead}"].outcome == "rejected"} == set(ids[::10])
-        assert [row["Company"] for row in crm.org.rows("Lead")].count("B") == 27
-
-
 @pytest.mark.parametrize(
     "fault",
     [

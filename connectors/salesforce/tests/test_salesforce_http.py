@@ -352,6 +352,16 @@ def test_a_refusal_of_the_whole_for_one_rows_sake_is_narrowed_down(org: Org) -> 
     assert {receipt.outcome for receipt in receipts.values()} == {"written"}
 
 
+def test_a_refusal_of_the_whole_for_one_fields_sake_costs_the_rows_that_carry_it(org: Org) -> None:
+    held = Rows(org, 8)
+    words = "No such column 'Company' on sobject of type Lead"
+    held.before = lambda request: refusal("INVALID_FIELD", words) if b'"Company"' in request.content else None
+    wanted = [change(n, Rating="Hot", Company="B") if n == 5 else change(n, Rating="Hot") for n in range(8)]
+    receipts = push(made(), *wanted)
+    assert (receipts["u5"].outcome, receipts.pop("u5").code) == ("rejected", "INVALID_FIELD")
+    assert {receipt.outcome for receipt in receipts.values()} == {"written"}
+
+
 def test_what_the_orgs_automation_put_back_is_told(org: Org) -> None:
     held = Rows(org, 1)
     held.before = lambda request: httpx.Response(200, json=[{"id": "00Q000000000000AAA", "success": True, "errors": []}])

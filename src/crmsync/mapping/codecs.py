@@ -65,7 +65,7 @@ def _folded(text: str) -> str:
 
 def _email(value: Any, _read: ReadField, _reading: Reading) -> str:
     """Width folded and lower case: HubSpot stores addresses so anyway, and Salesforce compares them so."""
-    text = _folded(str(value)).strip().strip("\u200b\ufeff").lower()
+    text = _folded(word(value)).strip().strip("\u200b\ufeff").lower()
     if not _EMAIL.fullmatch(text):
         raise Unfit("mapping.not_an_email", value)
     return text

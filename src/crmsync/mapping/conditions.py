@@ -31,9 +31,10 @@ def lookup_in(fields: Mapping[str, Any]) -> Lookup:
 
 
 def word(value: Any) -> str:
-    """A value as conditions and value tables compare it: true, 5 and "5" look the same from every CRM; empty is ""."""
+    """A value as conditions and value tables compare it: true, 5 and "5" look the same from every CRM; empty is "". A NUL is no
+    part of a text: forms let it through, and PostgreSQL stores none."""
     if value.__class__ is str:
-        return str.strip(value)  # nearly all there is, and asked first
+        return str.strip(value if "\0" not in value else value.replace("\0", ""))  # nearly all there is, and asked first
     if value is None:
         return ""
     if isinstance(value, bool):
