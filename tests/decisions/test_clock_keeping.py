@@ -36,6 +36,14 @@ def test_a_warm_lead_has_a_business_day_and_a_hot_one_four_business_hours(case: 
     assert case.running("hot")["due_at"] == tokyo("2026-06-01T15:00")
 
 
+def test_a_due_time_for_one_department_is_for_its_owners_alone(case: Any) -> None:
+    due = (Due(1, "business_hours", department="field_sales"), Due(2, "business_hours", department="inside_sales"))
+    rules = tuple(replace(rule, due=(*due, Due(3, "business_hours"))) for rule in case.definitions.sla.clocks)
+    case.using(sla=replace(case.definitions.sla, clocks=rules))
+    handed_over(case)
+    assert case.running("p1")["due_at"] == tokyo("2026-06-01T12:00")
+
+
 def test_an_approach_meets_the_clock_when_it_happened_and_the_verdict_starts_then(case: Any) -> None:
     person = handed_over(case)
     person.approached("email", at=tokyo("2026-06-01T14:00"))
@@ -193,6 +201,33 @@ def test_an_imported_customer_looked_after_lately_is_due_from_the_last_contact(c
     assert case.running("lately")["due_at"] == case.now + timedelta(days=60)
     case.check("long_ago", clock="kick_off")
     case.check("until_now", clock="kick_off")
+
+
+@pytest.mark.parametrize(
+    ("days", "by", "kinds"),
+    [
+        (30, "cs1@x.jp", ["kick_off"]),  # before the contract
+        (20, "cs1@x.jp", ["customer_care"]),
+        (10, "cs1@x.jp", ["customer_care"]),
+        (10, "fs1@x.jp", ["kick_off"]),  # not whose clock it is
+        (0, "cs1@x.jp", ["kick_off", "customer_care"]),  # meets the clock that starts now
+    ],
+)
+def test_only_what_the_right_department_did_since_the_win_spares_an_imported_customer_the_kick_off(
+    case: Any, days: int, by: str, kinds: list[str]
+) -> None:
+    won = case.now - timedelta(days=20)
+    person = case.person("p1").opportunity("o1", "won", created=case.now - timedelta(days=40), closed_at=won)
+    person.approached("meeting", by=by, at=case.now - timedelta(days=days))
+    case.decide()
+    assert sorted((c["kind"] for c in case.clocks("p1")), reverse=True) == kinds
+
+
+def test_an_acknowledgement_before_the_import_is_a_kick_off_whoever_gave_it(case: Any) -> None:
+    taken = case.now - timedelta(days=10)
+    case.person("p1", acknowledged_at=taken).opportunity("o1", "won", closed_at=case.now - timedelta(days=20))
+    case.decide()
+    assert [(c["kind"], c["started_at"]) for c in case.clocks("p1")] == [("customer_care", taken)]
 
 
 def test_a_clock_that_has_ended_stays_with_who_kept_it_and_the_running_one_goes_on_with_the_new_owner(case: Any) -> None:
