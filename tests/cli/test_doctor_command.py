@@ -103,6 +103,18 @@ def test_a_feature_that_misses_its_scope_is_told_once_in_each_run_that_goes_on_a
     assert ("hubspot", "doctor.hubspot.scopes_read") in practice.found()
 
 
+def test_a_stage_that_an_admin_took_away_is_named_by_doctor_and_by_each_run(practice: Practice) -> None:
+    definitions, now = practice.sandbox.portal.objects.definitions["contacts"], "2026-01-05T00:00:00.000Z"
+    held = [{"value": option.value, "label": option.label} for option in definitions.the("lifecyclestage").options]
+    fewer = [option for option in held if option["value"] != "salesqualifiedlead"]
+    definitions.change("lifecyclestage", {"options": fewer}, now)
+    found = practice.found()["hubspot", "doctor.options_missing"]["params"]
+    assert found == {"object": "contacts", "field": "lifecyclestage", "options": "salesqualifiedlead"}
+    assert "the list of lifecyclestage (contacts) has no salesqualifiedlead" in practice.type("run").stderr
+    definitions.change("lifecyclestage", {"options": held}, now)
+    assert "has no salesqualifiedlead" not in practice.type("run").stderr
+
+
 def test_a_run_that_cannot_read_its_people_fails_and_says_so_each_time(practice: Practice) -> None:
     practice.without("crm.objects.contacts.read")
     for _ in range(2):

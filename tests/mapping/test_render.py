@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from crmsync.mapping import ObjectMapping, ReadField, WriteField, render, same
 from crmsync.mapping.codecs import Reading, decode
-from crmsync.mapping.render import shortened
+from crmsync.mapping.render import options_lacking, shortened
 from crmsync.mapping.values import Case, Condition, Question
 from crmsync.model.records import FieldInfo, ObjectSchema, RecordRef
 
@@ -160,3 +160,14 @@ def test_what_is_written_is_read_back_as_it_was(codec: str, field_type: str, val
 def test_a_text_that_came_back_normalised_is_the_same_to_the_diff(text: str) -> None:
     assert same("string", text, text + " ")
     assert same("string", unicodedata.normalize("NFC", text), unicodedata.normalize("NFC", text) + "\r\n")
+
+
+def test_options_that_the_crm_s_list_does_not_have_are_named_before_anything_is_wanted() -> None:
+    stage = WriteField("stage", "phase", values={"mql": "MQL", "sql": "SQL", "closed_won": 3}, cases=(Case({}, "Own"),))
+    free, gone = WriteField("free", "phase", values={"mql": "x"}), WriteField("gone", "phase", values={"mql": "x"})
+    fields = {
+        "stage": FieldInfo("stage", "enumeration", options=("SQL", "Lead")),
+        "free": FieldInfo("free", "string"),
+    }
+    assert options_lacking((stage, free, gone), ObjectSchema("contacts", fields)) == {"stage": ("MQL", "Own")}
+    assert options_lacking((WriteField("stage", "", constant="Lead"),), ObjectSchema("contacts", fields)) == {}

@@ -20,6 +20,7 @@ from crmsync.sync.batons import Lying
 from crmsync.sync.facts import active_reps
 from crmsync.sync.notices import Told
 from crmsync.sync.pipeline import Cycle
+from crmsync.sync.provision import lacking_options
 from crmsync.sync.pull import Failure, Pulled
 from crmsync.sync.workspace import Workspace
 
@@ -263,9 +264,13 @@ def idle_reps(workspace: Workspace) -> list[str]:
 
 
 def missing_fields(workspace: Workspace, language: Language) -> None:
-    """A CRM that was never set up for crmsync works with less in it: one line per object, on standard error; and one with the
-    reps whom no CRM knows."""
+    """A CRM that was never set up for crmsync works with less in it: one line per object, on standard error, and one per list that
+    lacks options; and one with the reps whom no CRM knows."""
     for found in missing_json(workspace):
         sys.stderr.write(say("cli.missing_fields", language, **{**found, "fields": ", ".join(found["fields"])}) + "\n")
+    for connection in workspace.connections:
+        for object_, field, options in lacking_options(connection):
+            told = {"connection": connection.name, "object": object_, "field": field, "options": ", ".join(options)}
+            sys.stderr.write(say("cli.missing_options", language, **told) + "\n")
     if idle := idle_reps(workspace):
         sys.stderr.write(say("cli.idle_reps", language, reps=", ".join(idle)) + "\n")

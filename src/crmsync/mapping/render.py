@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -43,6 +43,20 @@ def render(
             continue
         values[write.field] = _as_text(value) if mapping.text_values else value
     return values, tuple(refused)
+
+
+def options_lacking(writes: Iterable[WriteField], schema: ObjectSchema) -> dict[str, tuple[str, ...]]:
+    """Field → the options that the mapping writes into it and that its list in the CRM does not have: what they stand for is not
+    written. Fields that are not there, or have no list, are left out."""
+    found: dict[str, tuple[str, ...]] = {}
+    for write in writes:
+        info = schema.fields.get(write.field)
+        if info is not None and info.options is not None:
+            held = info.options
+            written = (write.constant, *write.values.values(), *(case.value for case in write.cases))
+            if lacking := tuple(dict.fromkeys(value for value in written if isinstance(value, str) and value not in held)):
+                found[write.field] = lacking
+    return found
 
 
 def _wish(write: WriteField, desired: Mapping[str, Any]) -> Any:

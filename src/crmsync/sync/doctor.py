@@ -14,7 +14,7 @@ from crmsync.model.memberships import MEMBER
 from crmsync.sync.forecasts import Outlook, outlook, outlook_finding, uses_of
 from crmsync.sync.heard import intake_state
 from crmsync.sync.memberships import enrolling
-from crmsync.sync.provision import list_needs, needs
+from crmsync.sync.provision import lacking_options, list_needs, needs
 from crmsync.sync.pull import describe
 from crmsync.sync.workspace import Connection, Workspace
 
@@ -94,6 +94,7 @@ class _Look:
             describe(self.connection, everything=True)
             yield from self._objects(known)
             yield from self._locked(known)
+            yield from self._options()
             yield from self._fields()
             yield from self._clock()
             yield from self._calls()
@@ -135,6 +136,12 @@ class _Look:
             locked = [name for name in use.writes if name in schema.fields and not schema.fields[name].writable]
             if locked:
                 yield Finding("permissions", "warning", "doctor.locked", {"object": use.object, "fields": ", ".join(locked)})
+
+    def _options(self) -> Iterator[Finding]:
+        """Options that mappings write and that the CRM's lists do not have: portals and orgs have stages of their own."""
+        for name, field_, options in lacking_options(self.connection):
+            params = {"object": name, "field": field_, "options": ", ".join(options)}
+            yield Finding("fields", "warning", "doctor.options_missing", params)
 
     def _fields(self) -> Iterator[Finding]:
         """What `provision` would say."""

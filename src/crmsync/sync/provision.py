@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from crmsync.connect.contract import Need, ProvisionStep
 from crmsync.errors import CrmsyncError
+from crmsync.mapping.render import options_lacking
 from crmsync.sync.memberships import enrolling
 from crmsync.sync.pull import Failure
 from crmsync.sync.workspace import Connection, Workspace
@@ -62,3 +63,14 @@ def needs(connection: Connection) -> Iterator[Need]:
         for field in mapping.custom_fields
     }
     yield from (wanted[key] for key in sorted(wanted))
+
+
+def lacking_options(connection: Connection) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """(object, field, options) of what the mappings write and the CRM's lists do not have, as far as they were read. Lists of our
+    own fields are left out: what they lack is a need."""
+    own = {(need.object, need.field) for need in needs(connection)}
+    for name, mapping in sorted(connection.mappings.items()):
+        schema = connection.schemas.get(name)
+        for field, options in options_lacking(mapping.writes, schema).items() if schema and schema.readable else ():
+            if (name, field) not in own:
+                yield name, field, options
