@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pytest_httpserver import HTTPServer
 from salesforce_place import Place, opened, place
 
@@ -195,3 +196,25 @@ def test_an_assertion_is_fresh_by_the_orgs_clock_however_wrong_ours_is() -> None
         crm.later(hours=3)  # the session has ended meanwhile, and the new assertion is signed for now
         crm.pull()
         assert sign_ins(crm) == 2
+
+
+def _pem(key: Any, encryption: serialization.KeySerializationEncryption) -> str:
+    return str(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption).decode())
+
+
+def _unusable() -> Iterator[Any]:
+    key = rsa.generate_private_key(65537, 2048)
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    yield pytest.param(_pem(key, serialization.BestAvailableEncryption(b"secret")), id="behind a passphrase")
+    yield pytest.param(public, id="public")
+    yield pytest.param(_pem(ec.generate_private_key(ec.SECP256R1()), serialization.NoEncryption()), id="of another kind")
+    yield pytest.param("secrets/salesforce.pem", id="a path")
+
+
+@pytest.mark.parametrize("pem", list(_unusable()))
+def test_a_key_that_cannot_sign_is_told_in_words_and_is_no_crash(pem: str) -> None:
+    secrets = {"client_id": Credentials().client_id, "username": Credentials().username, "private_key": pem}
+    with place(secrets=secrets) as crm, pytest.raises(StopConnector) as caught:
+        crm.pull()
+    assert caught.value.code == "connect.private_key_wrong"
+    assert "BEGIN" not in str(caught.value.params)

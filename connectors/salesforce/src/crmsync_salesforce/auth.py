@@ -26,7 +26,7 @@ from crmsync.connect.contract import ConnectionSettings
 from crmsync.connect.token_files import SavedRefresh, TokenFile, digest_of, saved_refresh_of
 from crmsync.errors import StopConnector
 from crmsync_salesforce.answers import classify_token_refusal, is_elsewhere, is_expired
-from crmsync_salesforce.ciphers import KeyCipher, cipher_of
+from crmsync_salesforce.ciphers import KeyCipher, cipher_of, private_key_of
 
 _log = structlog.get_logger("crmsync.salesforce")
 
@@ -186,9 +186,9 @@ def _jwt_bearer(settings: ConnectionSettings, client: ApiClient, hosts: Hosts) -
     }
     key = settings.secret("private_key").replace("\\n", "\n")  # one-line environment variables
     try:
-        assertion = jwt.encode(claims, key, algorithm="RS256")
-    except (ValueError, jwt.PyJWTError):
-        raise _wrong(settings.name, "auth.private_key", "…", "PEM, RSA") from None
+        assertion = jwt.encode(claims, private_key_of(key), algorithm="RS256")
+    except ValueError:
+        raise StopConnector("connect.private_key_wrong", connection=settings.name) from None
     return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
 
 

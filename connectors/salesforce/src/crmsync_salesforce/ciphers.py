@@ -1,10 +1,13 @@
-"""Encryption of what outlives the process, by the secret token_key."""
+"""Keys: encryption of what outlives the process, by the secret token_key; and the private key that signs us in."""
 
 from __future__ import annotations
 
 import binascii
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 
 class KeyCipher:
@@ -30,3 +33,14 @@ def cipher_of(key: str) -> KeyCipher:
         return KeyCipher(Fernet(key.strip().encode()))
     except (ValueError, binascii.Error):
         raise ValueError("not 32 bytes in base64") from None
+
+
+def private_key_of(pem: str) -> RSAPrivateKey:
+    """An RSA private key. Raises ValueError for anything else: a public key, a certificate, one behind a passphrase."""
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (TypeError, UnsupportedAlgorithm) as error:  # a TypeError: it wants a passphrase
+        raise ValueError("not a key that we can use") from error
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError("not an RSA key")
+    return key
