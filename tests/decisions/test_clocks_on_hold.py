@@ -67,6 +67,22 @@ def test_while_the_customer_asked_to_wait_nobody_is_late_and_afterwards_the_due_
     assert held.running("p")["breached_at"] == held.running("p")["due_at"]
 
 
+def test_what_was_done_in_a_window_counts_for_the_definition_and_for_a_hold(case: Any) -> None:
+    columns = catalogue.everything({})
+    seminar = parse("touches('seminar', 30) > 0", columns)
+    asked = HoldRule("asked", parse("touches('quote_request', 1) > 0", columns))
+    case.using(
+        qualification=replace(case.definitions.qualification, required=(seminar,)),
+        sla=replace(case.definitions.sla, holds=(asked,)),
+    )
+    case.person("lately").touched("pricing_page").touched("seminar", days_ago=29).touched("quote_request")
+    case.person("long_ago").touched("pricing_page").touched("seminar", days_ago=31)
+    case.decide()
+    case.check("lately", phase="mql")
+    assert case.running("lately")["holds"].endswith("//asked")
+    case.check("long_ago", phase="inquiry")
+
+
 def test_the_sum_says_when_and_why(held: Any) -> None:
     lead(held)
     held.now = tokyo("2026-06-02T09:30")
