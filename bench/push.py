@@ -159,7 +159,8 @@ def _bare(tenant: Served, ids: Sequence[str], score: int) -> None:
     size, values = BATCH[tenant.crm], _values(tenant.crm, score)
     limits = httpx.Limits(max_connections=1)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    with httpx.Client(base_url=tenant.url, limits=limits, timeout=600, trust_env=False, headers=headers) as client:
+    bare = httpx.Client(base_url=tenant.url, limits=limits, timeout=600, trust_env=False, headers=headers)
+    with collector_at_rest(), bare as client:
         for start in range(0, len(ids), size):
             method, path, body = request(ids[start : start + size], values)
             answer = client.request(method, path, content=orjson.dumps(body))
