@@ -17,9 +17,10 @@ from crmsync.config.vocabulary import load_vocabulary
 from crmsync.decisions.frames import PERSONS
 from crmsync.identity.companies import companies_frame
 from crmsync.identity.keys import domain_of
-from crmsync.identity.persons import persons_frame, says_the_same
+from crmsync.identity.persons import SAID, persons_frame, says_the_same
 from crmsync.identity.vocabulary import Vocabulary
 from crmsync.model.entities import CompanySeen, PersonSeen
+from crmsync.model.records import RecordRef
 
 START = datetime(2026, 4, 1, tzinfo=UTC)
 INSTANT = pl.Datetime("us", "UTC")
@@ -98,9 +99,14 @@ def test_our_own_writes_make_no_record_fresher(words: Vocabulary) -> None:
 
 
 def test_a_version_that_only_our_write_made_says_the_same() -> None:
-    before = seen("sf/Lead/1", title="課長", owner="sf/User/1")
-    assert says_the_same(before, before | {"modified_at": START + timedelta(days=1), "owner": "sf/User/2"})
-    assert not says_the_same(before, before | {"title": "部長"})
+    def said(**fields: Any) -> list[object]:
+        return [seen("sf/Lead/1", **{"title": "課長", "company": "sf/Account/1", **fields}).get(name) for name in SAID]
+
+    before = said(owner="sf/User/1")
+    assert says_the_same(before, said(modified_at=START + timedelta(days=1), owner="sf/User/2"))
+    assert says_the_same(before, said(company=RecordRef("sf", "Account", "1")))
+    assert not says_the_same(before, said(title="部長"))
+    assert not says_the_same(before, said(title=None))
 
 
 def test_family_and_given_name_come_from_one_record(words: Vocabulary) -> None:
@@ -270,7 +276,7 @@ def test_a44_who_lacks_one_of_the_three_is_no_lead_and_what_to_ask_for_is_named(
     assert (one["identified"], sorted(one["missing"])) == (not missing, missing)
 
 
-SAID: dict[str, st.SearchStrategy[Any]] = {
+SAYINGS: dict[str, st.SearchStrategy[Any]] = {
     "family_name": st.sampled_from([None, "", "佐藤", "Smith"]),
     "given_name": st.sampled_from([None, "", "太郎", "Ann"]),
     "email": st.sampled_from(
@@ -288,7 +294,7 @@ SAID: dict[str, st.SearchStrategy[Any]] = {
 
 
 @settings(deadline=None)
-@given(st.lists(st.fixed_dictionaries(SAID), min_size=1, max_size=5))
+@given(st.lists(st.fixed_dictionaries(SAYINGS), min_size=1, max_size=5))
 def test_a_record_says_alone_what_it_says_beside_one_that_says_nothing(words: Vocabulary, records: list[dict[str, Any]]) -> None:
     alone = [seen(f"sf/Lead/{n}", f"p{n}", **said) for n, said in enumerate(records)]
     silent = [seen(f"sf/Lead/{n}-gone", f"p{n}", is_deleted=True) for n in range(len(records))]

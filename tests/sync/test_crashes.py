@@ -133,7 +133,7 @@ def test_every_boundary_of_the_store_that_writes_is_in_the_list() -> None:
         ("Decided", "merge_person"),  # only where persons merge: test_stories
         ("Decided", "phase_of"),
         ("Decided", "replan"),
-        ("Entities", "people_in"),  # reads
+        ("Entities", "said_in"),  # reads
         ("Entities", "save"),  # which is save_columns, kind by kind
         ("Entities", "mark_deleted"),
         ("Entities", "forget_events"),

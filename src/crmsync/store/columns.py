@@ -6,7 +6,7 @@ read by rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -60,7 +60,8 @@ def frame_of(
     if connection.dialect.name == "sqlite":
         frame = pl.concat([_typed({}, columns), *_parts(connection, table, columns, where)])
     else:
-        frame = _typed(_columns_of(connection, select(*map(_plain, columns)).where(*where), columns), columns)
+        query = select(*map(_plain, columns)).where(*where)
+        frame = _typed(_named(columns, _columns_of(connection, query, len(columns))), columns)
     ordered = frame.sort([column.name for column in table.primary_key]) if is_sorted and frame.height > 1 else frame
     return ordered.select(column.name for column in chosen) if keys else ordered
 
@@ -82,10 +83,10 @@ def frame_among(
     """As `frame_of`, sorted, in SQLite: those of the rows whose `column`, which has an index, holds one of `values`."""
     columns, query = [table.c[name] for name in names], _asking(table, names, column)
     given = {GIVEN: orjson.dumps(values).decode()}
-    found = _columns_of(connection, query.where(*where) if where else query, columns, given) if values else {}
-    if not any(found.values()):
+    found = _columns_of(connection, query.where(*where) if where else query, len(names), given) if values else []
+    if not any(found):
         return _no_rows(table, names).clone()
-    return _typed(found, columns)
+    return _typed(_named(columns, found), columns)
 
 
 @lru_cache(maxsize=256)
@@ -106,14 +107,17 @@ def _no_rows(table: Table, names: tuple[str, ...]) -> pl.DataFrame:
 def packed(connection: Connection, query: Select[Any], *where: ColumnElement[bool]) -> list[list[Any]]:
     """The columns of what a query of some module gives under these conditions, in its order of columns; payloads as what their JSON
     says. For results of some hundred rows: SQLite packs them into one, as above."""
-    is_gathered = connection.dialect.name == "sqlite"
-    columns, packing = _packing(query, is_gathered=is_gathered)
-    if is_gathered:
-        row = connection.execute(packing.where(*where)).one()
-        found = [orjson.loads(text) for text in row]
-    else:
-        plain = connection.execute(packing.where(*where)).fetchall()
-        found = [[row[place] for row in plain] for place in range(len(columns))]
+    if connection.dialect.name != "sqlite":
+        return by_rows(connection, query, lambda plain: plain.where(*where))
+    columns, packing = _packing(query, is_gathered=True)
+    row = connection.execute(packing.where(*where)).one()
+    return [_read(column, orjson.loads(text)) for column, text in zip(columns, row, strict=True)]
+
+
+def by_rows(connection: Connection, query: Select[Any], narrowed: Callable[[Select[Any]], Select[Any]]) -> list[list[Any]]:
+    """The same of any number of rows in any order: `narrowed` says which, and how they are sorted."""
+    columns, plain = _packing(query, is_gathered=False)
+    found = _columns_of(connection, narrowed(plain), len(columns))
     return [_read(column, values) for column, values in zip(columns, found, strict=True)]
 
 
@@ -140,7 +144,7 @@ def _read(column: Any, values: list[Any]) -> list[Any]:
     if isinstance(column.type, Hundredths):
         return [None if value is None else value / IN_ONE for value in values]
     if isinstance(column.type, Boolean):
-        return [bool(value) for value in values]
+        return [None if value is None else bool(value) for value in values]
     if isinstance(column.type, LargeBinary):
         return [orjson.loads(value) if isinstance(value, bytes) else value for value in values]
     return values
@@ -175,7 +179,8 @@ def _piece(connection: Connection, table: Table, columns: Columns, where: Column
     if packed:
         arrays = select(*(func.json_group_array(_plain(column)) for column in packed)).select_from(table).where(*where)
         texts = tuple(connection.execute(arrays).one())
-    values = _columns_of(connection, select(*loose).where(*where).order_by(_ROWID), loose) if loose else {}
+    query = select(*loose).where(*where).order_by(_ROWID)
+    values = _named(loose, _columns_of(connection, query, len(loose))) if loose else {}
     return _Piece(columns, {column.name: text for column, text in zip(packed, texts, strict=True)}, values)
 
 
@@ -202,10 +207,8 @@ def _plain(column: Any) -> Any:
     return type_coerce(column, BigInteger).label(column.name) if isinstance(column.type, Instant | Hundredths) else column
 
 
-def _columns_of(
-    connection: Connection, query: Select[Any], columns: Columns, given: Mapping[str, str] | None = None
-) -> dict[str, list[Any]]:
-    """What a query gives, by the names of its columns. Of SQLite the driver's own rows are taken: to make them SQLAlchemy's costs
+def _columns_of(connection: Connection, query: Select[Any], width: int, given: Mapping[str, str] | None = None) -> list[list[Any]]:
+    """What a query gives, column by column. Of SQLite the driver's own rows are taken: to make them SQLAlchemy's costs
     more than to read them, and `_series` knows how SQLite holds things."""
     result = connection.execute(query, given)
     if connection.dialect.name == "sqlite" and result.cursor is not None:
@@ -213,7 +216,11 @@ def _columns_of(
         result.close()
     else:
         rows = result.fetchall()
-    return {column.name: [row[place] for row in rows] for place, column in enumerate(columns)}
+    return [[row[place] for row in rows] for place in range(width)]
+
+
+def _named(columns: Columns, values: Sequence[list[Any]]) -> dict[str, list[Any]]:
+    return {column.name: held for column, held in zip(columns, values, strict=True)}
 
 
 def _typed(values: dict[str, list[Any]], columns: Columns) -> pl.DataFrame:

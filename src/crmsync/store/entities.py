@@ -6,12 +6,13 @@ import dataclasses
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
 import orjson
 import polars as pl
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, Select, select, update
 from sqlmodel import SQLModel
 
 from crmsync.model.entities import (
@@ -32,6 +33,7 @@ from crmsync.model.entities import (
 )
 from crmsync.model.records import RecordRef
 from crmsync.store import tables
+from crmsync.store.columns import packed
 from crmsync.store.sql import among, chunks, read_among, read_frame, table_of, upsert, upsert_columns
 
 TABLES: Mapping[type, type[SQLModel]] = {
@@ -52,8 +54,7 @@ TABLES: Mapping[type, type[SQLModel]] = {
 _MARKED = tuple(table_of(row) for kind, row in TABLES.items() if kind is not UserSeen)
 _USERS = table_of(tables.UserRow)
 _QUARANTINE = table_of(tables.Quarantine)
-
-Row = dict[str, Any]
+_PEOPLE = table_of(tables.PersonRow)
 
 
 class Entities:
@@ -117,16 +118,16 @@ class Entities:
     def people(self, refs: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Stored person rows by ref."""
         with self._engine.connect() as db:
-            return self.people_in(db, refs)
+            rows = db.execute(select(_PEOPLE).where(among(db, _PEOPLE.c.ref, refs))).mappings()
+            return {row["ref"]: dict(row) for row in rows}
 
-    def people_in(self, db: Connection, refs: Iterable[str], columns: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
-        """The same, as they stand in this transaction; or these columns of them alone, beside their refs."""
-        table, wanted = table_of(tables.PersonRow), list(refs)
+    def said_in(self, db: Connection, refs: Iterable[str], columns: tuple[str, ...]) -> dict[str, tuple[Any, ...]]:
+        """What is stored of these people in these columns, by ref, as it stands in this transaction."""
+        wanted = list(refs)
         if not wanted:
             return {}
-        names = tuple(table.c.keys() if columns is None else ("ref", *columns))
-        rows = db.execute(select(*(table.c[name] for name in names)).where(among(db, table.c.ref, wanted)))
-        return {row[names.index("ref")]: dict(zip(names, row, strict=True)) for row in rows}
+        found, *values = packed(db, _said(columns), among(db, _PEOPLE.c.ref, wanted))
+        return dict(zip(found, zip(*values, strict=True), strict=True))
 
     def keys_of_tasks(self, refs: Iterable[str]) -> list[str]:
         """The keys of those of these records that are tasks of ours."""
@@ -174,6 +175,11 @@ class Entities:
     def quarantined(self) -> pl.DataFrame:
         with self._engine.connect() as db:
             return read_frame(db, tables.Quarantine)
+
+
+@lru_cache(maxsize=8)
+def _said(columns: tuple[str, ...]) -> Select[Any]:
+    return select(_PEOPLE.c.ref, *(_PEOPLE.c[name] for name in columns))
 
 
 def _once_named(db: Connection, refs: Iterable[str]) -> list[tuple[str, str]]:

@@ -348,7 +348,7 @@ def read_among(
     columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """Those of the rows whose text `column` holds one of `values`. For few of many: `column` has an index."""
-    table, wanted = table_of(model), sorted(set(values))
+    table, wanted = table_of(model), sorted(dict.fromkeys(values))  # most come in order, and are left in it
     names = tuple(columns or table.c.keys())
     if connection.dialect.name == "sqlite":
         return frame_among(connection, table, names, column, wanted, where)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, Select, func, select
 
 from crmsync.model.records import RawRecord, RecordRef
+from crmsync.store.columns import by_rows
 from crmsync.store.own_writes import Written, store_own_writes
 from crmsync.store.sql import among, insert_all, table_of, upsert
 from crmsync.store.tables import Again, CursorRow, RawLatest, RawVersion, Watermark
-from crmsync.store.versions import PAYLOADS, Staged, StagedRecord, fields_in, newest_of, store_versions, with_whole
+from crmsync.store.versions import PAYLOADS, Staged, StagedRecord, newest_of, store_versions, with_whole
 
 _VERSIONS = table_of(RawVersion)
 _AGAIN = table_of(Again)
 _LATEST = table_of(RawLatest)
 _CURSORS = table_of(CursorRow)
 _WATERMARKS = table_of(Watermark)
-# What a staged record is made of, in the order of `_staged`'s arguments.
+# What a staged record is made of.
 _STAGED = with_whole(
     select(
         *(
@@ -126,15 +127,16 @@ class Staging:
         )
         newest = self.newest(connection)  # before the rows: what another process stores meanwhile is looked at twice, not never
         with self._engine.connect() as db:
-            refs = [RecordRef(connection, row.object, row.record_id) for row in db.execute(query)]
-        return sorted(refs), newest
+            pairs = sorted(map(tuple, db.execute(query).all()))
+        return [RecordRef(connection, object_, id_) for object_, id_ in pairs], newest
 
     def seen_since(self, connection: str, seq: int) -> list[RecordRef]:
         """Records with a version numbered above `seq`, our own writes included."""
         mine = (_VERSIONS.c.connection == connection, _VERSIONS.c.seq > seq)
         query = select(_VERSIONS.c.object, _VERSIONS.c.record_id).where(*mine).distinct()
         with self._engine.connect() as db:
-            return sorted(RecordRef(connection, row.object, row.record_id) for row in db.execute(query))
+            pairs = sorted(map(tuple, db.execute(query).all()))
+        return [RecordRef(connection, object_, id_) for object_, id_ in pairs]
 
     def newest(self, connection: str) -> int:
         """The highest number of a version of this connection; 0 before the first."""
@@ -165,19 +167,17 @@ class Staging:
 
     def versions_after(self, connection: str, seq: int, limit: int) -> list[StagedRecord]:
         """Up to `limit` stored versions with a greater number, in order."""
-        query = _STAGED.where(_VERSIONS.c.connection == connection, _VERSIONS.c.seq > seq).order_by(_VERSIONS.c.seq).limit(limit)
+        mine = (_VERSIONS.c.connection == connection, _VERSIONS.c.seq > seq)
         with self._engine.connect() as db:
-            return [_staged(*row) for row in db.execute(query)]
+            return _staged(db, lambda staged: staged.where(*mine).order_by(_VERSIONS.c.seq).limit(limit))
 
     def due_again(self, connection: str, now: datetime) -> list[StagedRecord]:
         """Versions whose meaning has changed because time has passed, in order."""
-        query = (
-            _STAGED.join(_AGAIN, _AGAIN.c.seq == _VERSIONS.c.seq)
-            .where(_AGAIN.c.connection == connection, _AGAIN.c.at <= now)
-            .order_by(_VERSIONS.c.seq)
-        )
+        due = (_AGAIN.c.connection == connection, _AGAIN.c.at <= now)
         with self._engine.connect() as db:
-            return [_staged(*row) for row in db.execute(query)]
+            return _staged(
+                db, lambda staged: staged.join(_AGAIN, _AGAIN.c.seq == _VERSIONS.c.seq).where(*due).order_by(_VERSIONS.c.seq)
+            )
 
     def next_again(self) -> datetime | None:
         """When a stored version will next mean something else, though nothing changes in its CRM; None where none will."""
@@ -209,17 +209,16 @@ class Staging:
             return newest_of(db, connection, object_, ids)
 
 
-def _staged(
-    seq: int,
-    connection: str,
-    object_: str,
-    id_: str,
-    modified_at: datetime | None,
-    learnt_at: datetime,
-    is_deleted: bool,
-    replaced_by: str | None,
-    payload: bytes,
-    whole: bytes | None,
-) -> StagedRecord:
-    record = RawRecord(object_, id_, fields_in(payload, whole), modified_at, is_deleted, replaced_by)
-    return StagedRecord(seq, connection, record, learnt_at)
+def _staged(db: Connection, narrowed: Callable[[Select[Any]], Select[Any]]) -> list[StagedRecord]:
+    """The versions that a narrowed `_STAGED` gives."""
+    return [
+        StagedRecord(
+            seq,
+            connection,
+            RawRecord(object_, id_, own if whole is None else {**whole, **own}, modified_at, is_deleted, replaced_by),
+            learnt_at,
+        )
+        for seq, connection, object_, id_, modified_at, learnt_at, is_deleted, replaced_by, own, whole in zip(
+            *by_rows(db, _STAGED, narrowed), strict=True
+        )
+    ]

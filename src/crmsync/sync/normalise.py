@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection as Database
 
@@ -15,7 +16,6 @@ from crmsync.mapping.columns import Column
 from crmsync.model.entities import PersonSeen, Rejected
 from crmsync.model.records import RecordRef
 from crmsync.store import Store
-from crmsync.store.entities import Row
 from crmsync.store.identity import lose_track
 from crmsync.store.versions import StagedRecord
 from crmsync.sync.collector import collector_at_rest
@@ -152,30 +152,33 @@ def _later(reader: Reader, run: Run) -> dict[RecordRef, tuple[int, datetime | No
     return {version.ref: (version.seq, at) for version, at in moments if at is not None or not version.is_first}
 
 
-_BEFORE = tuple(dict.fromkeys((*SAID, "sales_status_at", "fresh_at")))
+_BEFORE = (*SAID, "sales_status_at", "fresh_at")
 """What is asked of earlier versions of people's records."""
+_STATUS = SAID.index("sales_status")
 
 
 def _save(store: Store, db: Database, kind: type, columns: Mapping[str, Column], again: set[str]) -> None:
     if kind is PersonSeen:
-        before = store.entities.people_in(db, again.intersection(columns["ref"]), _BEFORE)
+        before = store.entities.said_in(db, again.intersection(columns["ref"]), _BEFORE)
         columns = {**columns, **_since(columns, before)}
     store.entities.save_columns(db, kind, columns)
 
 
-def _since(columns: Mapping[str, Column], before: Mapping[str, Row]) -> Mapping[str, Column]:
+def _since(columns: Mapping[str, Column], before: Mapping[str, Sequence[Any]]) -> Mapping[str, Column]:
     """Since when each person's record says what it says, and since when it shows this sales status. A version that says the same
     as the one before (our own write made it, or something that means nothing here) is no fresher."""
     statuses, stamps = columns["sales_status"], columns["modified_at"]
     status_at = [stamp if status else None for status, stamp in zip(statuses, stamps, strict=True)]
     fresh_at = list(stamps)
-    said = {name: columns[name] for name in SAID if name in columns}
-    for place, ref in enumerate(columns["ref"]) if before else ():
-        known = before.get(ref, {})
-        if statuses[place] and known.get("sales_status") == statuses[place]:
-            status_at[place] = known["sales_status_at"] or status_at[place]
-        if known and says_the_same(known, {name: column[place] for name, column in said.items()}):
-            fresh_at[place] = known["fresh_at"] or fresh_at[place]
+    nothing = [None] * len(stamps)
+    for place, (ref, *said) in enumerate(zip(columns["ref"], *(columns.get(name, nothing) for name in SAID), strict=True)):
+        if ref not in before:
+            continue
+        *known, known_status_at, known_fresh_at = before[ref]
+        if statuses[place] and known[_STATUS] == statuses[place]:
+            status_at[place] = known_status_at or status_at[place]
+        if says_the_same(known, said):
+            fresh_at[place] = known_fresh_at or fresh_at[place]
     return {"sales_status_at": status_at, "fresh_at": fresh_at}
 
 
