@@ -116,10 +116,12 @@ class Identity:
         filed = sorted(set(pairs))
         upsert_columns(db, tables.FiledRow, {"term": [term for term, _ in filed], "ref": [ref for _, ref in filed]})
 
-    def links_of(self, column: Literal["record", "person_id"], values: Iterable[str]) -> pl.DataFrame:
-        """The live links of these records or persons, with the columns of `links`."""
+    def links_of(
+        self, column: Literal["record", "person_id"], values: Iterable[str], columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """The live links of these records or persons, with the columns of `links`, or with these of them."""
         with self._engine.connect() as db:
-            return read_among(db, tables.LinkRow, column, values, _IS_LIVE)
+            return read_among(db, tables.LinkRow, column, values, _IS_LIVE, columns=columns)
 
     def save_links(self, db: Connection, rows: Sequence[tuple[str, str, str, str]], at: datetime) -> None:
         """(record, person_id, rule, evidence) each; the records are filed under what their links rest on."""

@@ -91,10 +91,10 @@ def _named_by_cases(store: Store, refs: set[str]) -> set[str]:
 
 def _persons(store: Store, named: set[str]) -> set[str]:
     """Who has one of these records or addresses, or an address in common with one of the records."""
-    links = store.identity.links_of("record", named)
+    links = store.identity.links_of("record", named, ("person_id", "evidence"))
     known = (address for text in links["evidence"] if text.startswith("{") for address in orjson.loads(text).get("emails", ()))
     own = store.entities.frame_of(PersonSeen, "ref", named, ["email"])["email"].drop_nulls()
     addresses = {*known, *own, *(one for one in named if "@" in one)}
     sharing = set(store.entities.frame_of(PersonSeen, "email", addresses, ["ref"])["ref"])
-    others = store.identity.links_of("record", sharing - named)
+    others = store.identity.links_of("record", sharing - named, ("person_id",))
     return {*links["person_id"], *others["person_id"]}

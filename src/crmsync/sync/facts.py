@@ -32,13 +32,13 @@ def gather_judged(workspace: Workspace, now: datetime, whom: Collection[str] | N
     links = sight.links()
     users = user_reps(workspace)
     persons, words = _persons(workspace, sight, links, users)
-    roles = sight.roles(links)
-    opportunities = sight.opportunities(links, roles)
+    roles, naming = sight.roles(links), sight.naming(links)
+    opportunities = sight.opportunities(naming, roles)
     cases = _opportunity_people(opportunities, roles, links)
     facts = Facts(
         persons=conform(persons, PERSONS).sort("person_id"),
         touches=_touches(sight, links),
-        approaches=_approaches(sight.approaches(links, cases), cases, links, users),
+        approaches=_approaches(sight.approaches(naming, cases), cases, links, users),
         opportunities=_opportunities(opportunities, cases, users),
         reps=workspace.team.frame(_active_in(users), now),
     )

@@ -66,7 +66,7 @@ class Lived(Standings):
         if not links and not merges:
             return
         identity = self.here.store.identity
-        were = identity.links_of("record", (link.record for link in links))["person_id"]
+        were = identity.links_of("record", (link.record for link in links), ("person_id",))["person_id"]
         last = {link.record: link for link in links}.values()
         with self.here.store.transaction() as db:
             self.here.store.concern.stir(db, [*were, *(link.person_id for link in last)])

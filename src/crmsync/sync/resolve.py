@@ -92,7 +92,7 @@ def _keep(
     different = store.answers.different()
     reviews = [row for found in resolution.ambiguous if (row := _unanswered(found.row(), different))]
     with store.transaction() as db:
-        were = store.identity.links_of("record", (link.record for link in resolution.links))["person_id"]
+        were = store.identity.links_of("record", (link.record for link in resolution.links), ("person_id",))["person_id"]
         store.concern.stir(db, [*were, *(link.person_id for link in resolution.links)])
         store.identity.file(db, [*shown, *rests_on, *companies])
         store.identity.put_links(db, [link.row() for link in resolution.links], now)

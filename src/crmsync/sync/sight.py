@@ -12,6 +12,7 @@ from crmsync.store import Store
 
 # Of the columns of people's records those that say nothing of the person that a decision asks for: long texts among them.
 _UNASKED = ("learnt_at", "postal_code", "consent_basis", "summary", "links")
+_LINK = ("record", "person_id")
 _PERSON = [field.name for field in fields(PersonSeen) if field.name not in _UNASKED]
 _COMPANY = [field.name for field in fields(CompanySeen) if field.name not in ("learnt_at", "created_at", "phone", "links")]
 _TOUCH = [field.name for field in fields(Touch) if field.name != "learnt_at"]
@@ -35,7 +36,7 @@ class Sight:
         if self.whom is None:
             live = identity.links().filter(pl.col("revoked_at").is_null())
         else:
-            live = identity.links_of("person_id", self.whom)
+            live = identity.links_of("person_id", self.whom, _LINK)
         return live.select(pl.col("record").alias("ref"), "person_id")
 
     def records(self, links: pl.DataFrame) -> pl.DataFrame:
@@ -63,15 +64,19 @@ class Sight:
         records = self._rows(PersonSeen, "ref", links["ref"], ["ref", "email"]).drop_nulls("email")
         if self.whom is not None:
             records = self._rows(PersonSeen, "email", records["email"], ["ref", "email"])
-            live = self.store.identity.links_of("record", set(records["ref"]).difference(links["ref"]))
+            live = self.store.identity.links_of("record", set(records["ref"]).difference(links["ref"]), _LINK)
             links = pl.concat([links, live.select(pl.col("record").alias("ref"), "person_id")])
         return records.join(links, on="ref", how="inner").select("email", "person_id").unique()
 
-    def approaches(self, links: pl.DataFrame, opportunities: pl.DataFrame) -> pl.DataFrame:
+    def naming(self, links: pl.DataFrame) -> list[str]:
+        """Refs of the approaches and opportunities that name one of `whom`; of everyone nobody has to be looked for."""
+        return [] if self.whom is None else self.store.entities.naming(links["ref"])
+
+    def approaches(self, naming: list[str], opportunities: pl.DataFrame) -> pl.DataFrame:
         """Approach rows that name these people, or one of their `opportunities`."""
         if self.whom is None:
             return self.store.entities.frame(Approach)
-        named = self._rows(Approach, "ref", self.store.entities.naming(links["ref"]))
+        named = self._rows(Approach, "ref", naming)
         on_case = self._rows(Approach, "opportunity", opportunities["opportunity"])
         return pl.concat([named, on_case.join(named, on="ref", how="anti")])
 
@@ -79,12 +84,11 @@ class Sight:
         """OpportunityPerson rows."""
         return self._rows(OpportunityPerson, "person", links["ref"])
 
-    def opportunities(self, links: pl.DataFrame, roles: pl.DataFrame) -> pl.DataFrame:
+    def opportunities(self, naming: list[str], roles: pl.DataFrame) -> pl.DataFrame:
         """OpportunitySeen rows that name these people or that their `roles` name."""
         if self.whom is None:
             return self.store.entities.frame(OpportunitySeen)
-        refs = {*self.store.entities.naming(links["ref"]), *roles["opportunity"]}
-        return self._rows(OpportunitySeen, "ref", refs)
+        return self._rows(OpportunitySeen, "ref", (*naming, *roles["opportunity"]))
 
     def _rows(self, kind: type, column: str, values: Iterable[str], columns: list[str] | None = None) -> pl.DataFrame:
         entities = self.store.entities
