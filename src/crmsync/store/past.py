@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,10 +65,18 @@ class Past:
             insert_all(db, tables.RawVersion, rows)
 
     def standing(self, run_id: str) -> KeptRun:
-        """What was kept of where a run left everyone and the valve, without its log and what it planned."""
+        """What was kept of where a run left everyone and the valve: not how it came there, its log and what it planned."""
         with self._engine.connect() as db:
             valve = [dict(row) for row in db.execute(select(_VALVES).where(_VALVES.c.run_id == run_id)).mappings()]
-            return KeptRun(_run(db, run_id), _frames(db, run_id), (), valve)
+            return KeptRun(_run(db, run_id), _frames(db, run_id, tuple(_KEPT)), (), valve)
+
+    def put_standing(self, db: Connection, kept: KeptRun) -> None:
+        """Everyone and the valve stand from now on where this run left them."""
+        upsert(db, tables.RunRow, [kept.run])
+        for name, model in _KEPT.items():
+            if name in kept.frames:
+                upsert_frame(db, model, kept.frames[name])
+        upsert(db, tables.ValveRow, kept.valve)
 
     def run(self, run_id: str) -> KeptRun:
         """What was kept of a run."""
@@ -86,14 +94,10 @@ class Past:
 
     def put_run(self, db: Connection, kept: KeptRun) -> None:
         """Bring the store to where this run left it."""
-        upsert(db, tables.RunRow, [kept.run])
-        for name, model in _KEPT.items():
-            if name in kept.frames:
-                upsert_frame(db, model, kept.frames[name])
+        self.put_standing(db, kept)
         keep_frames(db, kept.run["run_id"], {name: frame for name, frame in kept.frames.items() if name == "state"})
         if "moves" in kept.frames:
             insert_frame(db, tables.MoveRow, kept.frames["moves"], run_id=kept.run["run_id"])
-        upsert(db, tables.ValveRow, kept.valve)
         _put_outbox(db, kept.outbox)
         bodies = [unpack(row["body"])["desired"] for row in kept.decisions]
         insert_all(
@@ -139,9 +143,11 @@ def _run(db: Connection, run_id: str) -> dict[str, Any]:
     return dict(db.execute(select(_RUNS).where(_RUNS.c.run_id == run_id)).mappings().one())
 
 
-def _frames(db: Connection, run_id: str) -> dict[str, pl.DataFrame]:
+def _frames(db: Connection, run_id: str, names: Collection[str] = ()) -> dict[str, pl.DataFrame]:
+    """What was kept of a run under these names; under all where none is given."""
     kept = table_of(tables.DecidedFrameRow)
-    return {row.name: unpacked(row.body) for row in db.execute(select(kept).where(kept.c.run_id == run_id))}
+    mine = (kept.c.run_id == run_id, *([kept.c.name.in_(names)] if names else []))
+    return {row.name: unpacked(row.body) for row in db.execute(select(kept).where(*mine))}
 
 
 def _as_planned(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from crmsync.decisions.frames import Facts
 from crmsync.errors import StopConnector
 from crmsync.store import Store
 from crmsync.store.journal import Entry
-from crmsync.store.past import KeptRun
 from crmsync.sync.facts import gather
 from crmsync.sync.normalise import normalise
 from crmsync.sync.resolve import resolve
@@ -66,13 +65,13 @@ class History:
             self.is_whole = True
         if not self.is_whole:
             raise StopConnector("replay.not_whole", at=entry.at.isoformat())
-        kept = self.kept(entry)
+        self.take_over(entry.run_id)
+
+    def take_over(self, run_id: str) -> None:
+        """What a decision left is what stands here."""
+        kept = self.there.store.past.run(run_id)
         with self.here.store.transaction() as db:
             self.here.store.past.put_run(db, kept)
-
-    def kept(self, entry: Entry) -> KeptRun:
-        """What is taken over of a decision."""
-        return self.there.store.past.run(entry.run_id)
 
     def answered(self, entry: Entry) -> None:
         """An answer of the review. One that is about somebody who was forgotten since cannot be given again."""
@@ -112,8 +111,10 @@ class Standings(History):
     def begin(self, at: datetime) -> None:
         """Nobody will look at this history before this instant."""
 
-    def kept(self, entry: Entry) -> KeptRun:
-        return self.there.store.past.standing(entry.run_id)
+    def take_over(self, run_id: str) -> None:
+        kept = self.there.store.past.standing(run_id)
+        with self.here.store.transaction() as db:
+            self.here.store.past.put_standing(db, kept)
 
 
 H = TypeVar("H", bound=History)
