@@ -245,6 +245,16 @@ class Decided:
     def moves(self, person_id: str | None = None) -> pl.DataFrame:
         return self.frame(tables.MoveRow, person_id).sort("at", "id")
 
+    def moves_to(self, targets: Collection[str]) -> pl.DataFrame:
+        """Everybody's moves to these phases, in their order."""
+        with self._engine.connect() as db:
+            return read_frame(db, tables.MoveRow, among(db, _MOVES.c.target, targets)).sort("at", "id")
+
+    def log_of(self, persons: Iterable[str]) -> pl.DataFrame:
+        """run_id, person_id, body of what was decided of these persons."""
+        with self._engine.connect() as db:
+            return read_among(db, tables.DecisionRow, "person_id", persons, columns=("run_id", "person_id", "body"))
+
     def gaps(self, person_id: str | None = None) -> pl.DataFrame:
         """Open gaps, oldest first; of everyone, or of one person."""
         return self.frame(tables.GapRow, person_id).filter(pl.col("closed_at").is_null()).sort("opened_at", "gap", "person_id")

@@ -20,7 +20,6 @@ from crmsync.decisions.frames import Before
 from crmsync.errors import StopConnector
 from crmsync.figures.whatif import Actual, Case, Play, actual, play
 from crmsync.store.decision_log import unpack
-from crmsync.store.tables import DecisionRow
 from crmsync.sync.apart import has_second_core, plays_apart
 from crmsync.sync.collector import collector_at_rest
 from crmsync.sync.history import OWNER_EDITS, Standings
@@ -70,8 +69,9 @@ def what_if(
             capacity[morning.day] = _capacity(workspace, morning)
             plays.morning(morning)
         # while the last mornings are still at play
-        by_day, found = _happened(workspace, capacity, zone, minutes)
-        cases = _cases(workspace, first, zone)
+        moves = workspace.store.decided.moves_to(("mql", "closed_won"))
+        by_day, found = _happened(workspace, moves, capacity, zone, minutes)
+        cases = _cases(workspace, moves, first, zone)
         played = plays.played()
     now, then = (play(side, days, capacity, cases, minutes) for side in (played.present, played.other))
     return WhatIf(days, capacity, by_day, found, now, then, played.flips)
@@ -113,27 +113,27 @@ def _mornings(past: Standings, days: tuple[date, ...], zone: ZoneInfo) -> Iterat
         yield Morning(day, at, known.renewal(at), last, past.here.store.identity.aliases(), before if day == days[0] else None)
 
 
-def _happened(workspace: Workspace, capacity: Mapping[date, int], zone: ZoneInfo, minutes: int) -> tuple[dict[date, int], Actual]:
+def _happened(
+    workspace: Workspace, moves: pl.DataFrame, capacity: Mapping[date, int], zone: ZoneInfo, minutes: int
+) -> tuple[dict[date, int], Actual]:
     """Hand-overs of the days, by day and in all."""
-    decided, sla = workspace.store.decided, workspace.definitions.sla
-    moves, first = decided.moves(), [rule.kind for rule in sla.clocks if rule.phase == "mql" and rule.is_first]
+    first = [rule.kind for rule in workspace.definitions.sla.clocks if rule.phase == "mql" and rule.is_first]
     local = pl.col("at").dt.convert_time_zone(zone.key).dt.date().alias("day")
     handed = moves.filter((pl.col("target") == "mql") & (pl.col("actor") == "crmsync")).with_columns(local)
     handed = handed.filter(pl.col("day").is_in(list(capacity)))
     counts = dict(handed.group_by("day").len().iter_rows())
-    clocks = decided.clocks().filter(pl.col("kind").is_in(first))
+    clocks = workspace.store.decided.clocks().filter(pl.col("kind").is_in(first))
     mine = clocks.join(handed.select("person_id", pl.col("at").alias("started_at")), on=["person_id", "started_at"], how="semi")
     won = moves.filter(pl.col("target") == "closed_won")["person_id"].unique().to_list()
     return {day: counts.get(day, 0) for day in capacity}, actual(handed, mine, won, capacity, minutes)
 
 
-def _cases(workspace: Workspace, first: date, zone: ZoneInfo) -> list[Case]:
+def _cases(workspace: Workspace, moves: pl.DataFrame, first: date, zone: ZoneInfo) -> list[Case]:
     """Hand-overs before the first day with the score they were made with, and whether they have been won by now."""
-    moves = workspace.store.decided.moves()
     won = set(moves.filter(pl.col("target") == "closed_won")["person_id"])
     before = datetime.combine(first, time(), zone).astimezone(UTC)
     handed = moves.filter((pl.col("target") == "mql") & (pl.col("at") < before)).select("run_id", "person_id")
-    logs = workspace.store.decided.frame(DecisionRow).join(handed, on=["run_id", "person_id"], how="semi")
+    logs = workspace.store.decided.log_of(handed["person_id"]).join(handed, on=["run_id", "person_id"], how="semi")
     return [
         Case(float(unpack(body)["score"].get("score") or 0.0), person in won)
         for person, body in logs.select("person_id", "body").iter_rows()
