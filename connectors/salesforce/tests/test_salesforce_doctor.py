@@ -13,6 +13,7 @@ from crmsync.connect.forecast import forecast
 from crmsync.errors import StopConnector
 from crmsync.sandbox.faults import Fault, FaultKind
 from crmsync.sandbox.salesforce.config import OrgConfig
+from crmsync_salesforce.api import spans
 from crmsync_salesforce.costs import costs
 from crmsync_salesforce.diagnosis import REFUSALS, refusal
 
@@ -91,6 +92,10 @@ def test_a_version_that_is_not_offered_is_an_error_that_names_what_is() -> None:
     with place(api_version="99.0") as crm:
         (finding,) = looked(crm).values()
         assert (finding.check, finding.state, finding.code) == ("version", "error", "connect.version_missing")
+
+
+def test_a_list_of_versions_with_a_hole_is_told_with_it() -> None:
+    assert spans(["66.0", "31.0", "32.0", "9.0", "10.0"]) == "9.0 – 10.0, 31.0 – 32.0, 66.0"
 
 
 @pytest.mark.parametrize(

@@ -159,8 +159,9 @@ class Api:
         """A version that nobody offers stops us here. Where none is listed, the first call tells."""
         offered = self.offered()
         if offered is not None and self.version not in offered:
-            span = f"{offered[0]} – {offered[-1]}"
-            raise StopConnector("connect.version_missing", connection=self.client.name, version=self.version, offered=span)
+            raise StopConnector(
+                "connect.version_missing", connection=self.client.name, version=self.version, offered=spans(offered)
+            )
 
     def _read_limits(self) -> None:
         """The day's calls. Users without "View Setup and Configuration" may not ask. The header of each answer tells too, and
@@ -181,3 +182,14 @@ class Api:
     def _shaped(self, call: Call) -> Call:
         """simple-salesforce insists on https and a host: our client decides where a call goes. It takes every body for JSON."""
         return replace(call, url=call.url.replace(f"https://{_INSTANCE}", self._hosts.data, 1), wants_json=True)
+
+
+def spans(versions: Sequence[str]) -> str:
+    """Versions for people: 31.0 – 64.0, 66.0. Salesforce counts them by one; where the list has a hole, so has what is told."""
+    runs: list[list[str]] = []
+    for version in sorted(versions, key=float):
+        if runs and float(version) == float(runs[-1][-1]) + 1:
+            runs[-1].append(version)
+        else:
+            runs.append([version])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]} – {run[-1]}" for run in runs)

@@ -38,6 +38,9 @@ REFUSALS: Sequence[tuple[str, str, str]] = (
     ("API_DISABLED_FOR_ORG", "", "api_enabled"),
     ("API_CURRENTLY_DISABLED", "", "api_enabled"),
     ("INVALID_SESSION_ID", "not valid for use with the REST API", "session"),
+    ("INVALID_SESSION_ID", "API Access Control", "session"),
+    ("INVALID_SESSION_ID", "not attached to Agent", "session"),
+    ("INVALID_SESSION_ID", "IP restricted", "user"),
     ("INVALID_SESSION_ID", "", "access_token"),
 )
 _VERSION_CODES = frozenset({"connect.version_missing"})
