@@ -102,7 +102,7 @@ class MassWriter:
             answers = self._composite.send([query_part(soql) for soql in queries]) if all(queries) else None
             for number, ids_ in enumerate(slices):
                 answer = answers[number] if answers else None
-                records = self._reader.records(object, answer.body) if answer is not None and answer.is_ok else None
+                records = self._reader.records(object, answer.body, wanted) if answer is not None and answer.is_ok else None
                 found.update(records if records is not None else self._reader.by_ids(object, ids_, wanted))
         return found
 

@@ -93,12 +93,13 @@ class Reader:
         shape = self._shapes.get(object)
         return Walk(shape, tuple(wanted)).whole.among(field, values) if shape.readable else ""
 
-    def records(self, object: str, answer: Any) -> dict[str, RawRecord] | None:
+    def records(self, object: str, answer: Any, wanted: Sequence[str]) -> dict[str, RawRecord] | None:
         """The records in the answer to such a query, the pages that follow it included; None for what is no answer to one."""
         guard, shape = LoopGuard(self._api.client.name, object), self._shapes.get(object)
+        paths = tuple(name for name in wanted if "." in name)
         records: dict[str, RawRecord] = {}
         while isinstance(answer, dict) and "records" in answer:
-            found = records_of(map(flat, answer["records"] or ()), shape)
+            found = records_of([flat(row, paths) for row in answer["records"] or ()], shape)
             records.update((record.id, record) for record in found)
             if answer.get("done", True):
                 return records

@@ -70,6 +70,8 @@ def having(object: str, fields: Iterable[str], **equal: str) -> str:
 
 def quoted(text: str) -> str:
     """A string literal."""
+    if text.isalnum():  # as ids are: nothing to escape, and to look for it costs four times as much
+        return f"'{text}'"
     return f"'{text.translate(_ESCAPES)}'"
 
 

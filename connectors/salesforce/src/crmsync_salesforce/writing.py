@@ -77,6 +77,14 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """A query for rows, and the fields that are asked for."""
+
+    soql: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Combined:
     """What one composite call brought: each None where it has to be had by a call of its own."""
 
@@ -214,8 +222,8 @@ class Writer:
         if part[0].change.operation == "create":
             return Combined()
         try:
-            reads = [self._back(object, part), self._ahead(object, following)]
-            queries = [soql for soql in reads if soql]
+            looks = [self._back(object, part), self._ahead(object, following)]
+            queries = [look.soql for look in looks if look is not None]
             write = Part("PATCH", path_of(object, part), body_of(part), HEADERS)
             answers = self._composite.send([write, *map(query_part, queries)]) if queries else None
         except RetryLater as later:
@@ -229,30 +237,34 @@ class Writer:
             return Combined()
         rest = iter(answers[1:])
         try:
-            back, ahead = [self._records(object, next(rest)) if soql else None for soql in reads]
+            back, ahead = [None if look is None else self._records(object, next(rest), look) for look in looks]
         except CrmsyncError:
             back, ahead = None, None  # what follows a short page is had by a call of its own, or is for later
         # A refusal of the whole chunk may be one row's doing: it is sent again by itself, where that is narrowed down.
         results = matched(part, answers[0].body) if answers[0].is_ok else None
         return Combined(results, back if results else None, ahead)
 
-    def _back(self, object: str, part: Sequence[Outgoing]) -> str:
-        """The query for what is written, by id or by key; empty where it cannot be read."""
+    def _back(self, object: str, part: Sequence[Outgoing]) -> Look | None:
+        """At what is written, by id or by key; None where it cannot be read."""
         changes = [sent.change for sent in part]
-        key_field = key_field_of(changes[0])
+        key_field, fields = key_field_of(changes[0]), fields_of(changes)
         if key_field is None:
-            return self._reader.soql(object, "Id", [to_18(change.record_id or "") for change in changes], fields_of(changes))
-        return self._reader.soql(object, key_field, [str(change.key_value) for change in changes], fields_of(changes))
+            return self._look(object, "Id", [to_18(change.record_id or "") for change in changes], fields)
+        return self._look(object, key_field, [str(change.key_value) for change in changes], fields)
 
-    def _ahead(self, object: str, following: Sequence[Change]) -> str:
-        """The query for what the next chunk is compared with."""
+    def _ahead(self, object: str, following: Sequence[Change]) -> Look | None:
+        """At what the next chunk is compared with."""
         named = [change for change in following if name_of(change)]
         if not named or named[0].operation != "update":
-            return ""
-        return self._reader.soql(object, "Id", [to_18(change.record_id or "") for change in named], self._wanted(object, named))
+            return None
+        return self._look(object, "Id", [to_18(change.record_id or "") for change in named], self._wanted(object, named))
 
-    def _records(self, object: str, answer: PartAnswer) -> Records | None:
-        return self._reader.records(object, answer.body) if answer.is_ok else None
+    def _look(self, object: str, field: str, values: Sequence[str], fields: tuple[str, ...]) -> Look | None:
+        soql = self._reader.soql(object, field, values, fields)
+        return Look(soql, fields) if soql else None
+
+    def _records(self, object: str, answer: PartAnswer, look: Look) -> Records | None:
+        return self._reader.records(object, answer.body, look.fields) if answer.is_ok else None
 
     def _call(self, object: str, part: Sequence[Outgoing], halt: Halt) -> list[Answered]:
         """One request. A refusal of the whole for one row's sake is narrowed down by halves."""
