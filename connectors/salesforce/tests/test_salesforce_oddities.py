@@ -223,7 +223,7 @@ def test_a_version_that_is_not_offered_names_what_is(org: Org) -> None:
     org.router.get(f"{API}/services/data").respond(json=[{"version": "65.0"}, {"version": "67.0"}], headers=DATE)
     with pytest.raises(StopConnector, match="version_missing") as stopped:
         pull(made())
-    assert str(stopped.value.params["offered"]) == "65.0 – 67.0"
+    assert str(stopped.value.params["offered"]) == "65.0, 67.0"
 
 
 @pytest.mark.parametrize("listed", [[], {}, {"error": "x"}, [{"label": "?"}], None])
