@@ -39,6 +39,7 @@ def test_a_run_is_shown_undone_redone_and_stays_undone(own_desk: Any) -> None:
 
 
 def test_the_latest_runs_are_listed_newest_first(own_desk: Any) -> None:
+    own_desk.here("run")
     runs = own_desk.here("undo", "--json").json["runs"]
     assert runs == sorted(runs, key=lambda run: run["run_id"], reverse=True)
     assert {"run_id", "verb", "now", "state", "written"} == set(runs[0])
@@ -46,6 +47,7 @@ def test_the_latest_runs_are_listed_newest_first(own_desk: Any) -> None:
 
 
 def test_a_person_reads_what_an_undo_would_do(own_desk: Any) -> None:
+    own_desk.here("run")
     runs = own_desk.here("undo", "--json").json["runs"]
     newest = next(run["run_id"] for run in runs if run["written"])
     assert "Nothing was written" in own_desk.here("undo", newest).out

@@ -83,6 +83,18 @@ def definitions() -> Definitions:
     )
 
 
+def tokyo(text: str) -> datetime:
+    """An instant by the clocks of Tokyo."""
+    return datetime.fromisoformat(text).replace(tzinfo=TOKYO)
+
+
+def handed_over(case: Case, person_id: str = "p1") -> Person:
+    """Handed over at the beginning, on Monday 2026-06-01 at 10:00, warm: due on Tuesday at 10:00."""
+    person = case.person(person_id).touched("pricing_page")
+    case.decide()
+    return person
+
+
 @dataclass
 class Case:
     """Facts that grow, a clock that moves when told to, and what was decided so far."""

@@ -17,17 +17,14 @@ from crmsync.decisions.calendar import BusinessCalendar, Calendars, Closure
 from crmsync.decisions.frames import INSTANT
 from crmsync.decisions.worktime import business_share, due_column
 
-TOKYO = ZoneInfo("Asia/Tokyo")
+from .conftest import tokyo
+
 HOURS = ((time(9), time(12)), (time(13), time(18)))
 PLAIN = BusinessCalendar("plain", "Asia/Tokyo", (HOURS,) * 5 + ((), ()), "JP")
 FIRM = BusinessCalendar("firm", "Asia/Tokyo", (HOURS,) * 5 + ((), ()), "JP", (Closure("年末年始", (None, 12, 29), (None, 1, 3)),))
 BERLIN = BusinessCalendar("berlin", "Europe/Berlin", (((time(8), time(16, 30)),),) * 5 + ((), ()), "DE", language="de")
 ODD = BusinessCalendar("odd", "Asia/Tokyo", ((), ((time(10), time(11)),), (), (), (), ((time(9), time(18)),), ()), None)
 CALENDARS = Calendars("plain", {c.name: c for c in (PLAIN, FIRM, BERLIN, ODD)})
-
-
-def tokyo(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=TOKYO)
 
 
 def due(start: datetime, unit: str, amount: float, calendar: str = "plain") -> pl.DataFrame:

@@ -18,7 +18,7 @@ from crmsync.decisions.holding import intervals
 from crmsync.decisions.sla import HoldRule
 from crmsync.decisions.worktime import due_column, moved
 
-from .conftest import TOKYO, definitions
+from .conftest import TOKYO, definitions, tokyo
 
 CALENDARS = definitions().calendars
 WAITING = HoldRule("waiting_for_customer", parse("on_hold = 'waiting_for_customer'", catalogue.everything({})))
@@ -29,10 +29,6 @@ AWAY = HoldRule("owner_away", away=True, kinds=("customer_care", "next_activity"
 @pytest.fixture
 def held(case: Any) -> Any:
     return case.using(sla=replace(case.definitions.sla, holds=(WAITING, CALL_AFTER, AWAY)))
-
-
-def tokyo(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=TOKYO)
 
 
 def due(case: Any, person: str = "p") -> str:

@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-TOKYO = ZoneInfo("Asia/Tokyo")
-
-
-def tokyo(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=TOKYO)
-
-
-def handed_over(case: Any) -> Any:
-    """Handed over on Monday 2026-06-01 at 10:00, warm: due on Tuesday at 10:00."""
-    person = case.person("p1").touched("pricing_page")
-    case.decide()
-    return person
+from .conftest import handed_over, tokyo
 
 
 def test_each_step_of_the_escalation_happens_once_at_its_share_of_business_time(case: Any) -> None:

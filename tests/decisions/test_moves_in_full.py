@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from crmsync.decisions.routing import Routing
 
-TOKYO = ZoneInfo("Asia/Tokyo")
+from .conftest import TOKYO, handed_over
+
 BEGAN = datetime(2026, 6, 1, 10, tzinfo=TOKYO).astimezone(UTC)
 """The instant at which a case begins."""
 
@@ -28,16 +28,9 @@ def told(case: Any, person_id: str = "p") -> list[tuple[Any, ...]]:
     return [tuple(row) for row in rows.select("source", "target", "because", "evidence", "actor", "at").iter_rows()]
 
 
-def handed_over(case: Any) -> Any:
-    """A person handed over at the beginning."""
-    person = case.person("p").touched("pricing_page")
-    case.decide()
-    return person
-
-
 def test_who_arrives_and_qualifies_is_an_inquiry_since_they_came_and_an_mql_since_now(case: Any) -> None:
     case.person("q").touched("quote_request")
-    handed_over(case)
+    handed_over(case, "p")
     assert told(case) == [
         ("unidentified", "inquiry", "identified", "identified", "crmsync", BEGAN - timedelta(days=30)),
         ("inquiry", "mql", "released", "rank 2", "crmsync", BEGAN),
@@ -94,7 +87,7 @@ FROM_MQL: list[tuple[str, Act, tuple[Any, ...]]] = [
 
 @pytest.mark.parametrize(("act", "move"), [(act, move) for _, act, move in FROM_MQL], ids=[name for name, _, _ in FROM_MQL])
 def test_what_people_do_with_an_mql_moves_it_when_they_did_it(case: Any, act: Act, move: tuple[Any, ...]) -> None:
-    person = handed_over(case)
+    person = handed_over(case, "p")
     act(case, person)
     case.decide(hours=2)
     assert told(case) == [("mql", *move)]
@@ -113,7 +106,7 @@ def test_what_people_do_with_an_mql_moves_it_when_they_did_it(case: Any, act: Ac
     ],
 )
 def test_what_is_older_than_the_hand_over_or_not_enough_moves_nobody(case: Any, act: Act) -> None:
-    person = handed_over(case)
+    person = handed_over(case, "p")
     act(case, person)
     case.decide(hours=2)
     assert told(case) == []
@@ -163,14 +156,14 @@ def test_a_live_deal_outlasts_a_bounce_and_an_opt_out_and_ends_by_hand(case: Any
 
 
 def test_what_made_somebody_out_is_taken_back(case: Any) -> None:
-    handed_over(case)
+    handed_over(case, "p")
     case.edit("p", disqualification="competitor").decide(hours=1)
     case.edit("p", disqualification=None).decide(hours=1)
     assert told(case)[0] == ("disqualified", "inquiry", "revoked", "revoked", "crm-user", hours(2))
 
 
 def test_time_sends_back_whom_nobody_reached(case: Any) -> None:
-    person = handed_over(case)
+    person = handed_over(case, "p")
     for n in range(5):
         person.approached(at=hours(n), connected=False)
     case.decide(hours=3)
@@ -181,7 +174,7 @@ def test_time_sends_back_whom_nobody_reached(case: Any) -> None:
 
 
 def test_one_that_connected_is_no_approach_in_vain_whenever_it_was(case: Any) -> None:
-    person = handed_over(case)
+    person = handed_over(case, "p")
     for n in range(6):
         person.approached(at=hours(n), connected=n == 2)
     case.decide(hours=6)
@@ -189,14 +182,14 @@ def test_one_that_connected_is_no_approach_in_vain_whenever_it_was(case: Any) ->
 
 
 def test_time_sends_back_whom_nobody_decided_about_and_who_went_silent(case: Any) -> None:
-    handed_over(case).approached(at=hours(1))
+    handed_over(case, "p").approached(at=hours(1))
     case.decide(days=15)
     assert told(case) == [("mql", "recycled", "silent", "no act", "crmsync", hours(15 * 24))]
     assert case.state("p")["recycle_reason"] == "silent"
 
 
 def test_an_sql_is_silent_after_its_days_and_not_while_there_is_an_opportunity(case: Any) -> None:
-    person = handed_over(case)
+    person = handed_over(case, "p")
     person.accepted(at=hours(1))
     case.decide(hours=2)
     case.decide(after=timedelta(days=60) - timedelta(hours=1))
@@ -238,7 +231,7 @@ def test_an_owner_of_another_department_is_named_with_it_and_a_stranger_with_non
 def test_a_queue_that_owns_and_a_customer_without_anybody_are_named(case: Any) -> None:
     case.using(routing=Routing({"inside_sales": "q@x.jp"})).edit_rep("is1@x.jp", cap=0).edit_rep("is2@x.jp", cap=0)
     case.edit_rep("cs1@x.jp", is_active=False)
-    handed_over(case)
+    handed_over(case, "p")
     case.person("won").opportunity("o1", "won", closed_at=case.now)
     case.decide()
     assert gaps(case) == [
@@ -249,7 +242,7 @@ def test_a_queue_that_owns_and_a_customer_without_anybody_are_named(case: Any) -
 
 
 def test_an_acceptance_without_bant_says_what_is_known(case: Any) -> None:
-    handed_over(case).status("accepted", at=hours(1), need="yes", budget="no")
+    handed_over(case, "p").status("accepted", at=hours(1), need="yes", budget="no")
     case.decide(hours=2)
     assert gaps(case) == [("accepted_without_bant", "p", "inside_sales", "budget=no authority=unknown need=yes timeframe=unknown")]
     case.edit("p", sales_status="working").decide(hours=1)

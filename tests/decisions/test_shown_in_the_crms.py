@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 
-TOKYO = ZoneInfo("Asia/Tokyo")
-
-
-def tokyo(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=TOKYO)
-
-
-def handed_over(case: Any) -> Any:
-    person = case.person("p1").touched("pricing_page")
-    case.decide()
-    return person
+from .conftest import handed_over, tokyo
 
 
 def task(case: Any, clock_id: str) -> dict[str, Any]:
